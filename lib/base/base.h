@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_BASE_H
+#define UBOOST_LIB_BASE_H
+
+#include <uboost/base.h>
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* -- errors and log ------------------------------------------------------- */
+
+#define UB__PRINTF(format, first)                                              \
+    __attribute__((format(printf, format, first)))
+
+/* Record the sentence and return the status: `return ub__fail(...)`. */
+UB__PRINTF(3, 4)
+ub_status ub__fail(ub_context *context, ub_status status, const char *format,
+                   ...);
+
+/* Put "prefix: " before the last error, to say where it happened. */
+UB__PRINTF(3, 4)
+ub_status ub__fail_within(ub_context *context, ub_status status,
+                          const char *format, ...);
+
+UB__PRINTF(3, 4)
+void ub__log(ub_context *context, ub_log_level level, const char *format, ...);
+
+/* 0, or UB_ERR_INTERRUPTED when the callback asks to stop. */
+ub_status ub__progress(ub_context *context, ub_progress *progress);
+
+/* Read a sized struct of any age: short ones keep what dst holds (defaults),
+ * unknown tails must be zero. v1_size is the size in the first release. */
+ub_status ub__options_in(ub_context *context, const char *name, void *dst,
+                         size_t dst_size, size_t v1_size, const void *src);
+
+/* Fill the first `size` bytes of a sized struct from a full one. */
+void ub__options_out(void *dst, size_t size, const void *src, size_t src_size);
+
+/* -- memory --------------------------------------------------------------- */
+
+#define UB__ALIGNMENT ((size_t) 64)
+
+/* Uninitialised / zeroed memory; NULL and the error text on failure. n * size
+ * is checked for overflow. n == 0 gives a unique pointer. */
+void *ub__alloc(ub_context *context, size_t n, size_t size);
+void *ub__calloc(ub_context *context, size_t n, size_t size);
+/* Grow to n_new elements; on failure the old block is untouched. */
+void *ub__realloc(ub_context *context, void *memory, size_t n_old,
+                  size_t n_new, size_t size);
+void ub__free(ub_context *context, void *memory);
+char *ub__strdup(ub_context *context, const char *text);
+
+/* Large short-lived blocks (activations, gradients): freed blocks are kept by
+ * size and handed out again, so that a training step does not return pages to
+ * the system and fault them in anew. */
+void *ub__block_alloc(ub_context *context, size_t bytes);
+void ub__block_free(ub_context *context, void *block);
+void ub__block_trim(ub_context *context);
+
+/* Checked products and sums of sizes: 0 on overflow or negative input. */
+int ub__mul_size(size_t a, size_t b, size_t *out);
+int ub__mul_int64(int64_t a, int64_t b, int64_t *out);
+
+/* -- threads -------------------------------------------------------------- */
+
+typedef void (*ub__task_fn)(void *arg, int64_t task, int worker);
+
+/* Run tasks 0 .. n - 1 on the pool, caller included; returns when all are
+ * done. Tasks are claimed in any order by any worker (0 .. threads - 1), so
+ * whatever is summed must be summed per task, then in task order. Calls do
+ * not nest. */
+void ub__parallel(ub_context *context, int64_t n, ub__task_fn fn, void *arg);
+
+/* Per-worker scratch memory, kept until the context goes. Reserve before
+ * ub__parallel(), fetch inside; contents are undefined. */
+ub_status ub__scratch_reserve(ub_context *context, size_t bytes_per_worker);
+void *ub__scratch(ub_context *context, int worker);
+
+/* Elements [*begin, *end) of part `part` of `parts` of n, in whole multiples
+ * of `grain`. Depends on nothing else. */
+void ub__split(int64_t n, int64_t grain, int64_t parts, int64_t part,
+               int64_t *begin, int64_t *end);
+
+/* One background thread that runs a job at a time (prefetch). */
+typedef struct ub__background ub__background;
+ub_status ub__background_create(ub_context *context, ub__background **out);
+void ub__background_destroy(ub__background **background); /* waits */
+void ub__background_start(ub__background *background, void (*fn)(void *),
+                          void *arg);
+void ub__background_wait(ub__background *background);
+
+/* Monotonic seconds. For progress and reports, never for decisions. */
+double ub__seconds(void);
+
+int ub__context_portable(const ub_context *context);
+
+/* -- files ---------------------------------------------------------------- */
+
+/* A whole file of at most `limit` bytes (UB_ERR_RANGE beyond); the buffer is
+ * ub__alloc()ed and has a NUL behind it. */
+ub_status ub__file_read(ub_context *context, const char *path, size_t limit,
+                        void **out_data, size_t *out_size);
+/* Written to a temporary name beside it, synced, renamed. */
+ub_status ub__file_write(ub_context *context, const char *path,
+                         const void *data, size_t size);
+/* The same, streamed. commit or abort ends it. */
+typedef struct ub__writer ub__writer;
+ub_status ub__writer_open(ub_context *context, const char *path,
+                          ub__writer **out);
+ub_status ub__writer_put(ub__writer *writer, const void *data, size_t size);
+ub_status ub__writer_commit(ub__writer **writer);
+void ub__writer_abort(ub__writer **writer);
+int ub__file_exists(const char *path);
+int ub__is_folder(const char *path);
+/* Names of a folder's entries (not . and ..), sorted by bytes; freed in one
+ * ub__free(). */
+ub_status ub__folder_list(ub_context *context, const char *path,
+                          char ***out_names, size_t *out_n);
+/* "folder/name", ub__alloc()ed. */
+char *ub__path_join(ub_context *context, const char *folder,
+                    const char *name);
+
+/* -- JSON (jansson) ------------------------------------------------------- */
+
+/* Duplicate keys, NaN, trailing text and files over 64 MiB are refused. The
+ * error names file and line. */
+ub_status ub__json_read(ub_context *context, const char *path, json_t **out);
+ub_status ub__json_parse(ub_context *context, const char *name,
+                         const char *text, size_t size, json_t **out);
+/* Indented, keys in insertion order, 17 digits, newline at the end. */
+ub_status ub__json_write(ub_context *context, const char *path,
+                         const json_t *root);
+
+/* Typed access to a required member; `where` names the object in the error,
+ * such as "network.json: layers[3]". Numbers must lie in [low, high]. */
+ub_status ub__json_int(ub_context *context, const char *where,
+                       const json_t *object, const char *key, int64_t low,
+                       int64_t high, int64_t *out);
+ub_status ub__json_double(ub_context *context, const char *where,
+                          const json_t *object, const char *key, double low,
+                          double high, double *out);
+ub_status ub__json_string(ub_context *context, const char *where,
+                          const json_t *object, const char *key,
+                          const char **out);
+ub_status ub__json_array(ub_context *context, const char *where,
+                         const json_t *object, const char *key, size_t limit,
+                         json_t **out);
+
+#endif

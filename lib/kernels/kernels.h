@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_KERNELS_H
+#define UBOOST_LIB_KERNELS_H
+
+#include "base/base.h"
+
+/*
+ * Loops over raw pointers, run on the context's pool. Row-major, N C H W.
+ * Sizes are trusted: callers have checked that they are positive and that the
+ * products fit. Results depend on the inputs and the number of threads only.
+ *
+ * `accumulate`: 0 stores the result (the old content may be garbage), 1 adds
+ * it to what is there. Nothing here fails: callers reserve the scratch memory
+ * that the *_scratch() function names.
+ */
+
+typedef struct ub__conv {
+    int64_t batch;
+    int64_t in_channels, in_height, in_width;
+    int64_t out_channels, out_height, out_width;
+    int64_t kernel_height, kernel_width;
+    int64_t stride, pad_height, pad_width, dilation, groups;
+} ub__conv;
+
+/* Bytes per worker that the three convolution calls need. */
+size_t ub__conv_scratch(ub_context *context, const ub__conv *conv);
+/* y = x * w + bias; w is [out_channels][in_channels/groups][kh][kw]; bias may
+ * be NULL. Depthwise convolutions are dispatched inside. */
+void ub__conv_forward(ub_context *context, const ub__conv *conv,
+                      const float *x, const float *w, const float *bias,
+                      float *y);
+void ub__conv_backward_data(ub_context *context, const ub__conv *conv,
+                            const float *w, const float *gy, float *gx,
+                            int accumulate);
+/* Also sums gy by channel into gbias when that is not NULL. gw may be NULL. */
+void ub__conv_backward_weight(ub_context *context, const ub__conv *conv,
+                              const float *x, const float *gy, float *gw,
+                              float *gbias, int accumulate);
+
+/* c = a * b (+ c); a is m x k, b is k x n, either one read transposed when its
+ * flag is set (then stored k x m, n x k). On the pool. */
+void ub__gemm(ub_context *context, int transpose_a, int transpose_b, int64_t m,
+              int64_t n, int64_t k, const float *a, const float *b, float *c,
+              int accumulate);
+
+typedef struct ub__pool {
+    int64_t planes; /* batch * channels */
+    int64_t in_height, in_width, out_height, out_width;
+    int64_t kernel_height, kernel_width, stride, padding;
+    int count_padding; /* average: divide by the whole kernel always */
+} ub__pool;
+
+/* `index` receives, per output, the offset of the maximum in its plane; the
+ * first one on ties. NULL when no backward pass follows. */
+void ub__max_pool_forward(ub_context *context, const ub__pool *pool,
+                          const float *x, float *y, int32_t *index);
+void ub__max_pool_backward(ub_context *context, const ub__pool *pool,
+                           const float *gy, const int32_t *index, float *gx,
+                           int accumulate);
+void ub__avg_pool_forward(ub_context *context, const ub__pool *pool,
+                          const float *x, float *y);
+void ub__avg_pool_backward(ub_context *context, const ub__pool *pool,
+                           const float *gy, float *gx, int accumulate);
+/* Mean of each plane of `area` elements. */
+void ub__global_pool_forward(ub_context *context, int64_t planes, int64_t area,
+                             const float *x, float *y);
+void ub__global_pool_backward(ub_context *context, int64_t planes,
+                              int64_t area, const float *gy, float *gx,
+                              int accumulate);
+
+/* Batch normalization over [batch][channels][area], optionally followed by
+ * ReLU. Statistics are accumulated in double. */
+typedef struct ub__norm {
+    int64_t batch, channels, area;
+    int relu;
+} ub__norm;
+
+/* mean and biased variance of each channel */
+void ub__norm_statistics(ub_context *context, const ub__norm *norm,
+                         const float *x, double *mean, double *variance);
+/* y = relu?(x * scale[c] + shift[c]) */
+void ub__norm_apply(ub_context *context, const ub__norm *norm, const float *x,
+                    const float *scale, const float *shift, float *y);
+/* Gradient when mean and inverse deviation come from x itself (`training`) or
+ * are constants. The ReLU's mask is recomputed from x, scale and shift. gx,
+ * gweight, gbias may be NULL. */
+void ub__norm_backward(ub_context *context, const ub__norm *norm, int training,
+                       const float *x, const float *gy, const float *mean,
+                       const float *inverse_deviation, const float *weight,
+                       const float *bias, float *gx, int accumulate_x,
+                       float *gweight, float *gbias, int accumulate_weight);
+
+/* -- element-wise --------------------------------------------------------- */
+
+void ub__relu_forward(ub_context *context, int64_t n, const float *x,
+                      float *y);
+/* gx (+)= gy where y > 0 */
+void ub__relu_backward(ub_context *context, int64_t n, const float *y,
+                       const float *gy, float *gx, int accumulate);
+/* y (+)= a * x */
+void ub__scale(ub_context *context, int64_t n, float a, const float *x,
+               float *y, int accumulate);
+/* y = sum of a[i] * x[i] over `terms`; a NULL means ones, an x[i] that is NULL
+ * counts as zeros. */
+void ub__combine(ub_context *context, int64_t n, int terms,
+                 const float *const *x, const float *a, float *y);
+/* out[i] = <x[i], g>; accumulated in double; 0 where x[i] is NULL. */
+void ub__dots(ub_context *context, int64_t n, int terms,
+              const float *const *x, const float *g, double *out);
+/* y (+)= x * mask[c] over [batch][channels][area] */
+void ub__mask_channels(ub_context *context, int64_t batch, int64_t channels,
+                       int64_t area, const float *x, const float *mask,
+                       float *y, int accumulate);
+/* gmask[c] (+)= sum of x * gy over the channel */
+void ub__mask_backward(ub_context *context, int64_t batch, int64_t channels,
+                       int64_t area, const float *x, const float *gy,
+                       float *gmask, int accumulate);
+/* sum of squares, in double */
+double ub__sum_squares(ub_context *context, int64_t n, const float *x);
+
+/* SGD as PyTorch's: g' = g * g_scale + decay * p; v = momentum * v + g' (v =
+ * g' on the first step); p -= rate * (nesterov ? g' + momentum * v : v) */
+void ub__sgd_step(ub_context *context, int64_t n, float *p, const float *g,
+                  float *velocity, float g_scale, float rate, float momentum,
+                  float decay, int nesterov, int first);
+/* Adam with bias corrections c1 = 1 - beta1^t, c2 = 1 - beta2^t */
+void ub__adam_step(ub_context *context, int64_t n, float *p, const float *g,
+                   float *m, float *v, float g_scale, float rate, float beta1,
+                   float beta2, float eps, float decay, double c1, double c2);
+
+#endif
