@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_UBOOST_H
+#define UBOOST_UBOOST_H
+
+/** @file All public headers. */
+
+#include <uboost/attr.h>
+#include <uboost/autograd.h>
+#include <uboost/base.h>
+#include <uboost/ops.h>
+#include <uboost/tensor.h>
+#include <uboost/version.h>
+
+#endif
