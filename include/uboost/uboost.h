@@ -7,6 +7,8 @@
 #include <uboost/attr.h>
 #include <uboost/autograd.h>
 #include <uboost/base.h>
+#include <uboost/hardware.h>
+#include <uboost/network.h>
 #include <uboost/ops.h>
 #include <uboost/tensor.h>
 #include <uboost/version.h>

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_HARDWARE_H
+#define UBOOST_HARDWARE_H
+
+#include <uboost/network.h>
+
+/**
+ * @file
+ * @defgroup hardware hardware
+ * The accelerator as data, a layer as a matrix product on it, and the
+ * interface of a cost model.
+ *
+ * Except for ub_network_cost() nothing here needs a context or allocates;
+ * all functions may be called from any thread.
+ * @{
+ */
+
+UB_BEGIN_DECLS
+
+/** Which operand of the matrix product stays in the array. */
+typedef enum ub_dataflow {
+    UB_DATAFLOW_WS = 0 /**< weight stationary */
+} ub_dataflow;
+
+/**
+ * A systolic array with its memory. Fill with ub_hardware_init() first.
+ *
+ * Each array has three banks of on-chip memory of the same size: input maps,
+ * weights, and partial sums or results.
+ */
+typedef struct ub_hardware {
+    size_t size;           /**< set by ub_hardware_init() */
+    int64_t rows;          /**< processing elements down; 128 */
+    int64_t columns;       /**< processing elements across; 128 */
+    int64_t arrays;        /**< number of such arrays; 1 */
+    int64_t bank_bytes;    /**< bytes of each bank; 5 * 2^20 */
+    int64_t element_bytes; /**< of a weight, an input or a result; 1 */
+    int64_t partial_bytes; /**< of a partial sum; 2 */
+    double clock_hz;       /**< cycles per second; 1e9 */
+    double bandwidth;      /**< bytes per second to and from external memory;
+                                infinity: no limit; 80 * 2^30 */
+    int32_t dataflow;      /**< a ub_dataflow; UB_DATAFLOW_WS */
+    int32_t reserved;      /**< 0 */
+} ub_hardware;
+
+/** Set every field to its default, the U-Boost paper's 128 x 128 array. */
+UB_API
+void ub_hardware_init(ub_hardware *hardware, size_t size);
+
+/**
+ * Set rows and columns, and bank size and bandwidth in proportion to the rows:
+ * 80 GiB/s and 5 MiB for 128 rows.
+ *
+ * @param hardware  initialised before
+ * @param rows      1 to 2^16
+ * @param columns   1 to 2^16
+ *
+ * @retval UB_ERR_INVALID  a size is out of its range; nothing is changed
+ */
+UB_API_CHECK
+ub_status ub_hardware_set_array(ub_hardware *hardware, int64_t rows,
+                                int64_t columns);
+
+/**
+ * Whether a description makes sense: sizes are positive (rows and columns up
+ * to 2^16, arrays 1, element bytes up to 64), clock and bandwidth are positive
+ * and not NaN, the clock is finite, the dataflow is known.
+ *
+ * @param hardware  description, of any age
+ *
+ * @retval UB_ERR_INVALID      a field is out of its range
+ * @retval UB_ERR_UNSUPPORTED  more than one array, another dataflow, or a
+ *                             field this library does not know
+ */
+UB_API_CHECK
+ub_status ub_hardware_check(const ub_hardware *hardware);
+
+/**
+ * Matrix products of one shape: count independent ones of an m x k matrix
+ * (input windows, streamed) by a k x n matrix (weights, stationary).
+ */
+typedef struct ub_gemm {
+    size_t size;   /**< sizeof(ub_gemm), set by the caller */
+    int64_t m;     /**< output pixels of the batch */
+    int64_t k;     /**< elements of a window */
+    int64_t n;     /**< output channels of a group */
+    int64_t count; /**< number of such products, the groups; 0 for layers that
+                        compute none */
+    int64_t input_elements; /**< elements of the input map that one product
+                                 reads, padding and repetition excepted; at
+                                 most m * k */
+} ub_gemm;
+
+/**
+ * A layer as matrix products: convolution m = batch * output height * width,
+ * k = window, n = filters, all per group; linear m = batch; all others
+ * count = 0.
+ *
+ * @param layer     from ub_network_layer()
+ * @param batch     images, at least 1
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  batch is below 1, or a size is not set
+ * @retval UB_ERR_RANGE    MACs or bytes of the batch overflow
+ */
+UB_API_CHECK
+ub_status ub_layer_gemm(const ub_layer_info *layer, int64_t batch,
+                        ub_gemm *out);
+
+/** What a cost model tells layers apart by. Values are never renumbered. */
+typedef enum ub_cost_kind {
+    UB_COST_FREE = 0,      /**< costs nothing: identity, pools, ... */
+    UB_COST_CONV = 1,      /**< convolution, also grouped */
+    UB_COST_DEPTHWISE = 2, /**< one filter per channel; reads in_channels */
+    UB_COST_SEPARABLE = 3, /**< a depthwise convolution and a 1 x 1 one */
+    UB_COST_LINEAR = 4     /**< fully connected; maps count for nothing */
+} ub_cost_kind;
+
+/**
+ * A layer as cost models see it; channel counts are real numbers. Fill with
+ * ub_cost_layer_init() first.
+ */
+typedef struct ub_cost_layer {
+    size_t size;           /**< set by ub_cost_layer_init() */
+    int32_t kind;          /**< a ub_cost_kind; UB_COST_FREE */
+    int32_t reserved;      /**< 0 */
+    int64_t groups;        /**< conv; 1 */
+    int64_t kernel_height; /**< separable: of the depthwise half; 1 */
+    int64_t kernel_width;  /**< separable: of the depthwise half; 1 */
+    int64_t dilation;      /**< changes no count; 1 */
+    int64_t in_height;     /**< 1 */
+    int64_t in_width;      /**< 1 */
+    int64_t out_height;    /**< 1 */
+    int64_t out_width;     /**< 1 */
+    int64_t batch;         /**< images; 1 */
+    double in_channels;    /**< 1 */
+    double out_channels;   /**< depthwise: not read; 1 */
+} ub_cost_layer;
+
+/** Set every field to its default. */
+UB_API
+void ub_cost_layer_init(ub_cost_layer *layer, size_t size);
+
+/**
+ * A layer of a network as cost models see it. A convolution with as many
+ * groups as inputs and as outputs is UB_COST_DEPTHWISE; what computes no
+ * matrix product is UB_COST_FREE.
+ *
+ * @param layer     from ub_network_layer()
+ * @param batch     images, at least 1
+ * @param[out] out  of the size that out->size says, set by the caller
+ *
+ * @retval UB_ERR_INVALID  batch is below 1, or a size is not set
+ */
+UB_API_CHECK
+ub_status ub_cost_layer_from(const ub_layer_info *layer, int64_t batch,
+                             ub_cost_layer *out);
+
+/**
+ * What a layer costs, with derivatives by its channel counts ("din" by
+ * in_channels, "dout" by out_channels). A model that has no derivative, such
+ * as an exact count, leaves it 0.
+ */
+typedef struct ub_cost {
+    size_t size;              /**< sizeof(ub_cost), set by the caller */
+    double macs;              /**< multiply-accumulates */
+    double cycles;            /**< latency in cycles */
+    double latency_ms;        /**< latency in milliseconds */
+    double utilization;       /**< MACs done / MACs possible; 1 when free */
+    double dcycles_din;       /**< of cycles */
+    double dcycles_dout;      /**< of cycles */
+    double dlatency_din;      /**< of latency_ms */
+    double dlatency_dout;     /**< of latency_ms */
+    double dutilization_din;  /**< of utilization */
+    double dutilization_dout; /**< of utilization */
+} ub_cost;
+
+/**
+ * A cost model: a function and what it reads. A plain value; copy it at will
+ * as long as what `user` points to stays.
+ */
+typedef struct ub_cost_model {
+    size_t size;      /**< sizeof(ub_cost_model), set by whoever fills it */
+    const char *name; /**< such as "systolic"; a constant */
+
+    /** Price a layer. Pure: writes to *out alone, and that only on success;
+     * may be called from any thread. UB_ERR_INVALID when the layer makes no
+     * sense (NaN, a channel count that is not positive, an unknown kind). */
+    ub_status (*evaluate)(const void *user, const ub_cost_layer *layer,
+                          ub_cost *out);
+
+    const void *user; /**< handed to evaluate */
+} ub_cost_model;
+
+/**
+ * What a network costs on a model. The total's cycles, latency and MACs are
+ * sums; its utilization is total MACs / (total cycles * processing elements),
+ * which is the layers' mean weighted by latency. Derivatives of the total are
+ * 0.
+ *
+ * @param network    only read
+ * @param model      prices the layers
+ * @param batch      images, at least 1
+ * @param[out] total  .size set by the caller; may be NULL
+ * @param[out] layers  one for each layer, .size of each set by the caller; or
+ *                     NULL
+ * @param n          number of elements of layers, at least
+ *                   ub_network_layers() unless layers is NULL
+ *
+ * @retval UB_ERR_INVALID  an argument is not usable, or the model refuses a
+ *                         layer (the text names it)
+ */
+UB_API_CHECK
+ub_status ub_network_cost(const ub_network *network, const ub_cost_model *model,
+                          int64_t batch, ub_cost *total, ub_cost *layers,
+                          int64_t n);
+
+UB_END_DECLS
+
+/** @} */
+
+#endif
