@@ -2,13 +2,20 @@
 #ifndef UBOOST_UBOOST_H
 #define UBOOST_UBOOST_H
 
-/** @file All public headers. */
+/**
+ * @file
+ * All public headers.
+ */
 
 #include <uboost/attr.h>
 #include <uboost/autograd.h>
 #include <uboost/base.h>
+<<<<<<< HEAD
 #include <uboost/hardware.h>
 #include <uboost/network.h>
+=======
+#include <uboost/nn.h>
+>>>>>>> b4dc3d7 (Add the test runner, policy checks, consumers and the continuous check)
 #include <uboost/ops.h>
 #include <uboost/tensor.h>
 #include <uboost/version.h>
