@@ -34,11 +34,11 @@ if [ -d "${UBOOST_DATA:-}" ] && [ -d "${UBOOST_GOLDEN:-}" ]; then
     strict=--no-skips
 fi
 
-meson test -C "$build" --no-rebuild -t 3 --no-suite consumer || true
+meson test -C "$build" --no-rebuild --print-errorlogs -t 3 --no-suite consumer || true
 logs=$build/meson-logs/testlog.json
 if meson test -C "$build" --list --suite consumer 2>/dev/null |
     grep -q consumer; then
-    meson test -C "$build" --no-rebuild -t 3 --suite consumer \
+    meson test -C "$build" --no-rebuild --print-errorlogs -t 3 --suite consumer \
         --logbase consumer || true
     logs="$logs $build/meson-logs/consumer.json"
 fi
