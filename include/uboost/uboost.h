@@ -10,12 +10,9 @@
 #include <uboost/attr.h>
 #include <uboost/autograd.h>
 #include <uboost/base.h>
-<<<<<<< HEAD
 #include <uboost/hardware.h>
 #include <uboost/network.h>
-=======
 #include <uboost/nn.h>
->>>>>>> b4dc3d7 (Add the test runner, policy checks, consumers and the continuous check)
 #include <uboost/ops.h>
 #include <uboost/tensor.h>
 #include <uboost/version.h>
