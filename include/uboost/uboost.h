@@ -10,6 +10,7 @@
 #include <uboost/attr.h>
 #include <uboost/autograd.h>
 #include <uboost/base.h>
+#include <uboost/dataset.h>
 #include <uboost/hardware.h>
 #include <uboost/network.h>
 #include <uboost/nn.h>

@@ -10,8 +10,7 @@
 
 /* -- errors and log ------------------------------------------------------- */
 
-#define UB__PRINTF(format, first)                                              \
-    __attribute__((format(printf, format, first)))
+#define UB__PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /* Record the sentence and return the status: `return ub__fail(...)`. */
 UB__PRINTF(3, 4)
