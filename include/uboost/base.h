@@ -39,8 +39,8 @@ UB_API
 const char *ub_status_str(ub_status status);
 
 /**
- * Memory functions of a context. Both may be called from any thread of the
- * context's pool.
+ * Memory functions of a context. Both are called only in the thread that calls
+ * the library, never in a worker thread.
  */
 typedef struct ub_allocator {
     size_t size; /**< sizeof(ub_allocator), set by the caller */
@@ -97,7 +97,7 @@ typedef struct ub_context_options {
     ub_progress_fn progress;       /**< NULL: none (default) */
     void *progress_user;           /**< handed to progress */
     int32_t log_level;             /**< most verbose level passed on */
-    int32_t threads; /**< 1 by default; 0: one per online processor */
+    int32_t threads;          /**< 1 by default; 0: one per online processor */
     int32_t portable_kernels; /**< 1: never use vector extensions; default 0 */
     int32_t reserved;         /**< 0 */
 } ub_context_options;

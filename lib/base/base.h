@@ -29,14 +29,20 @@ void ub__log(ub_context *context, ub_log_level level, const char *format, ...);
 ub_status ub__progress(ub_context *context, ub_progress *progress);
 
 /* Read a sized struct of any age: short ones keep what dst holds (defaults),
- * unknown tails must be zero. v1_size is the size in the first release. */
+ * unknown tails must be zero. v1_size is the size in the first release. A NULL
+ * src leaves dst as it is. */
 ub_status ub__options_in(ub_context *context, const char *name, void *dst,
                          size_t dst_size, size_t v1_size, const void *src);
 
-/* Fill the first `size` bytes of a sized struct from a full one. */
+/* Fill the first `size` bytes of a sized struct from a full one, zeros beyond
+ * src_size; dst says `size` then. */
 void ub__options_out(void *dst, size_t size, const void *src, size_t src_size);
 
 /* -- memory --------------------------------------------------------------- */
+
+/* Everything here is for the context's own thread: not inside ub__parallel()
+ * tasks, not in background jobs. The same holds for ub__fail() and ub__log().
+ */
 
 #define UB__ALIGNMENT ((size_t) 64)
 
@@ -45,8 +51,8 @@ void ub__options_out(void *dst, size_t size, const void *src, size_t src_size);
 void *ub__alloc(ub_context *context, size_t n, size_t size);
 void *ub__calloc(ub_context *context, size_t n, size_t size);
 /* Grow to n_new elements; on failure the old block is untouched. */
-void *ub__realloc(ub_context *context, void *memory, size_t n_old,
-                  size_t n_new, size_t size);
+void *ub__realloc(ub_context *context, void *memory, size_t n_old, size_t n_new,
+                  size_t size);
 void ub__free(ub_context *context, void *memory);
 char *ub__strdup(ub_context *context, const char *text);
 
@@ -81,7 +87,8 @@ void *ub__scratch(ub_context *context, int worker);
 void ub__split(int64_t n, int64_t grain, int64_t parts, int64_t part,
                int64_t *begin, int64_t *end);
 
-/* One background thread that runs a job at a time (prefetch). */
+/* One background thread that runs a job at a time (prefetch); start waits for
+ * the job before. The job must not touch the context. */
 typedef struct ub__background ub__background;
 ub_status ub__background_create(ub_context *context, ub__background **out);
 void ub__background_destroy(ub__background **background); /* waits */
@@ -117,8 +124,7 @@ int ub__is_folder(const char *path);
 ub_status ub__folder_list(ub_context *context, const char *path,
                           char ***out_names, size_t *out_n);
 /* "folder/name", ub__alloc()ed. */
-char *ub__path_join(ub_context *context, const char *folder,
-                    const char *name);
+char *ub__path_join(ub_context *context, const char *folder, const char *name);
 
 /* -- JSON (jansson) ------------------------------------------------------- */
 

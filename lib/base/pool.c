@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/context.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+struct worker {
+    struct ub__pool *pool;
+    int index;
+    pthread_t thread;
+};
+
+/* A job is open while its caller works on it. Workers that wake in time join
+ * it; the caller closes it when no task is left and waits for those that
+ * joined, never for one that still sleeps. */
+struct ub__pool {
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;     /* a job was opened, or stop was set */
+    pthread_cond_t finished; /* the last worker left a closed job */
+    ub__task_fn fn;
+    void *arg;
+    int64_t n;
+    uint64_t generation; /* counts jobs, so that none is joined twice */
+    int open;
+    int joined;
+    int stop;
+    int workers; /* threads started, without the caller */
+    struct worker *worker;
+    _Alignas(64) atomic_int_least64_t next;
+};
+
+static void run_tasks(struct ub__pool *pool, ub__task_fn fn, void *arg,
+                      int64_t n, int index)
+{
+    for (;;) {
+        int64_t task = atomic_fetch_add_explicit(&pool->next, 1,
+                                                 memory_order_relaxed);
+
+        if (task >= n)
+            return;
+        fn(arg, task, index);
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *self = arg;
+    struct ub__pool *pool = self->pool;
+    uint64_t seen = 0;
+
+    pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        while (!pool->stop && (!pool->open || pool->generation == seen))
+            pthread_cond_wait(&pool->wake, &pool->mutex);
+        if (pool->stop)
+            break;
+        seen = pool->generation;
+        pool->joined++;
+        pthread_mutex_unlock(&pool->mutex);
+        run_tasks(pool, pool->fn, pool->arg, pool->n, self->index);
+        pthread_mutex_lock(&pool->mutex);
+        pool->joined--;
+        if (pool->joined == 0 && !pool->open)
+            pthread_cond_signal(&pool->finished);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+int ub__thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+    sigset_t all, old;
+    int result;
+
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0)
+        return 0;
+    result = pthread_create(thread, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return result == 0;
+}
+
+static int start_workers(struct ub__pool *pool, int workers)
+{
+    for (int i = 0; i < workers; i++) {
+        pool->worker[i].pool = pool;
+        pool->worker[i].index = i + 1;
+        if (!ub__thread_start(&pool->worker[i].thread, worker_main,
+                              &pool->worker[i]))
+            return 0;
+        pool->workers++;
+    }
+    return 1;
+}
+
+static int init_locks(struct ub__pool *pool)
+{
+    if (pthread_mutex_init(&pool->mutex, NULL) != 0)
+        return 0;
+    if (pthread_cond_init(&pool->wake, NULL) != 0)
+        goto fail_wake;
+    if (pthread_cond_init(&pool->finished, NULL) != 0)
+        goto fail_finished;
+    return 1;
+fail_finished:
+    pthread_cond_destroy(&pool->wake);
+fail_wake:
+    pthread_mutex_destroy(&pool->mutex);
+    return 0;
+}
+
+ub_status ub__pool_create(ub_context *context)
+{
+    int workers = context->threads - 1;
+    struct ub__pool *pool;
+
+    if (workers == 0)
+        return UB_OK;
+    pool = ub__calloc(context, 1, sizeof *pool);
+    if (pool == NULL)
+        return UB_ERR_NOMEM;
+    pool->worker = ub__calloc(context, (size_t) workers, sizeof *pool->worker);
+    if (pool->worker == NULL || !init_locks(pool)) {
+        ub__free(context, pool->worker);
+        ub__free(context, pool);
+        return UB_ERR_NOMEM;
+    }
+    context->pool = pool;
+    if (start_workers(pool, workers))
+        return UB_OK;
+    ub__pool_destroy(context);
+    return ub__fail(context, UB_ERR_NOMEM, "cannot start %d threads", workers);
+}
+
+void ub__pool_destroy(ub_context *context)
+{
+    struct ub__pool *pool = context->pool;
+
+    if (pool == NULL)
+        return;
+    context->pool = NULL;
+    pthread_mutex_lock(&pool->mutex);
+    pool->stop = 1;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->mutex);
+    for (int i = 0; i < pool->workers; i++)
+        pthread_join(pool->worker[i].thread, NULL);
+    pthread_cond_destroy(&pool->finished);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->mutex);
+    ub__free(context, pool->worker);
+    ub__free(context, pool);
+}
+
+static void open_job(struct ub__pool *pool, int64_t n, ub__task_fn fn,
+                     void *arg)
+{
+    pthread_mutex_lock(&pool->mutex);
+    pool->fn = fn;
+    pool->arg = arg;
+    pool->n = n;
+    pool->generation++;
+    pool->open = 1;
+    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    if (n > pool->workers) {
+        pthread_cond_broadcast(&pool->wake);
+    } else {
+        for (int64_t i = 1; i < n; i++)
+            pthread_cond_signal(&pool->wake);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void close_job(struct ub__pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    pool->open = 0;
+    while (pool->joined > 0)
+        pthread_cond_wait(&pool->finished, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void ub__parallel(ub_context *context, int64_t n, ub__task_fn fn, void *arg)
+{
+    struct ub__pool *pool = context->pool;
+
+    if (pool == NULL || n <= 1) {
+        for (int64_t task = 0; task < n; task++)
+            fn(arg, task, 0);
+        return;
+    }
+    open_job(pool, n, fn, arg);
+    run_tasks(pool, fn, arg, n, 0);
+    close_job(pool);
+}
+
+ub_status ub__scratch_reserve(ub_context *context, size_t bytes_per_worker)
+{
+    size_t stride;
+    void *scratch;
+
+    if (bytes_per_worker <= context->scratch_stride)
+        return UB_OK;
+    if (bytes_per_worker > SIZE_MAX - UB__ALIGNMENT)
+        return ub__fail(context, UB_ERR_NOMEM, "out of memory: %zu bytes",
+                        bytes_per_worker);
+    stride = (bytes_per_worker + UB__ALIGNMENT - 1) & ~(UB__ALIGNMENT - 1);
+    scratch = ub__alloc(context, (size_t) context->threads, stride);
+    if (scratch == NULL)
+        return UB_ERR_NOMEM;
+    ub__free(context, context->scratch);
+    context->scratch = scratch;
+    context->scratch_stride = stride;
+    return UB_OK;
+}
+
+void *ub__scratch(ub_context *context, int worker)
+{
+    if (context->scratch == NULL)
+        return NULL;
+    return context->scratch + (size_t) worker * context->scratch_stride;
+}
+
+static int64_t split_edge(int64_t n, int64_t grain, int64_t parts, int64_t part)
+{
+    int64_t units = n / grain + (n % grain != 0);
+    int64_t extra = units % parts;
+    int64_t unit = part * (units / parts) + (part < extra ? part : extra);
+
+    return unit >= units ? n : unit * grain;
+}
+
+void ub__split(int64_t n, int64_t grain, int64_t parts, int64_t part,
+               int64_t *begin, int64_t *end)
+{
+    if (grain < 1)
+        grain = 1;
+    if (parts < 1)
+        parts = 1;
+    *begin = split_edge(n, grain, parts, part);
+    *end = split_edge(n, grain, parts, part + 1);
+}
