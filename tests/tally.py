@@ -11,7 +11,7 @@ import re
 import sys
 
 # Cases that need a processor or a build option which may well be missing.
-MACHINE = re.compile(r"avx|simd|sanitizer|C\+\+ compiler|libjpeg|mandoc", re.I)
+MACHINE = re.compile(r"avx|simd|sanitizer|C\+\+ compiler|libjpeg|mandoc|doxygen", re.I)
 
 LINES = [
     ("passed", re.compile(r"^\[       OK \] (.*)|^ok - (.*)", re.M)),
