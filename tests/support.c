@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "support.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATHS     8
+#define PATH_SIZE 1024
+#define SWEEP_MAX 100000
+
+ub_context *test_context(int threads)
+{
+    ub_context_options options;
+    ub_context *context = NULL;
+
+    ub_context_options_init(&options, sizeof options);
+    options.threads = threads;
+    if (ub_context_create(&options, &context) != UB_OK)
+        fail_msg("cannot create a context with %d threads", threads);
+    return context;
+}
+
+static void *counting_alloc(void *user, size_t bytes, size_t alignment)
+{
+    struct test_allocator *self = user;
+    void *memory;
+
+    if (bytes > SIZE_MAX - alignment)
+        return NULL;
+    if (self->fail_at >= 0 && self->count >= self->fail_at) {
+        self->count++;
+        return NULL;
+    }
+    self->count++;
+    memory = aligned_alloc(alignment,
+                           (bytes + alignment - 1) / alignment * alignment);
+    if (memory != NULL)
+        self->live += (int64_t) bytes;
+    return memory;
+}
+
+static void counting_free(void *user, void *memory, size_t bytes)
+{
+    struct test_allocator *self = user;
+
+    self->live -= (int64_t) bytes;
+    free(memory);
+}
+
+void test_allocator_init(struct test_allocator *self, int64_t fail_at,
+                         ub_allocator *out)
+{
+    *self = (struct test_allocator){ fail_at, 0, 0 };
+    *out = (ub_allocator){ sizeof *out, counting_alloc, counting_free, self };
+}
+
+static char folder[PATH_SIZE / 2];
+static char paths[PATHS][PATH_SIZE];
+static int paths_next;
+
+static const char *join(const char *first, const char *name)
+{
+    char *path = paths[paths_next++ % PATHS];
+
+    snprintf(path, PATH_SIZE, "%s/%s", first, name);
+    return path;
+}
+
+static void remove_tree(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        char name[PATH_SIZE];
+        struct stat info;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (lstat(name, &info) == 0 && S_ISDIR(info.st_mode))
+            remove_tree(name);
+        else
+            unlink(name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    rmdir(path);
+}
+
+static void remove_folder(void)
+{
+    remove_tree(folder);
+}
+
+const char *test_folder(void)
+{
+    const char *parent = getenv("TMPDIR");
+
+    if (folder[0] != '\0')
+        return folder;
+    snprintf(folder, sizeof folder, "%s/uboost-test-XXXXXX",
+             parent != NULL ? parent : "/tmp");
+    if (mkdtemp(folder) == NULL) {
+        folder[0] = '\0';
+        fail_msg("cannot make a temporary folder");
+    }
+    atexit(remove_folder);
+    return folder;
+}
+
+const char *test_path(const char *name)
+{
+    return join(test_folder(), name);
+}
+
+static const char *in_variable(const char *variable, const char *name)
+{
+    const char *value = getenv(variable);
+
+    return value == NULL || value[0] == '\0' ? NULL : join(value, name);
+}
+
+const char *test_data(const char *name)
+{
+    return in_variable("UBOOST_DATA", name);
+}
+
+const char *test_golden(const char *name)
+{
+    return in_variable("UBOOST_GOLDEN", name);
+}
+
+void test_file_write(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+
+    if (file == NULL)
+        fail_msg("cannot write %s", path);
+    if (size > 0 && fwrite(data, 1, size, file) != size)
+        fail_msg("cannot write %s", path);
+    if (fclose(file) != 0)
+        fail_msg("cannot write %s", path);
+}
+
+void test_close(double actual, double expected, double tolerance,
+                const char *expression, const char *file, int line)
+{
+    if (fabs(actual - expected) <= tolerance) /* false for NaN */
+        return;
+    print_error("%s is %.17g, expected %.17g within %g\n", expression, actual,
+                expected, tolerance);
+    _fail(file, line);
+}
+
+/* One run; tells whether an allocation was refused. */
+static int run_with(int64_t fail_at, test_scenario scenario, int threads,
+                    void *arg, ub_status *out, int64_t *out_live)
+{
+    struct test_allocator counter;
+    ub_allocator allocator;
+    ub_context_options options;
+    ub_context *context = NULL;
+
+    test_allocator_init(&counter, fail_at, &allocator);
+    ub_context_options_init(&options, sizeof options);
+    options.allocator = &allocator;
+    options.threads = threads;
+    *out = ub_context_create(&options, &context);
+    if (*out == UB_OK)
+        *out = scenario(context, arg);
+    ub_context_destroy(&context);
+    *out_live = counter.live;
+    return counter.count > fail_at;
+}
+
+void test_oom_sweep(test_scenario scenario, int threads, void *arg,
+                    const char *name, const char *file, int line)
+{
+    for (int64_t n = 0; n < SWEEP_MAX; n++) {
+        ub_status status;
+        int64_t live;
+        int refused = run_with(n, scenario, threads, arg, &status, &live);
+
+        if (live == 0 && !refused && status == UB_OK)
+            return;
+        if (live == 0 && refused && status == UB_ERR_NOMEM)
+            continue;
+        print_error("%s with allocation %lld refused: %s, %lld bytes leaked\n",
+                    name, (long long) n, ub_status_str(status),
+                    (long long) live);
+        _fail(file, line);
+    }
+    print_error("%s never succeeds\n", name);
+    _fail(file, line);
+}
