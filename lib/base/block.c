@@ -45,14 +45,12 @@ static struct ub__bin *find_bin(ub_context *context, size_t bytes)
     return NULL;
 }
 
-/* Silent on failure: it serves a destructor, after which the text of the
- * error that led there must still stand. */
 static int grow_bins(ub_context *context)
 {
     size_t capacity = context->bins_capacity * 2 + 16;
     struct ub__bin *bins;
 
-    bins = ub__memory_take(context, UB__ALIGNMENT + capacity * sizeof(*bins));
+    bins = ub__alloc(context, capacity, sizeof *bins);
     if (bins == NULL)
         return 0;
     if (context->bins_n > 0)
@@ -89,8 +87,14 @@ void *ub__block_alloc(ub_context *context, size_t bytes)
         return NULL;
     }
     total = (bytes + UB__ALIGNMENT + GRANULE - 1) / GRANULE * GRANULE;
+    /* The bin is made here, where failing is possible, so that giving the block
+     * back never needs memory. */
     bin = find_bin(context, total);
-    if (bin == NULL || bin->first == NULL)
+    if (bin == NULL)
+        bin = add_bin(context, total);
+    if (bin == NULL)
+        return NULL;
+    if (bin->first == NULL)
         return ub__alloc(context, total - UB__ALIGNMENT, 1);
     header = bin->first;
     bin->first = header->next;
@@ -108,12 +112,6 @@ void ub__block_free(ub_context *context, void *block)
         return;
     header = (struct ub__header *) ((unsigned char *) block - UB__ALIGNMENT);
     bin = find_bin(context, header->bytes);
-    if (bin == NULL)
-        bin = add_bin(context, header->bytes);
-    if (bin == NULL) {
-        ub__free(context, block);
-        return;
-    }
     header->next = bin->first;
     bin->first = header;
     POISON(block, header->bytes - UB__ALIGNMENT);

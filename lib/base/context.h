@@ -43,9 +43,6 @@ struct ub_context {
     char error[UB__ERROR_TEXT];
 };
 
-/* One call of the allocator; NULL without an error text. */
-void *ub__memory_take(ub_context *context, size_t bytes);
-
 /* A thread with all signals blocked: the program's signals are for the
  * program's threads. 0 on failure. */
 int ub__thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);

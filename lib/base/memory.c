@@ -27,7 +27,8 @@ int ub__mul_int64(int64_t a, int64_t b, int64_t *out)
     return 1;
 }
 
-void *ub__memory_take(ub_context *context, size_t bytes)
+/* NULL without an error text. */
+static void *take(ub_context *context, size_t bytes)
 {
     unsigned char *memory;
 
@@ -52,10 +53,10 @@ void *ub__alloc(ub_context *context, size_t n, size_t size)
         return NULL;
     }
     bytes += UB__ALIGNMENT;
-    memory = ub__memory_take(context, bytes);
+    memory = take(context, bytes);
     if (memory == NULL) {
         ub__block_trim(context);
-        memory = ub__memory_take(context, bytes);
+        memory = take(context, bytes);
     }
     if (memory == NULL)
         ub__fail(context, UB_ERR_NOMEM, "out of memory: %zu bytes", bytes);
