@@ -53,7 +53,7 @@ const char *ub_layer_kind_str(int32_t kind);
 
 /**
  * Description of a layer. Fill with ub_layer_init() first. What a kind does
- * not use stays at its default.
+ * not use is ignored.
  */
 typedef struct ub_layer {
     size_t size;           /**< set by ub_layer_init() */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "hardware/hardware.h"
+
+/* Large enough for any network, small enough that no product of a layer's
+ * sizes overflows a double or loses its meaning. */
+#define MAX_SIZE     ((int64_t) 1 << 32)
+#define MAX_CHANNELS 1e15
+
+static const ub_cost_layer defaults = {
+    .size = sizeof(ub_cost_layer),
+    .kind = UB_COST_FREE,
+    .groups = 1,
+    .kernel_height = 1,
+    .kernel_width = 1,
+    .dilation = 1,
+    .in_height = 1,
+    .in_width = 1,
+    .out_height = 1,
+    .out_width = 1,
+    .batch = 1,
+    .in_channels = 1.0,
+    .out_channels = 1.0,
+};
+
+const ub_cost ub__cost_free = {
+    .size = sizeof(ub_cost),
+    .utilization = 1.0,
+};
+
+static int sizes_valid(const ub_cost_layer *l)
+{
+    const int64_t sizes[] = { l->groups,     l->kernel_height, l->kernel_width,
+                              l->dilation,   l->in_height,     l->in_width,
+                              l->out_height, l->out_width,     l->batch };
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        if (sizes[i] < 1 || sizes[i] > MAX_SIZE)
+            return 0;
+    }
+    return 1;
+}
+
+/* False for NaN. */
+static int channels_valid(double channels)
+{
+    return channels > 0.0 && channels <= MAX_CHANNELS;
+}
+
+ub_status ub__cost_layer_in(const ub_cost_layer *layer, ub_cost_layer *out)
+{
+    ub_cost_layer full = defaults;
+    ub_status status;
+
+    if (layer == NULL)
+        return UB_ERR_INVALID;
+    status = ub__options_in(NULL, "cost layer", &full, sizeof(full),
+                            sizeof(full), layer);
+    if (status != UB_OK)
+        return status;
+    if (full.kind < UB_COST_FREE || full.kind > UB_COST_LINEAR ||
+        full.reserved != 0 || !sizes_valid(&full))
+        return UB_ERR_INVALID;
+    if (full.kind != UB_COST_FREE && !channels_valid(full.in_channels))
+        return UB_ERR_INVALID;
+    if (full.kind != UB_COST_FREE && full.kind != UB_COST_DEPTHWISE &&
+        !channels_valid(full.out_channels))
+        return UB_ERR_INVALID;
+    *out = full;
+    return UB_OK;
+}
+
+ub_status ub__cost_out(ub_cost *out, const ub_cost *full)
+{
+    if (out == NULL || out->size < sizeof(*out))
+        return UB_ERR_INVALID;
+    ub__options_out(out, out->size, full, sizeof(*full));
+    return UB_OK;
+}
+
+static int32_t cost_kind(const ub_layer_info *info)
+{
+    const int64_t groups = info->layer->groups;
+
+    if (info->layer->kind == UB_LAYER_LINEAR)
+        return UB_COST_LINEAR;
+    if (info->layer->kind != UB_LAYER_CONV)
+        return UB_COST_FREE;
+    return groups > 1 && groups == info->in_channels &&
+                   groups == info->out_channels
+               ? UB_COST_DEPTHWISE
+               : UB_COST_CONV;
+}
+
+/* One layer's price; the context hears about a failure. */
+static ub_status price(const ub_network *network, const ub_cost_model *model,
+                       int64_t index, int64_t batch, ub_cost *out)
+{
+    ub_layer_info info = { .size = sizeof(info) };
+    ub_cost_layer layer = defaults;
+    ub_status status = ub_network_layer(network, index, &info);
+
+    if (status == UB_OK)
+        status = ub_cost_layer_from(&info, batch, &layer);
+    *out = (ub_cost){ .size = sizeof(*out) };
+    if (status == UB_OK)
+        status = model->evaluate(model->user, &layer, out);
+    if (status != UB_OK)
+        return ub__fail(ub_network_context(network), status,
+                        "cost: model '%.40s' refuses layer '%.60s' at batch "
+                        "%lld",
+                        model->name, info.name, (long long) batch);
+    return UB_OK;
+}
+
+static void add(ub_cost *total, const ub_cost *cost, double *done)
+{
+    total->macs += cost->macs;
+    total->cycles += cost->cycles;
+    total->latency_ms += cost->latency_ms;
+    *done += cost->latency_ms * cost->utilization;
+}
+
+static ub_status check_call(const ub_network *network,
+                            const ub_cost_model *model, int64_t batch,
+                            const ub_cost *total, const ub_cost *layers,
+                            int64_t n)
+{
+    ub_context *context = ub_network_context(network);
+
+    if (model == NULL || model->size < sizeof(*model) ||
+        model->evaluate == NULL)
+        return ub__fail(context, UB_ERR_INVALID, "cost: no model");
+    if (batch < 1 || batch > MAX_SIZE)
+        return ub__fail(context, UB_ERR_INVALID, "cost: batch %lld",
+                        (long long) batch);
+    if (layers != NULL && n < ub_network_layers(network))
+        return ub__fail(context, UB_ERR_INVALID,
+                        "cost: room for %lld of %lld layers", (long long) n,
+                        (long long) ub_network_layers(network));
+    if (total != NULL && total->size < sizeof(*total))
+        return ub__fail(context, UB_ERR_INVALID,
+                        "cost: the size of a ub_cost is not set");
+    for (int64_t i = 0; layers != NULL && i < n; i++) {
+        if (layers[i].size != sizeof(*layers))
+            return ub__fail(context, UB_ERR_INVALID,
+                            "cost: the size of a ub_cost is not set");
+    }
+    return UB_OK;
+}
+
+/* -- public --------------------------------------------------------------- */
+
+void ub_cost_layer_init(ub_cost_layer *layer, size_t size)
+{
+    ub__options_out(layer, size, &defaults, sizeof(defaults));
+}
+
+ub_status ub_cost_layer_from(const ub_layer_info *layer, int64_t batch,
+                             ub_cost_layer *out)
+{
+    ub_cost_layer full = defaults;
+
+    if (layer == NULL || layer->size < sizeof(*layer) || out == NULL ||
+        out->size < sizeof(*out) || batch < 1)
+        return UB_ERR_INVALID;
+    full.kind = cost_kind(layer);
+    full.groups = full.kind == UB_COST_CONV ? layer->layer->groups : 1;
+    full.kernel_height = layer->layer->kernel_height;
+    full.kernel_width = layer->layer->kernel_width;
+    full.dilation = layer->layer->dilation;
+    full.in_height = layer->in_height;
+    full.in_width = layer->in_width;
+    full.out_height = layer->out_height;
+    full.out_width = layer->out_width;
+    full.batch = batch;
+    full.in_channels = (double) layer->in_channels;
+    full.out_channels = (double) layer->out_channels;
+    ub__options_out(out, out->size, &full, sizeof(full));
+    return UB_OK;
+}
+
+ub_status ub_network_cost(const ub_network *network, const ub_cost_model *model,
+                          int64_t batch, ub_cost *total, ub_cost *layers,
+                          int64_t n)
+{
+    ub_cost sum = { .size = sizeof(sum), .utilization = 1.0 };
+    ub_cost one;
+    double done = 0.0;
+    ub_status status;
+
+    if (network == NULL)
+        return UB_ERR_INVALID;
+    status = check_call(network, model, batch, total, layers, n);
+    /* Outputs stay untouched unless every layer has a price. */
+    for (int64_t i = 0; i < ub_network_layers(network) && status == UB_OK;
+         i++) {
+        status = price(network, model, i, batch, &one);
+        if (status == UB_OK)
+            add(&sum, &one, &done);
+    }
+    if (status != UB_OK)
+        return status;
+    if (sum.latency_ms > 0.0)
+        sum.utilization = done / sum.latency_ms;
+    for (int64_t i = 0; layers != NULL && i < ub_network_layers(network); i++) {
+        if (price(network, model, i, batch, &one) == UB_OK)
+            layers[i] = one;
+    }
+    if (total != NULL)
+        ub__options_out(total, total->size, &sum, sizeof(sum));
+    return UB_OK;
+}

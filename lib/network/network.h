@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_NETWORK_H
+#define UBOOST_LIB_NETWORK_H
+
+#include "base/base.h"
+
+#include <uboost/network.h>
+
+/* Name to index, open addressing. Names are borrowed. */
+typedef struct ub__name_slot {
+    const char *name; /* NULL: free */
+    int64_t index;
+} ub__name_slot;
+
+typedef struct ub__name_table {
+    ub__name_slot *slots;
+    size_t n_slots; /* a power of two, or 0 */
+    size_t used;
+} ub__name_table;
+
+int64_t ub__names_find(const ub__name_table *table, const char *name);
+/* The name must not be in the table. */
+ub_status ub__names_put(ub_context *context, ub__name_table *table,
+                        const char *name, int64_t index);
+void ub__names_clear(ub_context *context, ub__name_table *table);
+
+typedef struct ub__map {
+    int64_t channels, height, width;
+} ub__map;
+
+typedef struct ub__network_node {
+    char *name;
+    int64_t *inputs;
+    int64_t n_inputs;
+    ub_layer layer;
+    ub__map in, out;
+    int64_t macs, parameters;
+} ub__network_node;
+
+struct ub_network {
+    ub_context *context;
+    char *name;
+    ub__network_node *nodes;
+    int64_t n, capacity;
+    ub__name_table names;
+    int64_t macs, parameters;
+};
+
+/* As ub_network_create() with a name for the input. */
+ub_status ub__network_create(ub_context *context, const char *name,
+                             const char *input_name, const ub__map *input,
+                             ub_network **out);
+
+/* Check the layer's fields, reset those its kind does not use, and compute
+ * in, out, macs and parameters of the node, whose inputs exist. */
+ub_status ub__network_infer(const ub_network *network, ub__network_node *node);
+
+/* Which fields of ub_layer a kind reads. */
+enum {
+    UB__LAYER_WINDOW = 1,   /* kernel, stride, padding */
+    UB__LAYER_WEIGHTS = 2,  /* out_channels, bias */
+    UB__LAYER_DILATION = 4, /* dilation, groups */
+    UB__LAYER_COUNT = 8,    /* count_padding */
+    UB__LAYER_MANY = 16     /* any number of inputs */
+};
+unsigned ub__layer_fields(int32_t kind);
+
+/* The kind of that name, -1 when there is none. */
+int32_t ub__layer_kind_find(const char *name);
+
+/* Whether a name may be used: see ub_network_create(). */
+int ub__name_valid(const char *name);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "support.h"
+
+#include <math.h>
+#include <string.h>
+#include <uboost/hardware.h>
+
+static void arrays(void **state)
+{
+    ub_hardware h, bad;
+
+    (void) state;
+    ub_hardware_init(&h, sizeof(h));
+    assert_int_equal(ub_hardware_check(&h), UB_OK);
+    assert_int_equal(h.bank_bytes, 5 << 20);
+    assert_close(h.bandwidth, 80.0 * 1073741824, 0.0);
+    assert_int_equal(ub_hardware_set_array(&h, 16, 8), UB_OK);
+    assert_int_equal(h.rows, 16);
+    assert_int_equal(h.columns, 8);
+    assert_int_equal(h.bank_bytes, 5 * (1 << 17));
+    assert_close(h.bandwidth, 10.0 * 1073741824, 0.0);
+    assert_int_equal(ub_hardware_set_array(&h, 0, 8), UB_ERR_INVALID);
+    assert_int_equal(ub_hardware_set_array(&h, 8, 65537), UB_ERR_INVALID);
+    assert_int_equal(h.rows, 16);
+    bad = h;
+    bad.clock_hz = NAN;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
+    bad = h;
+    bad.bandwidth = 0.0;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
+    bad.bandwidth = INFINITY;
+    assert_int_equal(ub_hardware_check(&bad), UB_OK);
+    bad.arrays = 2;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_UNSUPPORTED);
+    bad = h;
+    bad.size = 8;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
+    assert_int_equal(ub_hardware_check(NULL), UB_ERR_INVALID);
+}
+
+/* conv 3 -> 8, 3x3, stride 2 on 9x7; depthwise; relu; linear */
+static ub_network *sample(ub_context *context)
+{
+    ub_network *net = NULL;
+    ub_layer layer;
+    int64_t at = 0;
+
+    assert_int_equal(ub_network_create(context, "net", 4, 9, 7, &net), UB_OK);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+    layer.kernel_height = layer.kernel_width = 3;
+    layer.stride = 2;
+    layer.groups = 2;
+    layer.out_channels = 8;
+    assert_int_equal(ub_network_add(net, "conv", &layer, 1, &at, &at), UB_OK);
+    layer.groups = 8;
+    layer.stride = 1;
+    assert_int_equal(ub_network_add(net, "dw", &layer, 1, &at, &at), UB_OK);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_FLATTEN);
+    assert_int_equal(ub_network_add(net, "flat", &layer, 1, &at, &at), UB_OK);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_LINEAR);
+    layer.out_channels = 10;
+    assert_int_equal(ub_network_add(net, "fc", &layer, 1, &at, &at), UB_OK);
+    return net;
+}
+
+static void products(void **state)
+{
+    /* m, k, n, count, input elements of one product */
+    const int64_t expected[5][5] = { { 0, 0, 0, 0, 0 },
+                                     { 5 * 12, 18, 4, 2, 5 * 63 * 2 },
+                                     { 5 * 2, 9, 1, 8, 5 * 12 },
+                                     { 0, 0, 0, 0, 0 },
+                                     { 5, 16, 10, 1, 5 * 16 } };
+    ub_context *context = test_context(1);
+    ub_network *net = sample(context);
+    ub_layer_info info = { .size = sizeof(info) };
+    ub_gemm g = { .size = sizeof(g) };
+
+    (void) state;
+    for (int64_t i = 0; i < 5; i++) {
+        assert_int_equal(ub_network_layer(net, i, &info), UB_OK);
+        assert_int_equal(ub_layer_gemm(&info, 5, &g), UB_OK);
+        assert_int_equal(g.m, expected[i][0]);
+        assert_int_equal(g.k, expected[i][1]);
+        assert_int_equal(g.n, expected[i][2]);
+        assert_int_equal(g.count, expected[i][3]);
+        assert_int_equal(g.input_elements, expected[i][4]);
+        assert_int_equal(g.m * g.k * g.n * g.count, 5 * info.macs);
+    }
+    assert_int_equal(ub_layer_gemm(&info, 0, &g), UB_ERR_INVALID);
+    assert_int_equal(ub_layer_gemm(&info, INT64_MAX / 8, &g), UB_ERR_RANGE);
+    g.size = 0;
+    assert_int_equal(ub_layer_gemm(&info, 5, &g), UB_ERR_INVALID);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+static void cost_layers(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = sample(context);
+    ub_layer_info info = { .size = sizeof(info) };
+    ub_cost_layer l = { .size = sizeof(l) };
+    const int32_t kinds[] = { UB_COST_FREE, UB_COST_CONV, UB_COST_DEPTHWISE,
+                              UB_COST_FREE, UB_COST_LINEAR };
+
+    (void) state;
+    for (int64_t i = 0; i < 5; i++) {
+        assert_int_equal(ub_network_layer(net, i, &info), UB_OK);
+        assert_int_equal(ub_cost_layer_from(&info, 3, &l), UB_OK);
+        assert_int_equal(l.kind, kinds[i]);
+        assert_int_equal(l.batch, 3);
+        assert_int_equal(l.groups, i == 1 ? 2 : 1);
+    }
+    assert_close(l.in_channels, 16.0, 0.0);
+    assert_close(l.out_channels, 10.0, 0.0);
+    assert_int_equal(ub_cost_layer_from(&info, 0, &l), UB_ERR_INVALID);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+/* Two cycles per channel and half the array used; refuses linear layers when
+ * told to. */
+static ub_status toy(const void *user, const ub_cost_layer *layer, ub_cost *out)
+{
+    const int refuse = *(const int *) user;
+    ub_cost cost = { .size = sizeof(cost), .utilization = 1.0 };
+
+    if (refuse && layer->kind == UB_COST_LINEAR)
+        return UB_ERR_INVALID;
+    if (layer->kind != UB_COST_FREE) {
+        cost.macs = layer->out_channels;
+        cost.cycles = 2.0 * layer->out_channels;
+        cost.latency_ms = cost.cycles * 1e-6;
+        cost.utilization = layer->kind == UB_COST_LINEAR ? 1.0 : 0.25;
+    }
+    *out = cost;
+    return UB_OK;
+}
+
+static void network_cost(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = sample(context);
+    int refuse = 0;
+    const ub_cost_model model = { sizeof(model), "toy", toy, &refuse };
+    ub_cost total = { .size = sizeof(total) }, layers[5];
+
+    (void) state;
+    for (int i = 0; i < 5; i++)
+        layers[i] = (ub_cost){ .size = sizeof(layers[i]) };
+    assert_int_equal(ub_network_cost(net, &model, 2, &total, layers, 5), UB_OK);
+    assert_close(total.cycles, 52.0, 0.0);
+    assert_close(total.macs, 26.0, 0.0);
+    assert_close(total.utilization, (16 * 0.25 * 2 + 10 * 2) / 52.0, 1e-15);
+    assert_close(layers[4].cycles, 20.0, 0.0);
+    assert_close(layers[3].utilization, 1.0, 0.0);
+    refuse = 1;
+    total.cycles = -1.0;
+    assert_int_equal(ub_network_cost(net, &model, 2, &total, NULL, 0),
+                     UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "'fc'"));
+    assert_close(total.cycles, -1.0, 0.0);
+    assert_int_equal(ub_network_cost(net, &model, 2, &total, layers, 4),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_network_cost(net, &model, 0, &total, layers, 5),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_network_cost(net, NULL, 2, &total, NULL, 0),
+                     UB_ERR_INVALID);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrays),
+        cmocka_unit_test(products),
+        cmocka_unit_test(cost_layers),
+        cmocka_unit_test(network_cost),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
