@@ -47,6 +47,8 @@ void put_png_chunk(bytes *to, const char type[5], const bytes *content);
 void expect_failure(const char *path, ub_status status, const char *expected);
 /* Opening must fail, whichever way, and leave nothing behind. */
 void expect_any_failure(const char *path);
+/* Opening may fail or not, but must leave nothing behind. */
+void open_anyhow(const char *path);
 /* Opening must work; both are to be destroyed. */
 void expect_open(ub_context *context, const char *path, int image_size,
                  ub_dataset **train, ub_dataset **test);
