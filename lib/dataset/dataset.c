@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define FIRST_BYTES (16 << 20) /* first allocation of a reader */
+
 struct ub_dataset {
     ub__images *images;
     int64_t count;
@@ -112,7 +114,10 @@ ub_status ub__images_room(ub__images *images, int64_t expected)
         return too_many(images);
     if (images->count < images->capacity)
         return UB_OK;
-    int64_t capacity = images->count < 512 ? 1024 : 2 * images->count;
+    int64_t capacity = 2 * images->count;
+    int64_t least = FIRST_BYTES / ub__images_bytes(images) + 1;
+    if (capacity < least)
+        capacity = least;
     if (capacity > expected && expected > images->count)
         capacity = expected;
     return images_grow(images, capacity < limit ? capacity : limit);
