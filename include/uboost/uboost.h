@@ -16,6 +16,7 @@
 #include <uboost/nn.h>
 #include <uboost/ops.h>
 #include <uboost/tensor.h>
+#include <uboost/utilization.h>
 #include <uboost/version.h>
 
 #endif

@@ -4,6 +4,7 @@
 /* Large enough for any network, small enough that no product of a layer's
  * sizes overflows a double or loses its meaning. */
 #define MAX_SIZE     ((int64_t) 1 << 32)
+#define MIN_CHANNELS 1e-6
 #define MAX_CHANNELS 1e15
 
 static const ub_cost_layer defaults = {
@@ -43,7 +44,7 @@ static int sizes_valid(const ub_cost_layer *l)
 /* False for NaN. */
 static int channels_valid(double channels)
 {
-    return channels > 0.0 && channels <= MAX_CHANNELS;
+    return channels >= MIN_CHANNELS && channels <= MAX_CHANNELS;
 }
 
 ub_status ub__cost_layer_in(const ub_cost_layer *layer, ub_cost_layer *out)

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_UTILIZATION_H
+#define UBOOST_UTILIZATION_H
+
+#include <uboost/hardware.h>
+
+/**
+ * @file
+ * @defgroup utilization utilization
+ * Latency and utilization of a layer in closed form.
+ *
+ * The functions read plain structs and write one. They need no context,
+ * allocate nothing, keep no state and may be called from any thread. Only the
+ * look-up table at the end is an object with memory.
+ *
+ * Source: Yuzuguler, Dimitriadis, Frossard, "U-Boost NAS:
+ * Utilization-Boosted Differentiable Neural Architecture Search", ECCV 2022.
+ * With s1 x s2 processing elements, weights stationary, b images, output map
+ * h x w, kernel k1 x k2, c input and f output channels in g groups:
+ *
+ * | layer       | MACs                | cycles |
+ * |-------------|---------------------|----------------------------------------|
+ * | convolution | h w b k1 k2 c f / g | g ceil(k1 k2 c/(g s1)) ceil(f/(g s2)) h
+ * w b | | depthwise   | h w b k1 k2 c       | c ceil(k1 k2 / s1) h w b | |
+ * linear      | b c f               | ceil(c / s1) ceil(f / s2) b            |
+ * | separable   | depthwise plus 1x1  | depthwise plus 1x1 | | free        | 0
+ * | 0                                      |
+ *
+ * latency = cycles / clock, utilization = MACs / (cycles s1 s2).
+ * @{
+ */
+
+UB_BEGIN_DECLS
+
+/** The machine, as these models see it. Fill with ub_util_options_init(). */
+typedef struct ub_util_options {
+    size_t size;           /**< set by ub_util_options_init() */
+    int64_t rows;          /**< s1; 128 */
+    int64_t columns;       /**< s2; 128 */
+    int64_t element_bytes; /**< roofline: bytes of each operand; 2 */
+    double clock_hz;       /**< cycles per second; 1e9 */
+    double bandwidth;      /**< roofline: bytes per second; 80 * 2^30 */
+    int32_t average;       /**< separable: 1 averages the utilizations of the
+                                two halves, as the paper's public code does;
+                                0, the default: MACs of both / (cycles of both
+                                * s1 s2) */
+    int32_t reserved;      /**< 0 */
+} ub_util_options;
+
+/** Set every field to its default, the paper's array. */
+UB_API
+void ub_util_options_init(ub_util_options *options, size_t size);
+
+/**
+ * Array, clock and bandwidth of a hardware description; all else is left as it
+ * is.
+ *
+ * @param hardware     read only
+ * @param[out] options  initialised before
+ *
+ * @retval UB_ERR_INVALID      one of them makes no sense
+ * @retval UB_ERR_UNSUPPORTED  hardware asks for what no model here knows
+ */
+UB_API_CHECK
+ub_status ub_util_options_from(const ub_hardware *hardware,
+                               ub_util_options *options);
+
+/**
+ * Smooth ceiling: the sum over i = 0, 1, 2, ... of
+ * (1 + exp(-20 (x - i)) / 0.2)^(-2).
+ *
+ * Terms far from x are 0 or 1 in double precision, so only those near x are
+ * computed: the time does not depend on x, and x has no upper limit.
+ *
+ * @param x                any number; the value at and below 0 is near 0
+ * @param[out] derivative  by x; may be NULL
+ *
+ * @return the sum
+ */
+UB_API
+double ub_util_ceil_smooth(double x, double *derivative);
+
+/**
+ * Exact latency and utilization on a systolic array. Channel counts are
+ * rounded to the nearest integer, at least 1; derivatives are 0.
+ *
+ * @param options   the machine; NULL: the paper's
+ * @param layer     what runs on it
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      a size or field makes no sense: sizes lie in 1
+ *                             to 2^32 (rows and columns to 2^16), channel
+ *                             counts in 1e-6 to 1e15
+ * @retval UB_ERR_UNSUPPORTED  a field is set that this library does not know
+ */
+UB_API_CHECK
+ub_status ub_util_latency(const ub_util_options *options,
+                          const ub_cost_layer *layer, ub_cost *out);
+
+/** As ub_util_latency() with ub_util_ceil_smooth() for the ceiling, for
+ * real-valued channel counts, with all derivatives. */
+UB_API_CHECK
+ub_status ub_util_latency_smooth(const ub_util_options *options,
+                                 const ub_cost_layer *layer, ub_cost *out);
+
+/** As ub_util_latency() for a machine that is never idle: MACs / (s1 s2 clock),
+ * utilization 1; real-valued channel counts, all derivatives. */
+UB_API_CHECK
+ub_status ub_util_flops(const ub_util_options *options,
+                        const ub_cost_layer *layer, ub_cost *out);
+
+/**
+ * As ub_util_latency() by the roofline: the larger of MACs / peak and bytes /
+ * bandwidth, where bytes are those of the weights, the input map at its own
+ * size and the output map, each moved once. Real-valued channel counts;
+ * derivatives of whichever is larger, of MACs / peak on a tie. The halves of a
+ * separable convolution follow each other.
+ */
+UB_API_CHECK
+ub_status ub_util_roofline(const ub_util_options *options,
+                           const ub_cost_layer *layer, ub_cost *out);
+
+/** The functions above as cost models. */
+typedef enum ub_util_kind {
+    UB_UTIL_EXACT = 0,   /**< ub_util_latency(), "systolic" */
+    UB_UTIL_SMOOTH = 1,  /**< ub_util_latency_smooth(), "systolic-smooth", whose
+                              exact form, for reports, is UB_UTIL_EXACT */
+    UB_UTIL_FLOPS = 2,   /**< ub_util_flops(), "flops"; exact by itself */
+    UB_UTIL_ROOFLINE = 3 /**< ub_util_roofline(), "roofline"; exact by itself */
+} ub_util_kind;
+
+/**
+ * One of the functions above as a cost model.
+ *
+ * @param kind      which
+ * @param options   borrowed: must outlive the model; NULL: the paper's
+ * @param[out] out  .size set by the caller
+ *
+ * @retval UB_ERR_INVALID      kind is unknown, options make no sense or
+ *                             out->size is not set
+ * @retval UB_ERR_UNSUPPORTED  options have a field this library does not know
+ */
+UB_API_CHECK
+ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
+                        ub_cost_model *out);
+
+/**
+ * Look-up table of layer costs, the "blackbox" model: prices for widths that
+ * are multiples of a quantum, nearest entry, the lower one on ties. It has no
+ * derivatives.
+ *
+ * Layers are told apart by kind, groups, kernel, input and output map and
+ * batch; dilation does not matter, nor do maps and kernel for linear layers.
+ *
+ * Thread-safety: as its context; a table that is not added to may be read from
+ * several threads.
+ */
+typedef struct ub_util_table ub_util_table;
+
+/**
+ * Create an empty table.
+ *
+ * @param context   owns the memory
+ * @param quantum   step between widths, 1 to 2^20; the paper's is 16
+ * @param[out] out  owned by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  quantum is out of its range
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_util_table_create(ub_context *context, int64_t quantum,
+                               ub_util_table **out);
+
+/** Destroy a table and set the pointer to NULL; NULL is allowed. */
+UB_API
+void ub_util_table_destroy(ub_util_table **table);
+
+/**
+ * Price a layer at all widths quantum, 2 quantum, ... up to the first that
+ * reaches its in_channels and out_channels. A separable layer adds its
+ * two halves, whose largest inner width is in_channels. Layers that cost
+ * nothing and layers that are there with at least these widths add nothing.
+ *
+ * @param table  unchanged on failure
+ * @param layer  the layer at its largest widths
+ * @param model  asked once for each pair of widths; not kept
+ *
+ * @retval UB_ERR_INVALID  the layer makes no sense, or the model refuses it
+ * @retval UB_ERR_RANGE    more than 2^24 entries for one layer
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_util_table_add(ub_util_table *table, const ub_cost_layer *layer,
+                            const ub_cost_model *model);
+
+/** Number of prices in the table. */
+UB_API
+int64_t ub_util_table_entries(const ub_util_table *table);
+
+/**
+ * The table as a cost model, "blackbox". It returns UB_ERR_UNSUPPORTED for a
+ * layer that the table does not hold; widths beyond the largest get the
+ * largest one's price.
+ *
+ * @param table     borrowed: must outlive the model
+ * @param[out] out  .size set by the caller
+ *
+ * @retval UB_ERR_INVALID  an argument is NULL or out->size is not set
+ */
+UB_API_CHECK
+ub_status ub_util_table_model(const ub_util_table *table, ub_cost_model *out);
+
+UB_END_DECLS
+
+/** @} */
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "utilization/utilization.h"
+
+#include <math.h>
+
+#define MAX_SIDE ((int64_t) 1 << 16)
+
+/* A count with its derivatives by input and output channels. */
+typedef struct amount {
+    double value, by_in, by_out;
+} amount;
+
+/* One matrix product, or one depthwise convolution. */
+typedef struct part {
+    amount macs, cycles;
+} part;
+
+typedef part (*part_fn)(const ub_util_options *, const ub_cost_layer *);
+
+static const ub_util_options defaults = {
+    .size = sizeof(ub_util_options),
+    .rows = 128,
+    .columns = 128,
+    .element_bytes = 2,
+    .clock_hz = 1e9,
+    .bandwidth = 80.0 * 1073741824,
+};
+
+static double elements(const ub_util_options *o)
+{
+    return (double) o->rows * (double) o->columns;
+}
+
+/* Output pixels; a linear layer makes one per image. */
+static double pixels(const ub_cost_layer *l)
+{
+    if (l->kind == UB_COST_LINEAR)
+        return (double) l->batch;
+    return (double) l->out_height * (double) l->out_width * (double) l->batch;
+}
+
+static double taps(const ub_cost_layer *l)
+{
+    if (l->kind == UB_COST_LINEAR)
+        return 1.0;
+    return (double) l->kernel_height * (double) l->kernel_width;
+}
+
+static double groups(const ub_cost_layer *l)
+{
+    return l->kind == UB_COST_CONV ? (double) l->groups : 1.0;
+}
+
+static amount count_macs(const ub_cost_layer *l)
+{
+    const double c = l->in_channels, f = l->out_channels;
+    const double each = pixels(l) * taps(l);
+    const double g = groups(l);
+
+    if (l->kind == UB_COST_DEPTHWISE)
+        return (amount){ each * c, each, 0.0 };
+    return (amount){ each * c * f / g, each * f / g, each * c / g };
+}
+
+static part exact_part(const ub_util_options *o, const ub_cost_layer *layer)
+{
+    ub_cost_layer l = *layer;
+    double cycles = pixels(&l);
+
+    l.in_channels = fmax(1.0, floor(l.in_channels + 0.5));
+    l.out_channels = fmax(1.0, floor(l.out_channels + 0.5));
+    if (l.kind == UB_COST_DEPTHWISE) {
+        cycles *= l.in_channels * ceil(taps(&l) / (double) o->rows);
+    } else {
+        const double g = groups(&l);
+        cycles *= g * ceil(taps(&l) * l.in_channels / (g * (double) o->rows)) *
+                  ceil(l.out_channels / (g * (double) o->columns));
+    }
+    return (part){ { count_macs(&l).value, 0.0, 0.0 }, { cycles, 0.0, 0.0 } };
+}
+
+static part smooth_part(const ub_util_options *o, const ub_cost_layer *l)
+{
+    const double m = pixels(l);
+    part p = { count_macs(l), { 0.0, 0.0, 0.0 } };
+    double down, across, down_slope, across_slope;
+
+    if (l->kind == UB_COST_DEPTHWISE) {
+        down = ub_util_ceil_smooth(taps(l) / (double) o->rows, NULL);
+        p.cycles.value = l->in_channels * down * m;
+        p.cycles.by_in = down * m;
+    } else {
+        const double g = groups(l);
+        const double per_in = taps(l) / (g * (double) o->rows);
+        const double per_out = 1.0 / (g * (double) o->columns);
+
+        down = ub_util_ceil_smooth(l->in_channels * per_in, &down_slope);
+        across = ub_util_ceil_smooth(l->out_channels * per_out, &across_slope);
+        p.cycles.value = g * m * down * across;
+        p.cycles.by_in = g * m * down_slope * per_in * across;
+        p.cycles.by_out = g * m * down * across_slope * per_out;
+    }
+    return p;
+}
+
+static part flops_part(const ub_util_options *o, const ub_cost_layer *l)
+{
+    const double n = elements(o);
+    const amount macs = count_macs(l);
+
+    return (part){ macs, { macs.value / n, macs.by_in / n, macs.by_out / n } };
+}
+
+static amount count_bytes(const ub_util_options *o, const ub_cost_layer *l)
+{
+    const double c = l->in_channels, f = l->out_channels;
+    const double in = l->kind == UB_COST_LINEAR
+                          ? (double) l->batch
+                          : (double) l->in_height * (double) l->in_width *
+                                (double) l->batch;
+    const double out = pixels(l), bytes = (double) o->element_bytes;
+    const double window = taps(l) / groups(l);
+
+    if (l->kind == UB_COST_DEPTHWISE)
+        return (amount){ bytes * (window + in + out) * c,
+                         bytes * (window + in + out), 0.0 };
+    return (amount){ bytes * (window * c * f + in * c + out * f),
+                     bytes * (window * f + in), bytes * (window * c + out) };
+}
+
+static part roofline_part(const ub_util_options *o, const ub_cost_layer *l)
+{
+    const amount bytes = count_bytes(o, l);
+    const double each = o->clock_hz / o->bandwidth; /* cycles per byte */
+    part p = flops_part(o, l);
+
+    if (bytes.value * each > p.cycles.value)
+        p.cycles = (amount){ bytes.value * each, bytes.by_in * each,
+                             bytes.by_out * each };
+    return p;
+}
+
+/* -- from parts to costs -------------------------------------------------- */
+
+static amount sum(amount a, amount b)
+{
+    return (amount){ a.value + b.value, a.by_in + b.by_in,
+                     a.by_out + b.by_out };
+}
+
+static amount utilization(const ub_util_options *o, const part *p)
+{
+    const double u = p->macs.value / (p->cycles.value * elements(o));
+
+    return (amount){ u,
+                     u * (p->macs.by_in / p->macs.value -
+                          p->cycles.by_in / p->cycles.value),
+                     u * (p->macs.by_out / p->macs.value -
+                          p->cycles.by_out / p->cycles.value) };
+}
+
+static ub_cost to_cost(const ub_util_options *o, const part *p, amount u)
+{
+    const double ms = 1e3 / o->clock_hz;
+
+    return (ub_cost){
+        .size = sizeof(ub_cost),
+        .macs = p->macs.value,
+        .cycles = p->cycles.value,
+        .latency_ms = p->cycles.value / o->clock_hz * 1e3,
+        .utilization = u.value,
+        .dcycles_din = p->cycles.by_in,
+        .dcycles_dout = p->cycles.by_out,
+        .dlatency_din = p->cycles.by_in * ms,
+        .dlatency_dout = p->cycles.by_out * ms,
+        .dutilization_din = u.by_in,
+        .dutilization_dout = u.by_out,
+    };
+}
+
+void ub__util_halves(const ub_cost_layer *layer, ub_cost_layer *depthwise,
+                     ub_cost_layer *pointwise)
+{
+    *depthwise = *pointwise = *layer;
+    depthwise->kind = UB_COST_DEPTHWISE;
+    depthwise->groups = 1;
+    pointwise->kind = UB_COST_CONV;
+    pointwise->groups = 1;
+    pointwise->kernel_height = pointwise->kernel_width = 1;
+    pointwise->in_height = layer->out_height;
+    pointwise->in_width = layer->out_width;
+}
+
+static part separable(const ub_util_options *o, const ub_cost_layer *layer,
+                      part_fn fn, amount *u)
+{
+    ub_cost_layer depthwise, pointwise;
+    part first, second, both;
+
+    ub__util_halves(layer, &depthwise, &pointwise);
+    first = fn(o, &depthwise);
+    second = fn(o, &pointwise);
+    both.macs = sum(first.macs, second.macs);
+    both.cycles = sum(first.cycles, second.cycles);
+    *u = utilization(o, &both);
+    if (o->average) {
+        *u = sum(utilization(o, &first), utilization(o, &second));
+        *u = (amount){ u->value / 2.0, u->by_in / 2.0, u->by_out / 2.0 };
+    }
+    return both;
+}
+
+static ub_status options_in(const ub_util_options *options,
+                            ub_util_options *out)
+{
+    ub_util_options full = defaults;
+    ub_status status = ub__options_in(NULL, "utilization", &full, sizeof(full),
+                                      sizeof(full), options);
+
+    if (status != UB_OK)
+        return status;
+    if (full.rows < 1 || full.rows > MAX_SIDE || full.columns < 1 ||
+        full.columns > MAX_SIDE || full.element_bytes < 1 ||
+        full.element_bytes > 64 || !(full.clock_hz > 0.0) ||
+        !isfinite(full.clock_hz) || !(full.bandwidth > 0.0) ||
+        full.average < 0 || full.average > 1 || full.reserved != 0)
+        return UB_ERR_INVALID;
+    *out = full;
+    return UB_OK;
+}
+
+static ub_status evaluate(const ub_util_options *options,
+                          const ub_cost_layer *layer, part_fn fn, ub_cost *out)
+{
+    ub_util_options o;
+    ub_cost_layer l;
+    ub_cost cost;
+    amount u;
+    part p;
+    ub_status status = options_in(options, &o);
+
+    if (status == UB_OK)
+        status = ub__cost_layer_in(layer, &l);
+    if (status != UB_OK)
+        return status;
+    if (l.kind == UB_COST_FREE)
+        return ub__cost_out(out, &ub__cost_free);
+    if (l.kind == UB_COST_SEPARABLE) {
+        p = separable(&o, &l, fn, &u);
+    } else {
+        p = fn(&o, &l);
+        u = utilization(&o, &p);
+    }
+    if (fn == flops_part)
+        u = (amount){ 1.0, 0.0, 0.0 };
+    cost = to_cost(&o, &p, u);
+    return ub__cost_out(out, &cost);
+}
+
+/* -- public --------------------------------------------------------------- */
+
+void ub_util_options_init(ub_util_options *options, size_t size)
+{
+    ub__options_out(options, size, &defaults, sizeof(defaults));
+}
+
+ub_status ub_util_options_from(const ub_hardware *hardware,
+                               ub_util_options *options)
+{
+    ub_hardware h;
+    ub_util_options full;
+    ub_status status = ub__hardware_in(hardware, &h);
+
+    if (status == UB_OK && options == NULL)
+        status = UB_ERR_INVALID;
+    if (status == UB_OK)
+        status = options_in(options, &full);
+    if (status != UB_OK)
+        return status;
+    full.rows = h.rows;
+    full.columns = h.columns;
+    full.clock_hz = h.clock_hz;
+    full.bandwidth = h.bandwidth;
+    ub__options_out(options, options->size, &full, sizeof(full));
+    return UB_OK;
+}
+
+ub_status ub_util_latency(const ub_util_options *options,
+                          const ub_cost_layer *layer, ub_cost *out)
+{
+    return evaluate(options, layer, exact_part, out);
+}
+
+ub_status ub_util_latency_smooth(const ub_util_options *options,
+                                 const ub_cost_layer *layer, ub_cost *out)
+{
+    return evaluate(options, layer, smooth_part, out);
+}
+
+ub_status ub_util_flops(const ub_util_options *options,
+                        const ub_cost_layer *layer, ub_cost *out)
+{
+    return evaluate(options, layer, flops_part, out);
+}
+
+ub_status ub_util_roofline(const ub_util_options *options,
+                           const ub_cost_layer *layer, ub_cost *out)
+{
+    return evaluate(options, layer, roofline_part, out);
+}
+
+static ub_status exact_model(const void *user, const ub_cost_layer *layer,
+                             ub_cost *out)
+{
+    return ub_util_latency(user, layer, out);
+}
+
+static ub_status smooth_model(const void *user, const ub_cost_layer *layer,
+                              ub_cost *out)
+{
+    return ub_util_latency_smooth(user, layer, out);
+}
+
+static ub_status flops_model(const void *user, const ub_cost_layer *layer,
+                             ub_cost *out)
+{
+    return ub_util_flops(user, layer, out);
+}
+
+static ub_status roofline_model(const void *user, const ub_cost_layer *layer,
+                                ub_cost *out)
+{
+    return ub_util_roofline(user, layer, out);
+}
+
+ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
+                        ub_cost_model *out)
+{
+    ub_cost_model model = { .size = sizeof(model), .user = options };
+    ub_util_options full;
+    const ub_status status = options_in(options, &full);
+
+    if (status != UB_OK)
+        return status;
+    switch (kind) {
+    case UB_UTIL_EXACT:
+        model.name = "systolic";
+        model.evaluate = exact_model;
+        break;
+    case UB_UTIL_SMOOTH:
+        model.name = "systolic-smooth";
+        model.evaluate = smooth_model;
+        break;
+    case UB_UTIL_FLOPS:
+        model.name = "flops";
+        model.evaluate = flops_model;
+        break;
+    case UB_UTIL_ROOFLINE:
+        model.name = "roofline";
+        model.evaluate = roofline_model;
+        break;
+    default: return UB_ERR_INVALID;
+    }
+    if (out == NULL || out->size < sizeof(*out))
+        return UB_ERR_INVALID;
+    ub__options_out(out, out->size, &model, sizeof(model));
+    return UB_OK;
+}

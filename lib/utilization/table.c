@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "utilization/utilization.h"
+
+#include <math.h>
+
+#define MAX_QUANTUM ((int64_t) 1 << 20)
+#define MAX_ENTRIES ((int64_t) 1 << 24) /* of one layer */
+
+/* The layer without its widths, and a price for each pair of widths. */
+typedef struct block {
+    ub_cost_layer key;
+    int64_t n_in, n_out;
+    ub_cost *prices; /* [n_in][n_out] */
+} block;
+
+struct ub_util_table {
+    ub_context *context;
+    int64_t quantum;
+    block *blocks;
+    size_t n;
+};
+
+/* What layers are told apart by; the rest is at its default. */
+static ub_cost_layer make_key(const ub_cost_layer *layer)
+{
+    ub_cost_layer key;
+
+    ub_cost_layer_init(&key, sizeof(key));
+    key.kind = layer->kind;
+    key.batch = layer->batch;
+    if (layer->kind == UB_COST_CONV)
+        key.groups = layer->groups;
+    if (layer->kind == UB_COST_LINEAR)
+        return key;
+    key.kernel_height = layer->kernel_height;
+    key.kernel_width = layer->kernel_width;
+    key.in_height = layer->in_height;
+    key.in_width = layer->in_width;
+    key.out_height = layer->out_height;
+    key.out_width = layer->out_width;
+    return key;
+}
+
+static int same_key(const ub_cost_layer *a, const ub_cost_layer *b)
+{
+    return a->kind == b->kind && a->groups == b->groups &&
+           a->batch == b->batch && a->kernel_height == b->kernel_height &&
+           a->kernel_width == b->kernel_width && a->in_height == b->in_height &&
+           a->in_width == b->in_width && a->out_height == b->out_height &&
+           a->out_width == b->out_width;
+}
+
+static block *find_block(const ub_util_table *table, const ub_cost_layer *layer)
+{
+    const ub_cost_layer key = make_key(layer);
+
+    for (size_t i = 0; i < table->n; i++) {
+        if (same_key(&table->blocks[i].key, &key))
+            return &table->blocks[i];
+    }
+    return NULL;
+}
+
+/* Number of widths up to the first that reaches `channels`. */
+static int64_t count_widths(const ub_util_table *table, double channels)
+{
+    return (int64_t) fmin(ceil(channels / (double) table->quantum), 1e9);
+}
+
+/* Index of the nearest width, the lower one on ties. */
+static int64_t nearest(const ub_util_table *table, double channels, int64_t n)
+{
+    const double at = ceil(channels / (double) table->quantum - 0.5);
+
+    return at < 1.0 ? 0 : at >= (double) n ? n - 1 : (int64_t) at - 1;
+}
+
+static ub_status price_block(const ub_util_table *table, block *b,
+                             const ub_cost_model *model)
+{
+    ub_cost_layer layer = b->key;
+
+    for (int64_t i = 0; i < b->n_in; i++) {
+        for (int64_t k = 0; k < b->n_out; k++) {
+            ub_cost cost = { .size = sizeof(cost) };
+            ub_status status;
+
+            layer.in_channels = (double) ((i + 1) * table->quantum);
+            layer.out_channels = b->key.kind == UB_COST_DEPTHWISE
+                                     ? layer.in_channels
+                                     : (double) ((k + 1) * table->quantum);
+            status = model->evaluate(model->user, &layer, &cost);
+            if (status != UB_OK)
+                return ub__fail(table->context, status,
+                                "look-up table: model '%.40s' refuses %g to %g "
+                                "channels",
+                                model->name, layer.in_channels,
+                                layer.out_channels);
+            cost.dcycles_din = cost.dcycles_dout = 0.0;
+            cost.dlatency_din = cost.dlatency_dout = 0.0;
+            cost.dutilization_din = cost.dutilization_dout = 0.0;
+            b->prices[i * b->n_out + k] = cost;
+        }
+    }
+    return UB_OK;
+}
+
+/* Put a finished block in place of an old one, or behind all others. */
+static ub_status keep_block(ub_util_table *table, block *old, const block *b)
+{
+    block *blocks;
+
+    if (old != NULL) {
+        ub__free(table->context, old->prices);
+        *old = *b;
+        return UB_OK;
+    }
+    blocks = ub__realloc(table->context, table->blocks, table->n, table->n + 1,
+                         sizeof(*blocks));
+    if (blocks == NULL)
+        return UB_ERR_NOMEM;
+    blocks[table->n++] = *b;
+    table->blocks = blocks;
+    return UB_OK;
+}
+
+static ub_status add_layer(ub_util_table *table, const ub_cost_layer *layer,
+                           const ub_cost_model *model)
+{
+    block *old = find_block(table, layer);
+    block b = { .key = make_key(layer) };
+    ub_status status;
+
+    b.n_in = count_widths(table, layer->in_channels);
+    b.n_out = layer->kind == UB_COST_DEPTHWISE
+                  ? 1
+                  : count_widths(table, layer->out_channels);
+    if (old != NULL && old->n_in >= b.n_in && old->n_out >= b.n_out)
+        return UB_OK;
+    if (old != NULL) {
+        b.n_in = b.n_in > old->n_in ? b.n_in : old->n_in;
+        b.n_out = b.n_out > old->n_out ? b.n_out : old->n_out;
+    }
+    if (b.n_in > MAX_ENTRIES / b.n_out)
+        return ub__fail(table->context, UB_ERR_RANGE,
+                        "look-up table: %lld x %lld widths are too many",
+                        (long long) b.n_in, (long long) b.n_out);
+    b.prices = ub__alloc(table->context, (size_t) (b.n_in * b.n_out),
+                         sizeof(*b.prices));
+    if (b.prices == NULL)
+        return UB_ERR_NOMEM;
+    status = price_block(table, &b, model);
+    if (status == UB_OK)
+        status = keep_block(table, old, &b);
+    if (status != UB_OK)
+        ub__free(table->context, b.prices);
+    return status;
+}
+
+static ub_status look_up(const ub_util_table *table, const ub_cost_layer *layer,
+                         ub_cost *out)
+{
+    const block *b = find_block(table, layer);
+    int64_t i, k;
+
+    if (b == NULL)
+        return UB_ERR_UNSUPPORTED;
+    i = nearest(table, layer->in_channels, b->n_in);
+    k = nearest(table, layer->out_channels, b->n_out);
+    *out = b->prices[i * b->n_out + k];
+    return UB_OK;
+}
+
+/* Both halves after each other. */
+static ub_status look_up_separable(const ub_util_table *table,
+                                   const ub_cost_layer *layer, ub_cost *out)
+{
+    ub_cost_layer first, second;
+    ub_cost a, b;
+    ub_status status;
+
+    ub__util_halves(layer, &first, &second);
+    status = look_up(table, &first, &a);
+    if (status == UB_OK)
+        status = look_up(table, &second, &b);
+    if (status != UB_OK)
+        return status;
+    *out = a;
+    out->macs += b.macs;
+    out->cycles += b.cycles;
+    out->latency_ms += b.latency_ms;
+    if (out->latency_ms > 0.0)
+        out->utilization = (a.latency_ms * a.utilization +
+                            b.latency_ms * b.utilization) /
+                           out->latency_ms;
+    return UB_OK;
+}
+
+static ub_status evaluate(const void *user, const ub_cost_layer *layer,
+                          ub_cost *out)
+{
+    ub_cost cost = ub__cost_free;
+    ub_cost_layer l;
+    ub_status status = ub__cost_layer_in(layer, &l);
+
+    if (status == UB_OK && l.kind == UB_COST_SEPARABLE)
+        status = look_up_separable(user, &l, &cost);
+    else if (status == UB_OK && l.kind != UB_COST_FREE)
+        status = look_up(user, &l, &cost);
+    return status == UB_OK ? ub__cost_out(out, &cost) : status;
+}
+
+/* -- public --------------------------------------------------------------- */
+
+ub_status ub_util_table_create(ub_context *context, int64_t quantum,
+                               ub_util_table **out)
+{
+    ub_util_table *table;
+
+    if (context == NULL)
+        return UB_ERR_INVALID;
+    if (out == NULL || quantum < 1 || quantum > MAX_QUANTUM)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "look-up table: quantum %lld, must be 1 to %lld",
+                        (long long) quantum, (long long) MAX_QUANTUM);
+    table = ub__calloc(context, 1, sizeof(*table));
+    if (table == NULL)
+        return UB_ERR_NOMEM;
+    table->context = context;
+    table->quantum = quantum;
+    *out = table;
+    return UB_OK;
+}
+
+void ub_util_table_destroy(ub_util_table **table)
+{
+    ub_util_table *t;
+
+    if (table == NULL || *table == NULL)
+        return;
+    t = *table;
+    for (size_t i = 0; i < t->n; i++)
+        ub__free(t->context, t->blocks[i].prices);
+    ub__free(t->context, t->blocks);
+    ub__free(t->context, t);
+    *table = NULL;
+}
+
+ub_status ub_util_table_add(ub_util_table *table, const ub_cost_layer *layer,
+                            const ub_cost_model *model)
+{
+    ub_cost_layer l, first, second;
+    ub_status status;
+
+    if (table == NULL)
+        return UB_ERR_INVALID;
+    status = ub__cost_layer_in(layer, &l);
+    if (status != UB_OK || model == NULL || model->evaluate == NULL)
+        return ub__fail(table->context, UB_ERR_INVALID,
+                        "look-up table: the layer or the model makes no sense");
+    if (l.kind == UB_COST_FREE)
+        return UB_OK;
+    if (l.kind != UB_COST_SEPARABLE)
+        return add_layer(table, &l, model);
+    ub__util_halves(&l, &first, &second);
+    status = add_layer(table, &first, model);
+    if (status == UB_OK)
+        status = add_layer(table, &second, model);
+    return status;
+}
+
+int64_t ub_util_table_entries(const ub_util_table *table)
+{
+    int64_t entries = 0;
+
+    for (size_t i = 0; i < table->n; i++)
+        entries += table->blocks[i].n_in * table->blocks[i].n_out;
+    return entries;
+}
+
+ub_status ub_util_table_model(const ub_util_table *table, ub_cost_model *out)
+{
+    const ub_cost_model model = { sizeof(model), "blackbox", evaluate, table };
+
+    if (table == NULL || out == NULL || out->size < sizeof(*out))
+        return UB_ERR_INVALID;
+    ub__options_out(out, out->size, &model, sizeof(model));
+    return UB_OK;
+}

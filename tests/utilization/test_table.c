@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "support.h"
+
+#include <string.h>
+#include <uboost/utilization.h>
+
+static ub_cost_layer layer(int32_t kind, double in, double out)
+{
+    ub_cost_layer l;
+
+    ub_cost_layer_init(&l, sizeof(l));
+    l.kind = kind;
+    l.kernel_height = l.kernel_width = 3;
+    l.in_height = l.in_width = l.out_height = l.out_width = 8;
+    l.in_channels = in;
+    l.out_channels = out;
+    return l;
+}
+
+static ub_cost ask(const ub_cost_model *model, const ub_cost_layer *l)
+{
+    ub_cost cost = { .size = sizeof(cost) };
+
+    assert_int_equal(model->evaluate(model->user, l, &cost), UB_OK);
+    return cost;
+}
+
+/* The table's price at in x out is the source's at priced_in x priced_out. */
+static void assert_priced(const ub_cost_model *table, const ub_cost_model *from,
+                          ub_cost_layer l, double priced_in, double priced_out)
+{
+    const ub_cost a = ask(table, &l);
+    ub_cost b;
+
+    l.in_channels = priced_in;
+    l.out_channels = priced_out;
+    b = ask(from, &l);
+    assert_close(a.cycles, b.cycles, 0.0);
+    /* a sum of halves rounds once more */
+    assert_close(a.latency_ms, b.latency_ms, 1e-15 * b.latency_ms);
+    assert_close(a.utilization, b.utilization, 1e-15);
+    assert_close(a.macs, b.macs, 0.0);
+    assert_close(a.dlatency_din, 0.0, 0.0);
+    assert_close(a.dlatency_dout, 0.0, 0.0);
+}
+
+static void nearest_width(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_CONV, 64, 41);
+    ub_cost cost = { .size = sizeof(cost) };
+
+    (void) state;
+    assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    assert_int_equal(model.evaluate(model.user, &l, &cost), UB_ERR_UNSUPPORTED);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 4 * 3);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 4 * 3);
+    assert_priced(&model, &from, layer(UB_COST_CONV, 16, 48), 16, 48);
+    assert_priced(&model, &from, layer(UB_COST_CONV, 24, 24.001), 16, 32);
+    assert_priced(&model, &from, layer(UB_COST_CONV, 1, 40), 16, 32);
+    assert_priced(&model, &from, layer(UB_COST_CONV, 999, 56.5), 64, 48);
+    l.dilation = 2;
+    assert_priced(&model, &from, l, 64, 48);
+    l.batch = 2;
+    assert_int_equal(model.evaluate(model.user, &l, &cost), UB_ERR_UNSUPPORTED);
+    l = layer(UB_COST_CONV, 16, 80);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 4 * 5);
+    assert_priced(&model, &from, layer(UB_COST_CONV, 64, 80), 64, 80);
+    ub_util_table_destroy(&table);
+    assert_null(table);
+    ub_context_destroy(&context);
+}
+
+static void other_kinds(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_model model = { .size = sizeof(model) };
+    const ub_cost_layer none = layer(UB_COST_FREE, 3, 3);
+    ub_cost_layer l = layer(UB_COST_SEPARABLE, 64, 48);
+
+    (void) state;
+    assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    assert_string_equal(model.name, "blackbox");
+    assert_int_equal(ub_util_table_add(table, &none, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 0);
+    assert_close(ask(&model, &none).utilization, 1.0, 0.0);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 4 + 12);
+    assert_priced(&model, &from, layer(UB_COST_SEPARABLE, 50, 30), 48, 32);
+    assert_priced(&model, &from, layer(UB_COST_DEPTHWISE, 50, 1), 48, 48);
+    l = layer(UB_COST_LINEAR, 512, 10);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    l.out_height = l.in_height = 1;
+    assert_priced(&model, &from, l, 512, 16);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
+static ub_status refuse(const void *user, const ub_cost_layer *l, ub_cost *out)
+{
+    (void) user;
+    (void) l;
+    (void) out;
+    return UB_ERR_INVALID;
+}
+
+static void bad_input(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    const ub_cost_model model = { sizeof(model), "mule", refuse, NULL };
+    ub_cost_layer l = layer(UB_COST_CONV, 64, 48);
+
+    (void) state;
+    assert_int_equal(ub_util_table_create(context, 0, &table), UB_ERR_INVALID);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_add(table, &l, &model), UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "mule"));
+    assert_int_equal(ub_util_table_add(table, &l, NULL), UB_ERR_INVALID);
+    l.in_channels = 1e15;
+    assert_int_equal(ub_util_table_add(table, &l, &model), UB_ERR_RANGE);
+    assert_int_equal(ub_util_table_entries(table), 0);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
+static ub_status fill(ub_context *context, void *arg)
+{
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_layer l = layer(UB_COST_SEPARABLE, 64, 48);
+    ub_status status = ub_util_model(UB_UTIL_EXACT, NULL, &from);
+
+    (void) arg;
+    if (status == UB_OK)
+        status = ub_util_table_create(context, 16, &table);
+    if (status == UB_OK)
+        status = ub_util_table_add(table, &l, &from);
+    l.in_channels = 90;
+    if (status == UB_OK)
+        status = ub_util_table_add(table, &l, &from);
+    ub_util_table_destroy(&table);
+    return status;
+}
+
+static void out_of_memory(void **state)
+{
+    (void) state;
+    assert_survives_oom(fill, 1, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nearest_width),
+        cmocka_unit_test(other_kinds),
+        cmocka_unit_test(bad_input),
+        cmocka_unit_test(out_of_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
