@@ -16,15 +16,15 @@
  * Source: Yuzuguler, Dimitriadis, Frossard, "U-Boost NAS:
  * Utilization-Boosted Differentiable Neural Architecture Search", ECCV 2022.
  * With s1 x s2 processing elements, weights stationary, b images, output map
- * h x w, kernel k1 x k2, c input and f output channels in g groups:
+ * h x w, p = h w b, kernel k1 x k2, c input and f output channels in g groups:
  *
- * | layer       | MACs                | cycles |
- * |-------------|---------------------|----------------------------------------|
- * | convolution | h w b k1 k2 c f / g | g ceil(k1 k2 c/(g s1)) ceil(f/(g s2)) h
- * w b | | depthwise   | h w b k1 k2 c       | c ceil(k1 k2 / s1) h w b | |
- * linear      | b c f               | ceil(c / s1) ceil(f / s2) b            |
- * | separable   | depthwise plus 1x1  | depthwise plus 1x1 | | free        | 0
- * | 0                                      |
+ * | layer     | MACs            | cycles                                      |
+ * |-----------|-----------------|---------------------------------------------|
+ * | conv      | p k1 k2 c f / g | p g ceil(k1 k2 c / (g s1)) ceil(f / (g s2)) |
+ * | depthwise | p k1 k2 c       | p c ceil(k1 k2 / s1)                        |
+ * | linear    | b c f           | b ceil(c / s1) ceil(f / s2)                 |
+ * | separable | depthwise + 1x1 | depthwise + 1x1                             |
+ * | free      | 0               | 0                                           |
  *
  * latency = cycles / clock, utilization = MACs / (cycles s1 s2).
  * @{
