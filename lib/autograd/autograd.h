@@ -23,7 +23,8 @@ typedef struct ub__node ub__node;
 typedef ub_status (*ub__backward_fn)(ub__node *node, void *state);
 typedef void (*ub__release_fn)(ub_context *context, void *state);
 
-/* inputs may hold NULLs, which are passed on. release may be NULL. */
+/* inputs may hold NULLs, which are passed on. release may be NULL. Fails with
+ * UB_ERR_INVALID when an input is a result of another tape. */
 ub_status ub__node_create(ub_tape *tape, int n_inputs,
                           ub_variable *const *inputs, size_t state_size,
                           ub__backward_fn backward, ub__release_fn release,
@@ -33,6 +34,8 @@ ub_context *ub__node_context(ub__node *node);
 ub_variable *ub__node_input(ub__node *node, int index);
 /* Whether a backward pass will come: if not, do not keep tensors for it. */
 int ub__node_recorded(const ub__node *node);
+/* Whether that input's gradient is wanted; 0 for a NULL input. */
+int ub__node_wants(const ub__node *node, int index);
 /* Gradient of the output, during backward(). */
 const float *ub__node_grad(const ub__node *node);
 /* Takes the caller's reference of `value`; ends the node on failure too. */
@@ -44,5 +47,10 @@ ub_status ub__node_abandon(ub__node *node, ub_status status);
  * first writer finds *accumulate == 0 and garbage, later ones 1. */
 ub_status ub__grad_target(ub__node *node, int index, float **out,
                           int *accumulate);
+
+/* Adds the output's gradient as it is to input `index`'s, which has as many
+ * elements: for operators that only add or reshape. Shares the tensor where
+ * that is safe. */
+ub_status ub__grad_pass(ub__node *node, int index);
 
 #endif

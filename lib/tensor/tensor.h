@@ -11,6 +11,9 @@
 ub_status ub__tensor_create_raw(ub_context *context, int rank,
                                 const int64_t *shape, ub_tensor **out);
 
+/* Whether anything else can see the storage: another reference or a view. */
+int ub__tensor_shared(const ub_tensor *tensor);
+
 int ub__tensor_same_shape(const ub_tensor *a, const ub_tensor *b);
 
 /* "[64, 3, 32, 32]" for error messages. */
