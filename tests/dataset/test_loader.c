@@ -284,6 +284,31 @@ static void test_augmentation(void **state)
     ub_context_destroy(&context);
 }
 
+static void test_batches_differ(void **state)
+{
+    (void) state;
+    enum { N = 64 };
+    ub_context *context = test_context(1);
+    ub_dataset *dataset = noise_set(context, 2 * N, 1);
+    ub_loader_options options = augmented(N);
+    ub_loader *loader = create(context, dataset, &options);
+    int ways[2][N];
+    assert_int_equal(ub_loader_start(loader, 0, 0), UB_OK);
+    for (int batch = 0; batch < 2; batch++) {
+        ub_tensor *images = NULL;
+        const int32_t *labels = NULL;
+        int64_t n = 0;
+        assert_int_equal(ub_loader_next(loader, &images, &labels, &n), UB_OK);
+        for (int64_t i = 0; i < n; i++)
+            ways[batch][i] = find_change(ub_dataset_image(dataset, labels[i]),
+                                         ub_tensor_data(images) + 20 * i);
+    }
+    assert_memory_not_equal(ways[0], ways[1], sizeof ways[0]);
+    ub_loader_destroy(&loader);
+    ub_dataset_destroy(&dataset);
+    ub_context_destroy(&context);
+}
+
 static void expect_refused(ub_context *context, const ub_dataset *dataset,
                            const ub_loader_options *options)
 {
@@ -375,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_order_depends_on_place_only),
         cmocka_unit_test(test_seed_and_epoch_matter),
         cmocka_unit_test(test_augmentation),
+        cmocka_unit_test(test_batches_differ),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_out_of_memory),
     };
