@@ -2,6 +2,7 @@
 #ifndef UBOOST_NN_H
 #define UBOOST_NN_H
 
+#include <uboost/network.h>
 #include <uboost/ops.h>
 
 /**
@@ -17,8 +18,6 @@
  */
 
 UB_BEGIN_DECLS
-
-/* -- parameters ----------------------------------------------------------- */
 
 /** What a parameter is for. */
 typedef enum ub_parameter_kind {
@@ -154,8 +153,6 @@ UB_API_CHECK
 ub_status ub_parameters_load(ub_parameters *parameters,
                              const ub_archive *archive, const char *prefix);
 
-/* -- initialisation ------------------------------------------------------- */
-
 /**
  * Normal with mean 0 and deviation sqrt(2 / fan-in): He et al., "Delving Deep
  * into Rectifiers", 2015, for layers followed by ReLU.
@@ -196,8 +193,6 @@ ub_status ub_init_uniform(ub_tensor *tensor, ub_rng *rng, double low,
 UB_API_CHECK
 ub_status ub_init_normal(ub_tensor *tensor, ub_rng *rng, double mean,
                          double deviation);
-
-/* -- optimizers ----------------------------------------------------------- */
 
 /** Update rules. */
 typedef enum ub_optimizer_kind {
@@ -288,8 +283,8 @@ void ub_optimizer_destroy(ub_optimizer **optimizer);
  *                       scaling; NULL when not wanted
  *
  * @retval UB_ERR_INVALID  rate or max_grad_norm is not as described
- * @retval UB_ERR_NUMERIC  a gradient holds a NaN or an infinity, or the norm
- *                         overflows; nothing has changed
+ * @retval UB_ERR_NUMERIC  a gradient holds a NaN or an infinity; nothing has
+ *                         changed
  */
 UB_API_CHECK
 ub_status ub_optimizer_step(ub_optimizer *optimizer, double rate,
@@ -347,8 +342,6 @@ UB_API_CHECK
 ub_status ub_clip_grad_norm(int64_t n, ub_variable *const *variables,
                             double max_norm, double *out_norm);
 
-/* -- learning rates ------------------------------------------------------- */
-
 /** Courses of a learning rate. */
 typedef enum ub_schedule_kind {
     UB_SCHEDULE_CONSTANT = 0, /**< rate */
@@ -360,9 +353,7 @@ typedef enum ub_schedule_kind {
                                    to rate / div / final_div */
 } ub_schedule_kind;
 
-/**
- * Learning rate as a function of the step. Fill with ub_schedule_init() first.
- */
+/** Learning rate by the step. Fill with ub_schedule_init() first. */
 typedef struct ub_schedule {
     size_t size;       /**< set by ub_schedule_init() */
     int32_t kind;      /**< a ub_schedule_kind; UB_SCHEDULE_CONSTANT */
@@ -404,8 +395,6 @@ ub_status ub_schedule_check(ub_context *context, const ub_schedule *schedule);
 UB_API
 double ub_schedule_rate(const ub_schedule *schedule, int64_t step);
 
-/* -- metrics -------------------------------------------------------------- */
-
 /**
  * Count the samples whose label is among the k largest logits. Of equal logits
  * the lower index comes first. NaN counts as larger than any number, and a NaN
@@ -423,8 +412,6 @@ double ub_schedule_rate(const ub_schedule *schedule, int64_t step);
 UB_API_CHECK
 ub_status ub_count_correct(const ub_tensor *logits, const int32_t *labels,
                            int64_t k, int64_t *out);
-
-/* -- layers --------------------------------------------------------------- */
 
 /** Shape of a ub_conv_norm. Fill with ub_conv_norm_options_init() first. */
 typedef struct ub_conv_norm_options {
@@ -484,8 +471,7 @@ ub_status ub_conv_norm_create(ub_parameters *parameters, const char *prefix,
                               const ub_conv_norm_options *options, ub_rng *rng,
                               ub_conv_norm **out);
 
-/** Destroy the layer, not its parameters, and set the pointer to NULL; NULL is
- * allowed. */
+/** Destroy the layer, not its parameters; the pointer becomes NULL. */
 UB_API
 void ub_conv_norm_destroy(ub_conv_norm **layer);
 
@@ -541,8 +527,7 @@ ub_status ub_linear_layer_create(ub_parameters *parameters, const char *prefix,
                                  int64_t in_features, int64_t out_features,
                                  ub_rng *rng, ub_linear_layer **out);
 
-/** Destroy the layer, not its parameters, and set the pointer to NULL; NULL is
- * allowed. */
+/** Destroy the layer, not its parameters; the pointer becomes NULL. */
 UB_API
 void ub_linear_layer_destroy(ub_linear_layer **layer);
 
@@ -562,6 +547,101 @@ void ub_linear_layer_destroy(ub_linear_layer **layer);
 UB_API_CHECK
 ub_status ub_linear_layer_forward(const ub_linear_layer *layer, ub_tape *tape,
                                   ub_variable *x, ub_variable **out);
+
+/**
+ * A network with weights. Batch normalization that only a ReLU reads is
+ * computed together with it.
+ *
+ * Thread-safety: as its context.
+ */
+typedef struct ub_model ub_model;
+
+/**
+ * Create a model of a network, freshly initialised.
+ *
+ * The parameters, in the order of the layers, are "<layer>.weight" and
+ * "<layer>.bias" of convolutions and linear layers, and "<layer>.weight",
+ * "<layer>.bias", "<layer>.running_mean" and "<layer>.running_var" of batch
+ * normalization. Convolutions start He-normal with biases of 0, linear layers
+ * as those of ub_linear_layer_create(), batch normalization as the identity.
+ *
+ * @param context   where memory comes from; must outlive the model
+ * @param network   copied; its context must outlive the model
+ * @param seed      of the initial weights; stream 0 of it is used
+ * @param[out] out  owned by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      an argument is NULL
+ * @retval UB_ERR_UNSUPPORTED  a pool is not square, or padded by more than half
+ *                             its kernel
+ * @retval UB_ERR_RANGE        too many weights
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_model_create(ub_context *context, const ub_network *network,
+                          uint64_t seed, ub_model **out);
+
+/**
+ * Destroy a model with its parameters, and set the pointer to NULL; NULL is
+ * allowed. Tapes and optimizers that used them must have gone before.
+ */
+UB_API
+void ub_model_destroy(ub_model **model);
+
+/** The network, owned by the model. */
+UB_API
+const ub_network *ub_model_network(const ub_model *model);
+
+/** The parameters, owned by the model; none may be added. */
+UB_API
+ub_parameters *ub_model_parameters(const ub_model *model);
+
+/**
+ * Run the model.
+ *
+ * @param model     its running statistics change in training
+ * @param tape      records the operators
+ * @param x         [n, channels, height, width] as the network's input
+ * @param training  1: batch normalization takes the statistics of the batch
+ *                  and updates the running ones; 0: it takes the running ones
+ * @param[out] out  of the last layer: [n, channels] when its map is 1 x 1,
+ *                  [n, channels, height, width] otherwise; borrowed from the
+ *                  tape; untouched on failure
+ *
+ * @retval UB_ERR_SHAPE    x is of another shape
+ * @retval UB_ERR_INVALID  an argument is NULL, or batch normalization has one
+ *                         value per channel in training
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_model_forward(ub_model *model, ub_tape *tape, ub_variable *x,
+                           int training, ub_variable **out);
+
+/**
+ * Write all parameters, under their names, as a safetensors file.
+ *
+ * @param model  the model
+ * @param path   written under a temporary name, then renamed
+ *
+ * @retval UB_ERR_IO     the file cannot be written
+ * @retval UB_ERR_NOMEM  out of memory
+ */
+UB_API_CHECK
+ub_status ub_model_save(const ub_model *model, const char *path);
+
+/**
+ * Read all parameters from a file of ub_model_save().
+ *
+ * @param model  unchanged on failure
+ * @param path   a safetensors file
+ *
+ * @retval UB_ERR_IO           the file cannot be read
+ * @retval UB_ERR_FORMAT       it is damaged, or lacks a parameter
+ * @retval UB_ERR_SHAPE        a tensor has another shape than the parameter
+ * @retval UB_ERR_UNSUPPORTED  it holds a type other than F32
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_model_load(ub_model *model, const char *path);
 
 UB_END_DECLS
 
