@@ -41,8 +41,9 @@ static int is_picture(const char *name)
             letters_equal(dot, ".jpeg"));
 }
 
-static ub_status add_picture(folder_reader *reader, const char *path, int64_t label,
-                             int64_t expected, ub__images *images)
+static ub_status add_picture(folder_reader *reader, const char *path,
+                             int64_t label, int64_t expected,
+                             ub__images *images)
 {
     ub_context *context = reader->context;
     int64_t side = reader->side;
@@ -64,8 +65,9 @@ static ub_status add_picture(folder_reader *reader, const char *path, int64_t la
     return status;
 }
 
-static ub_status add_named(folder_reader *reader, const char *folder, const char *name,
-                           int64_t label, int64_t expected, ub__images *images)
+static ub_status add_named(folder_reader *reader, const char *folder,
+                           const char *name, int64_t label, int64_t expected,
+                           ub__images *images)
 {
     char *path = ub__path_join(reader->context, folder, name);
     if (!path)
@@ -76,8 +78,8 @@ static ub_status add_named(folder_reader *reader, const char *folder, const char
 }
 
 /* All pictures that lie in a folder, by name. */
-static ub_status add_folder(folder_reader *reader, const char *folder, int64_t label,
-                            ub__images *images)
+static ub_status add_folder(folder_reader *reader, const char *folder,
+                            int64_t label, ub__images *images)
 {
     char **names = NULL;
     size_t n = 0;
@@ -97,8 +99,8 @@ static ub_status add_folder(folder_reader *reader, const char *folder, int64_t l
 
 /* -- classes --------------------------------------------------------------- */
 
-static ub_status add_class(folder_reader *reader, const char *folder, int64_t label,
-                           ub__images *images)
+static ub_status add_class(folder_reader *reader, const char *folder,
+                           int64_t label, ub__images *images)
 {
     char *child = ub__path_join(reader->context, folder, "images");
     if (!child)
@@ -137,7 +139,8 @@ static ub_status list_folders(ub_context *context, const char *folder,
 }
 
 /* Label of a class name of the given length; -1 if there is none. */
-static int64_t find_class(const folder_reader *reader, const char *name, size_t length)
+static int64_t find_class(const folder_reader *reader, const char *name,
+                          size_t length)
 {
     int64_t low = 0;
     int64_t high = reader->n;
@@ -155,8 +158,8 @@ static int64_t find_class(const folder_reader *reader, const char *name, size_t 
     return -1;
 }
 
-static ub_status add_classes(folder_reader *reader, const char *folder, char **names,
-                             int64_t n, ub__images *images)
+static ub_status add_classes(folder_reader *reader, const char *folder,
+                             char **names, int64_t n, ub__images *images)
 {
     ub_status status = UB_OK;
     for (int64_t i = 0; i < n && !status; i++) {
@@ -178,8 +181,8 @@ static ub_status add_classes(folder_reader *reader, const char *folder, char **n
 /* -- annotations ----------------------------------------------------------- */
 
 /* "NAME\tCLASS\t..." */
-static ub_status add_annotated(folder_reader *reader, const char *folder, char *line,
-                               int64_t number, int64_t expected,
+static ub_status add_annotated(folder_reader *reader, const char *folder,
+                               char *line, int64_t number, int64_t expected,
                                ub__images *images)
 {
     ub_context *context = reader->context;
@@ -201,8 +204,8 @@ static ub_status add_annotated(folder_reader *reader, const char *folder, char *
     return add_named(reader, folder, line, label, expected, images);
 }
 
-static ub_status add_lines(folder_reader *reader, const char *folder, char *text,
-                           ub__images *images)
+static ub_status add_lines(folder_reader *reader, const char *folder,
+                           char *text, ub__images *images)
 {
     int64_t lines = 1;
     for (const char *c = text; *c; c++)
@@ -278,7 +281,8 @@ static ub_status fill_set(folder_reader *reader, const char *folder,
     return status;
 }
 
-static ub_status read_set(folder_reader *reader, const char *folder, ub__images **out)
+static ub_status read_set(folder_reader *reader, const char *folder,
+                          ub__images **out)
 {
     ub__images *images = NULL;
     ub_status status = ub__images_create(reader->context, "folder", 3,
@@ -297,8 +301,8 @@ static ub_status read_set(folder_reader *reader, const char *folder, ub__images 
     return status;
 }
 
-static ub_status read_sets(folder_reader *reader, const char *train, const char *test,
-                           ub__image_sets *out)
+static ub_status read_sets(folder_reader *reader, const char *train,
+                           const char *test, ub__image_sets *out)
 {
     ub_context *context = reader->context;
     ub_status status = list_folders(context, train, &reader->classes,
@@ -319,7 +323,9 @@ static ub_status read_sets(folder_reader *reader, const char *train, const char 
 ub_status ub__folder_read(ub_context *context, const char *path,
                           int64_t image_size, ub__image_sets *out)
 {
-    folder_reader reader = { context, image_size ? image_size : SIDE, NULL, 0, { 0 } };
+    folder_reader reader = {
+        context, image_size ? image_size : SIDE, NULL, 0, { 0 }
+    };
     ub__resizer_init(&reader.resizer, context);
     ub_status status = UB_ERR_NOMEM;
     char *train = ub__path_join(context, path, "train");

@@ -263,7 +263,8 @@ static ub_status find_and_read(idx_part *part, const char *folder,
     return status;
 }
 
-static ub_status read_part(idx_part *part, const char *folder, const char *prefix)
+static ub_status read_part(idx_part *part, const char *folder,
+                           const char *prefix)
 {
     ub_status status = find_and_read(part, folder, prefix, 0);
     if (!status)
