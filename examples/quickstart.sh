@@ -45,7 +45,7 @@ value() {
 }
 
 row() {
-    printf '%-34s %s\n' "$1" "${2:--}"
+    printf '%-36s %s\n' "$1" "${2:--}"
 }
 
 # number KEY FORMAT FACTOR
@@ -63,8 +63,17 @@ row "cost model" "$(value hw)"
 row "test accuracy" "$(number test_accuracy '%.2f %%' 100)"
 row "parameters" "$(value parameters)"
 row "multiply-accumulates, one image" "$(value macs)"
-row "latency, model" "$(number model_latency_ms '%.4g ms' 1)"
-row "utilization, model" "$(number model_utilization '%.1f %%' 100)"
-row "cycles, simulated" "$(value simulated_cycles)"
+batch=$(value hw_batch)
+row "latency, model, batch $batch" "$(number model_latency_ms '%.4g ms' 1)"
+row "utilization, model, batch $batch" \
+    "$(number model_utilization '%.1f %%' 100)"
+row "cycles, simulated" "$(number simulated_cycles '%.0f' 1)"
 row "latency, simulated" "$(number simulated_latency_ms '%.4g ms' 1)"
 row "utilization, simulated" "$(number simulated_utilization '%.1f %%' 100)"
+row "latency, simulated, batch $batch" \
+    "$(number simulated_latency_ms_hw_batch '%.4g ms' 1)"
+row "utilization, simulated, batch $batch" \
+    "$(number simulated_utilization_hw_batch '%.1f %%' 100)"
+for stage in micro channels train; do
+    row "seconds, $stage" "$(number "seconds_$stage" '%.1f' 1)"
+done
