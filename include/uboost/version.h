@@ -12,11 +12,11 @@ UB_BEGIN_DECLS
 #define UB_VERSION_PATCH 0
 
 /** A version as one number that can be compared. */
-#define UB_VERSION_NUM(major, minor, patch)                                    \
-    ((major) * 10000 + (minor) * 100 + (patch))
+#define UB_VERSION_NUM(major, minor, patch) \
+    ((major) *10000 + (minor) *100 + (patch))
 
 /** Version of the headers as one number. */
-#define UB_VERSION                                                             \
+#define UB_VERSION \
     UB_VERSION_NUM(UB_VERSION_MAJOR, UB_VERSION_MINOR, UB_VERSION_PATCH)
 
 /** Version of the library that is running, comparable with UB_VERSION. */
