@@ -26,9 +26,8 @@ typedef struct ub__conv {
 size_t ub__conv_scratch(ub_context *context, const ub__conv *conv);
 /* y = x * w + bias; w is [out_channels][in_channels/groups][kh][kw]; bias may
  * be NULL. Depthwise convolutions are dispatched inside. */
-void ub__conv_forward(ub_context *context, const ub__conv *conv,
-                      const float *x, const float *w, const float *bias,
-                      float *y);
+void ub__conv_forward(ub_context *context, const ub__conv *conv, const float *x,
+                      const float *w, const float *bias, float *y);
 void ub__conv_backward_data(ub_context *context, const ub__conv *conv,
                             const float *w, const float *gy, float *gx,
                             int accumulate);
@@ -64,9 +63,8 @@ void ub__avg_pool_backward(ub_context *context, const ub__pool *pool,
 /* Mean of each plane of `area` elements. */
 void ub__global_pool_forward(ub_context *context, int64_t planes, int64_t area,
                              const float *x, float *y);
-void ub__global_pool_backward(ub_context *context, int64_t planes,
-                              int64_t area, const float *gy, float *gx,
-                              int accumulate);
+void ub__global_pool_backward(ub_context *context, int64_t planes, int64_t area,
+                              const float *gy, float *gx, int accumulate);
 
 /* Batch normalization over [batch][channels][area], optionally followed by
  * ReLU. Statistics are accumulated in double. */
@@ -92,8 +90,7 @@ void ub__norm_backward(ub_context *context, const ub__norm *norm, int training,
 
 /* -- element-wise --------------------------------------------------------- */
 
-void ub__relu_forward(ub_context *context, int64_t n, const float *x,
-                      float *y);
+void ub__relu_forward(ub_context *context, int64_t n, const float *x, float *y);
 /* gx (+)= gy where y > 0 */
 void ub__relu_backward(ub_context *context, int64_t n, const float *y,
                        const float *gy, float *gx, int accumulate);
@@ -105,8 +102,8 @@ void ub__scale(ub_context *context, int64_t n, float a, const float *x,
 void ub__combine(ub_context *context, int64_t n, int terms,
                  const float *const *x, const float *a, float *y);
 /* out[i] = <x[i], g>; accumulated in double; 0 where x[i] is NULL. */
-void ub__dots(ub_context *context, int64_t n, int terms,
-              const float *const *x, const float *g, double *out);
+void ub__dots(ub_context *context, int64_t n, int terms, const float *const *x,
+              const float *g, double *out);
 /* y (+)= x * mask[c] over [batch][channels][area] */
 void ub__mask_channels(ub_context *context, int64_t batch, int64_t channels,
                        int64_t area, const float *x, const float *mask,

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernels/loops.h"
+
+#include <math.h>
+
+/* Elements per piece of a split: whole cache lines of any alignment. */
+#define GRAIN         64
+/* Sums are formed over so many blocks at most, whatever the threads. */
+#define BLOCKS        64
+#define BLOCK_LEAST   8192
+#define TERMS_AT_ONCE 8
+
+struct job {
+    const ub__loops *loops;
+    int64_t n, tasks;
+    const float *x, *y, *g;
+    float *out;
+    float a;
+    int accumulate;
+    /* combine, dots */
+    int terms;
+    const float *const *xs;
+    const float *as;
+    double partial[BLOCKS][TERMS_AT_ONCE];
+    /* planes */
+    int64_t batch, channels, area;
+    const float *mask;
+    /* optimizers */
+    float *p, *m, *v;
+    ub__step step;
+};
+
+static void run(ub_context *context, struct job *job, double work_per_element,
+                ub__task_fn task)
+{
+    job->loops = ub__loops_for(context);
+    job->tasks = ub__tasks_for(context, (double) job->n * work_per_element,
+                               job->n / GRAIN + 1);
+    ub__parallel(context, job->tasks, task, job);
+}
+
+static int64_t range_of(const struct job *job, int64_t task, int64_t *begin)
+{
+    int64_t end;
+
+    ub__split(job->n, GRAIN, job->tasks, task, begin, &end);
+    return end - *begin;
+}
+
+static void relu_forward_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    int64_t at, n = range_of(job, task, &at);
+
+    (void) worker;
+    job->loops->relu_forward(n, job->x + at, job->out + at);
+}
+
+void ub__relu_forward(ub_context *context, int64_t n, const float *x, float *y)
+{
+    struct job job = { .n = n, .x = x, .out = y };
+
+    run(context, &job, 1.0, relu_forward_task);
+}
+
+static void relu_backward_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    int64_t at, n = range_of(job, task, &at);
+
+    (void) worker;
+    job->loops->relu_backward(n, job->y + at, job->g + at, job->out + at,
+                              job->accumulate);
+}
+
+void ub__relu_backward(ub_context *context, int64_t n, const float *y,
+                       const float *gy, float *gx, int accumulate)
+{
+    struct job job = { .n = n, .y = y, .g = gy, .out = gx };
+
+    job.accumulate = accumulate;
+    run(context, &job, 1.0, relu_backward_task);
+}
+
+static void scale_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    int64_t at, n = range_of(job, task, &at);
+
+    (void) worker;
+    job->loops->scale(n, job->a, job->x + at, job->out + at, job->accumulate);
+}
+
+void ub__scale(ub_context *context, int64_t n, float a, const float *x,
+               float *y, int accumulate)
+{
+    struct job job = { .n = n, .a = a, .x = x, .out = y };
+
+    job.accumulate = accumulate;
+    run(context, &job, 1.0, scale_task);
+}
+
+static void combine_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    int64_t at, n = range_of(job, task, &at);
+
+    (void) worker;
+    job->loops->combine(at, at + n, job->terms, job->xs, job->as, job->out);
+}
+
+void ub__combine(ub_context *context, int64_t n, int terms,
+                 const float *const *x, const float *a, float *y)
+{
+    struct job job = { .n = n, .terms = terms, .xs = x, .as = a, .out = y };
+
+    run(context, &job, (double) terms, combine_task);
+}
+
+static void dots_task(void *arg, int64_t task, int worker)
+{
+    struct job *job = arg;
+    int64_t begin, end;
+
+    (void) worker;
+    ub__split(job->n, GRAIN, job->tasks, task, &begin, &end);
+    for (int t = 0; t < job->terms; t++)
+        job->partial[task][t] = 0.0;
+    /* g stays in the first cache while the terms stream by. */
+    for (int64_t at = begin; at < end; at += 2048) {
+        int64_t n = end - at < 2048 ? end - at : 2048;
+
+        for (int t = 0; t < job->terms; t++)
+            if (job->xs[t] != NULL)
+                job->partial[task][t] += job->loops->dot(
+                    1, n, n, job->xs[t] + at, job->g + at);
+    }
+}
+
+void ub__dots(ub_context *context, int64_t n, int terms, const float *const *x,
+              const float *g, double *out)
+{
+    struct job job = { .n = n, .g = g, .loops = ub__loops_for(context) };
+
+    job.tasks = n / BLOCK_LEAST + 1;
+    if (job.tasks > BLOCKS)
+        job.tasks = BLOCKS;
+    for (int first = 0; first < terms; first += TERMS_AT_ONCE) {
+        job.xs = x + first;
+        job.terms = terms - first;
+        if (job.terms > TERMS_AT_ONCE)
+            job.terms = TERMS_AT_ONCE;
+        ub__parallel(context, job.tasks, dots_task, &job);
+        for (int t = 0; t < job.terms; t++) {
+            double sum = 0.0;
+
+            for (int64_t task = 0; task < job.tasks; task++)
+                sum += job.partial[task][t];
+            out[first + t] = sum;
+        }
+    }
+}
+
+double ub__sum_squares(ub_context *context, int64_t n, const float *x)
+{
+    double sum;
+
+    ub__dots(context, n, 1, &x, x, &sum);
+    return sum;
+}
+
+/* -- channel masks -------------------------------------------------------- */
+
+static void mask_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    int64_t area = job->area, begin, end;
+
+    (void) worker;
+    ub__split(job->batch * job->channels, 1, job->tasks, task, &begin, &end);
+    for (int64_t i = begin; i < end; i++)
+        job->loops->scale(area, job->mask[i % job->channels], job->x + i * area,
+                          job->out + i * area, job->accumulate);
+}
+
+void ub__mask_channels(ub_context *context, int64_t batch, int64_t channels,
+                       int64_t area, const float *x, const float *mask,
+                       float *y, int accumulate)
+{
+    struct job job = { .batch = batch, .channels = channels, .area = area };
+    double work = (double) batch * (double) channels * (double) area;
+
+    job.loops = ub__loops_for(context);
+    job.x = x;
+    job.mask = mask;
+    job.out = y;
+    job.accumulate = accumulate;
+    job.tasks = ub__tasks_for(context, work, batch * channels);
+    ub__parallel(context, job.tasks, mask_task, &job);
+}
+
+static void mask_backward_task(void *arg, int64_t c, int worker)
+{
+    const struct job *job = arg;
+    int64_t at = c * job->area;
+    float sum = (float) job->loops->dot(job->batch, job->area,
+                                        job->channels * job->area, job->x + at,
+                                        job->g + at);
+
+    (void) worker;
+    job->out[c] = job->accumulate ? job->out[c] + sum : sum;
+}
+
+void ub__mask_backward(ub_context *context, int64_t batch, int64_t channels,
+                       int64_t area, const float *x, const float *gy,
+                       float *gmask, int accumulate)
+{
+    struct job job = { .batch = batch, .channels = channels, .area = area };
+
+    job.loops = ub__loops_for(context);
+    job.x = x;
+    job.g = gy;
+    job.out = gmask;
+    job.accumulate = accumulate;
+    ub__parallel(context, channels, mask_backward_task, &job);
+}
+
+/* -- optimizers ----------------------------------------------------------- */
+
+static void sgd_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    int64_t at, n = range_of(job, task, &at);
+
+    (void) worker;
+    job->loops->sgd(n, job->p + at, job->g + at, job->v ? job->v + at : NULL,
+                    &job->step);
+}
+
+void ub__sgd_step(ub_context *context, int64_t n, float *p, const float *g,
+                  float *velocity, float g_scale, float rate, float momentum,
+                  float decay, int nesterov, int first)
+{
+    struct job job = { .n = n, .p = p, .g = g, .v = velocity };
+
+    job.step.g_scale = g_scale;
+    job.step.rate = rate;
+    job.step.momentum = momentum;
+    job.step.decay = decay;
+    job.step.nesterov = nesterov;
+    job.step.first = first;
+    run(context, &job, 1.0, sgd_task);
+}
+
+static void adam_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    int64_t at, n = range_of(job, task, &at);
+
+    (void) worker;
+    job->loops->adam(n, job->p + at, job->g + at, job->m + at, job->v + at,
+                     &job->step);
+}
+
+void ub__adam_step(ub_context *context, int64_t n, float *p, const float *g,
+                   float *m, float *v, float g_scale, float rate, float beta1,
+                   float beta2, float eps, float decay, double c1, double c2)
+{
+    struct job job = { .n = n, .p = p, .g = g, .m = m, .v = v };
+
+    job.step.g_scale = g_scale;
+    job.step.rate = rate;
+    job.step.beta1 = beta1;
+    job.step.beta2 = beta2;
+    job.step.eps = eps;
+    job.step.decay = decay;
+    job.step.correction1 = (float) (1.0 / c1);
+    job.step.correction2 = (float) (1.0 / sqrt(c2));
+    run(context, &job, 4.0, adam_task);
+}

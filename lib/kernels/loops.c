@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernels/loops.h"
+
+extern const ub__loops ub__loops_portable;
+#ifdef UB__LOOPS_AVX2
+extern const ub__loops ub__loops_avx2;
+#endif
+#ifdef UB__LOOPS_AVX512
+extern const ub__loops ub__loops_avx512;
+#endif
+
+const ub__loops *ub__loops_for(const ub_context *context)
+{
+    if (ub__context_portable(context))
+        return &ub__loops_portable;
+#ifdef UB__LOOPS_AVX512
+    if (__builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl"))
+        return &ub__loops_avx512;
+#endif
+#ifdef UB__LOOPS_AVX2
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &ub__loops_avx2;
+#endif
+    return &ub__loops_portable;
+}
+
+int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit)
+{
+    /* Waking the pool costs about what 16 Ki elements cost. */
+    double worth = work / 16384.0;
+    int64_t threads = ub_context_threads(context);
+    int64_t tasks = worth < 1.0 ? 1 : worth < 1e6 ? (int64_t) worth : 1000000;
+
+    if (threads == 1)
+        return 1;
+    if (tasks > 4 * threads)
+        tasks = 4 * threads;
+    if (tasks > limit)
+        tasks = limit;
+    return tasks < 1 ? 1 : tasks;
+}

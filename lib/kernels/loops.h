@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_KERNELS_LOOPS_H
+#define UBOOST_LIB_KERNELS_LOOPS_H
+
+#include "kernels/kernels.h"
+
+/*
+ * Single-threaded inner loops. Their sources are compiled once per
+ * instruction set; ub__loops_for() picks the best that this machine has.
+ *
+ * "rows" are runs of n contiguous elements, `stride` elements apart.
+ */
+
+/* What a convolution reads of one channel: its input plane with the padding
+ * around, split into stride x stride phase planes, so that every tap of the
+ * kernel reads unit-stride rows: output (r, c) reads offset[tap] + r * pitch +
+ * c. */
+typedef struct ub__window {
+    int64_t rows, columns; /* of output */
+    int64_t pitch;         /* elements from one row to the next */
+    int64_t taps;
+    const int64_t *offset; /* [taps] */
+} ub__window;
+
+typedef struct ub__norm_row {
+    float mean, inverse_deviation;
+    float scale, shift;  /* of the forward pass */
+    float slope, offset; /* gx = scale * gy + slope * (x - mean) + offset */
+    int relu;
+} ub__norm_row;
+
+typedef struct ub__step {
+    float g_scale, rate, decay;
+    float momentum; /* SGD */
+    int nesterov, first;
+    float beta1, beta2, eps, correction1, correction2; /* Adam */
+} ub__step;
+
+/* clang-format off */
+#define UB__LOOPS(X)                                                           \
+    /* element-wise; as the ub__ functions of the same names */                \
+    X(void, relu_forward, (int64_t n, const float *x, float *y))               \
+    X(void, relu_backward, (int64_t n, const float *y, const float *gy,        \
+                            float *gx, int accumulate))                        \
+    X(void, scale, (int64_t n, float a, const float *x, float *y,              \
+                    int accumulate))                                           \
+    X(void, combine, (int64_t begin, int64_t end, int terms,                   \
+                      const float *const *x, const float *a, float *y))        \
+    X(void, sgd, (int64_t n, float *p, const float *g, float *velocity,        \
+                  const ub__step *step))                                       \
+    X(void, adam, (int64_t n, float *p, const float *g, float *m, float *v,    \
+                   const ub__step *step))                                      \
+    /* sums over rows, in double */                                            \
+    X(double, dot, (int64_t rows, int64_t n, int64_t stride, const float *x,   \
+                    const float *y))                                           \
+    /* sum of (x - center) and of its square */                                \
+    X(void, moments, (int64_t rows, int64_t n, int64_t stride, const float *x, \
+                      float center, double out[2]))                            \
+    /* batch normalization */                                                  \
+    X(void, affine, (int64_t n, const float *x, float scale, float shift,      \
+                     int relu, float *y))                                      \
+    X(void, norm_sums, (int64_t rows, int64_t n, int64_t stride,               \
+                        const float *x, const float *gy,                       \
+                        const ub__norm_row *row, double out[2]))               \
+    X(void, norm_gradient, (int64_t rows, int64_t n, int64_t stride,           \
+                            const float *x, const float *gy,                   \
+                            const ub__norm_row *row, float *gx,                \
+                            int accumulate))                                   \
+    /* pooling of one plane */                                                 \
+    X(void, max_pool, (const ub__pool *pool, const float *x, float *y,         \
+                       int32_t *index))                                        \
+    X(void, avg_pool, (const ub__pool *pool, const float *x, float *y))        \
+    X(void, avg_unpool, (const ub__pool *pool, const float *gy, float *gx))    \
+    /* each tap of a window to a row of `to`, row_stride apart, or back */     \
+    X(void, unfold, (const ub__window *window, const float *from, float *to,   \
+                     int64_t row_stride))                                      \
+    X(void, fold, (const ub__window *window, const float *from,                \
+                   int64_t row_stride, float *to))                             \
+    /* y[i] = sum of w[t] * x[i + offset[t]], i < n; may write up to           \
+     * UB__OVERRUN elements more, and read as many */                          \
+    X(void, correlate, (int64_t n, int64_t taps, const float *w,               \
+                        const int64_t *offset, const float *x, float *y))      \
+    /* sum[t][i % UB__LANES] += g[i] * x[i + offset[t]] */                     \
+    X(void, tap_sums, (int64_t n, int64_t taps, const int64_t *offset,         \
+                       const float *x, const float *g, float *sum))
+/* clang-format on */
+
+/* Widest vector of all variants, in elements; and how far flat loops may run
+ * over. */
+#define UB__LANES                               16
+#define UB__OVERRUN                             64
+
+#define UB__LOOPS_MEMBER(type, name, arguments) type(*name) arguments;
+typedef struct ub__loops {
+    const char *name; /* "portable", "avx2", "avx512" */
+    UB__LOOPS(UB__LOOPS_MEMBER)
+} ub__loops;
+#undef UB__LOOPS_MEMBER
+
+/* Never NULL. */
+const ub__loops *ub__loops_for(const ub_context *context);
+
+/* How many tasks a job of so much work (elements, roughly) is worth, at most
+ * `limit`. Depends on the work and the number of threads. */
+int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit);
+
+#endif

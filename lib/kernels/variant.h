@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_KERNELS_VARIANT_H
+#define UBOOST_LIB_KERNELS_VARIANT_H
+
+#include "kernels/loops.h"
+
+#include <string.h>
+
+/*
+ * For the sources that are compiled once per instruction set: meson.build
+ * defines UB__VARIANT (portable, avx2, avx512) and UB__VECTOR_BYTES.
+ */
+
+#define UB__PASTE_(a, b)  a##_##b
+#define UB__PASTE(a, b)   UB__PASTE_(a, b)
+#define UB__LOOP(name)    UB__PASTE(ub__loop_##name, UB__VARIANT)
+#define UB__STRING_(text) #text
+#define UB__STRING(text)  UB__STRING_(text)
+
+#define UB__LOOPS_PROTOTYPE(type, name, arguments) \
+    type UB__LOOP(name) arguments;
+UB__LOOPS(UB__LOOPS_PROTOTYPE)
+#undef UB__LOOPS_PROTOTYPE
+
+#define WIDTH (UB__VECTOR_BYTES / 4) /* floats in a vector */
+#define HALF  (WIDTH / 2)            /* doubles in a vector */
+
+/* Unaligned vectors in memory: arithmetic on them is lane by lane. */
+typedef float vector
+    __attribute__((vector_size(UB__VECTOR_BYTES), aligned(4), may_alias));
+typedef float half_vector
+    __attribute__((vector_size(UB__VECTOR_BYTES / 2), aligned(4), may_alias));
+typedef double wide_vector __attribute__((vector_size(UB__VECTOR_BYTES)));
+typedef int32_t mask_vector __attribute__((vector_size(UB__VECTOR_BYTES)));
+
+static inline vector load(const float *x)
+{
+    return *(const vector *) x;
+}
+
+static inline void store(float *y, vector v)
+{
+    *(vector *) y = v;
+}
+
+static inline wide_vector load_wide(const float *x)
+{
+    return __builtin_convertvector(*(const half_vector *) x, wide_vector);
+}
+
+static inline vector splat(float value)
+{
+    return value - (vector){ 0 };
+}
+
+/* x where y > 0, else 0 */
+static inline vector where_positive(vector y, vector x)
+{
+    return (vector) ((mask_vector) x & (mask_vector) (y > 0.0f));
+}
+
+static inline double sum_wide(wide_vector v)
+{
+    double sum = 0.0;
+
+    for (int i = 0; i < HALF; i++)
+        sum += v[i];
+    return sum;
+}
+
+#endif
