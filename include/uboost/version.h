@@ -13,7 +13,7 @@ UB_BEGIN_DECLS
 
 /** A version as one number that can be compared. */
 #define UB_VERSION_NUM(major, minor, patch) \
-    ((major) *10000 + (minor) *100 + (patch))
+    (10000 * (major) + 100 * (minor) + (patch))
 
 /** Version of the headers as one number. */
 #define UB_VERSION \
