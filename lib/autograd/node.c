@@ -98,10 +98,14 @@ void ub__node_destroy(ub__node *node)
 ub_status ub__node_finish(ub__node *node, ub_tensor *value, ub_variable **out)
 {
     ub_tape *tape = node->tape;
-    ub_variable *variable;
+    ub_variable *variable = NULL;
     ub_status status;
 
-    status = ub__variable_create(tape->context, value, &variable);
+    if (out == NULL)
+        status = ub__fail(tape->context, UB_ERR_INVALID,
+                          "operator: result is NULL");
+    else
+        status = ub__variable_create(tape->context, value, &variable);
     ub_tensor_unref(&value);
     if (status != UB_OK)
         return ub__node_abandon(node, status);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_OPS_H
+#define UBOOST_LIB_OPS_H
+
+#include "autograd/autograd.h"
+
+#include <uboost/ops.h>
+
+/* What the operators share. `op` names the operator in errors. */
+
+/* Longest list of operands. */
+#define UB__OPERANDS_MAX (1 << 20)
+
+/* The value of an operand, borrowed. Fails when the tape or the operand is
+ * NULL, or its value is gone. */
+ub_status ub__operand(ub_tape *tape, const char *op, const char *name,
+                      const ub_variable *variable, ub_tensor **out);
+/* The same of that rank. */
+ub_status ub__operand_rank(ub_tape *tape, const char *op, const char *name,
+                           const ub_variable *variable, int rank,
+                           ub_tensor **out);
+/* The same of shape [n]. */
+ub_status ub__operand_vector(ub_tape *tape, const char *op, const char *name,
+                             const ub_variable *variable, int64_t n,
+                             ub_tensor **out);
+
+/* Whether there are 1 to UB__OPERANDS_MAX operands. */
+ub_status ub__operand_count(ub_tape *tape, const char *op, int n,
+                            const void *x);
+
+/* Places a window of `kernel` taps, `dilation` apart, takes on `in` elements
+ * with `pad` more on both sides. */
+ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
+                            int64_t kernel, int64_t stride, int64_t pad,
+                            int64_t dilation, int64_t *out);
+
+/* A tensor of the same shape, contents undefined. */
+ub_status ub__create_like(const ub_tensor *tensor, ub_tensor **out);
+
+/* Gradient targets of two inputs whose kernel has one flag for both: when only
+ * one of them already has a gradient, the other starts from zeros. */
+ub_status ub__grad_targets(ub__node *node, int first, int second,
+                           float **out_first, float **out_second,
+                           int *accumulate);
+
+/* State of operators that keep one tensor for backward. */
+struct ub__saved {
+    ub_tensor *tensor;
+};
+void ub__saved_release(ub_context *context, void *state);
+
+/* Rows of the last dimension. UB_ERR_SHAPE for a scalar. */
+ub_status ub__rows(ub_context *context, const char *op, const ub_tensor *x,
+                   int64_t *out_rows, int64_t *out_width);
+
+/* Logarithm of the sum of exponentials, without overflow. */
+double ub__log_sum_exp(const float *x, int64_t n);
+
+#endif
