@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "autograd/tape.h"
+#include "kernels/kernels.h"
 
-#include <limits.h>
 #include <string.h>
 
 /* State begins at a multiple that suits every type. */
@@ -198,7 +198,8 @@ ub_status ub__grad_pass(ub__node *node, int index)
     if (variable->tape != NULL && variable->grad == NULL)
         return share_grad(variable, grad);
     status = ub__grad_target(node, index, &target, &accumulate);
-    for (int64_t i = 0; i < ub_tensor_count(grad) && status == UB_OK; i++)
-        target[i] = (accumulate ? target[i] : 0.0f) + ub_tensor_data(grad)[i];
+    if (status == UB_OK)
+        ub__scale(node->tape->context, ub_tensor_count(grad), 1.0f,
+                  ub_tensor_data(grad), target, accumulate);
     return status;
 }

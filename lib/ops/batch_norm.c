@@ -191,14 +191,15 @@ static ub_status compute(const struct operands *operands,
     }
     for (int64_t c = 0; c < channels; c++) {
         double deviation = sqrt(variance[c] + operands->options.eps);
-        double factor = (double) ub_tensor_data(operands->weight)[c] /
-                        deviation;
 
         batch_norm->mean[c] = (float) mean[c];
         batch_norm->inverse_deviation[c] = (float) (1.0 / deviation);
-        scale[c] = (float) factor;
-        shift[c] = (float) ((double) ub_tensor_data(operands->bias)[c] -
-                            mean[c] * factor);
+        /* In float, as the backward kernel does it: the ReLU's mask is found
+         * there again and must be the same. */
+        scale[c] = ub_tensor_data(operands->weight)[c] *
+                   batch_norm->inverse_deviation[c];
+        shift[c] = ub_tensor_data(operands->bias)[c] -
+                   batch_norm->mean[c] * scale[c];
     }
     ub__norm_apply(operands->context, &operands->norm,
                    ub_tensor_data(operands->x), scale, shift,
