@@ -292,9 +292,9 @@ ub_status ub_optimizer_step(ub_optimizer *optimizer, double rate,
 
 /**
  * Add the optimizer's state to an archive: the momenta as tensors "<prefix>
- * <index>.velocity", or ".first_moment" and ".second_moment", and the step
- * counts as a text "<prefix>steps". References, not copies: write the archive
- * before the next step.
+ * <index>.velocity" (SGD with momentum) or ".first_moment" and
+ * ".second_moment" (Adam), the step counts as a text "<prefix>steps".
+ * References, not copies: write the archive before the next step.
  *
  * @param optimizer  the optimizer
  * @param archive    receives the state; after a failure it may hold some
