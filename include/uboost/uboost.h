@@ -15,6 +15,7 @@
 #include <uboost/network.h>
 #include <uboost/nn.h>
 #include <uboost/ops.h>
+#include <uboost/systolic.h>
 #include <uboost/tensor.h>
 #include <uboost/utilization.h>
 #include <uboost/version.h>

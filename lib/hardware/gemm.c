@@ -26,11 +26,14 @@ static ub_status fill(const ub_layer_info *info, int64_t batch, ub_gemm *g)
     int64_t map;
 
     g->count = layer->groups;
-    g->k = info->in_channels / layer->groups * layer->kernel_height *
-           layer->kernel_width;
     g->n = info->out_channels / layer->groups;
-    if (!product(batch, info->out_height * info->out_width, &g->m) ||
-        !product(batch, info->in_height * info->in_width, &map) ||
+    if (!product(info->in_channels / layer->groups, layer->kernel_height,
+                 &g->k) ||
+        !product(g->k, layer->kernel_width, &g->k) ||
+        !product(info->out_height, info->out_width, &g->m) ||
+        !product(g->m, batch, &g->m) ||
+        !product(info->in_height, info->in_width, &map) ||
+        !product(map, batch, &map) ||
         !product(map, info->in_channels / layer->groups, &map) || !countable(g))
         return UB_ERR_RANGE;
     g->input_elements = map < g->m * g->k ? map : g->m * g->k;

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_SYSTOLIC_H
+#define UBOOST_SYSTOLIC_H
+
+#include <uboost/hardware.h>
+
+/**
+ * @file
+ * @defgroup systolic systolic
+ * Simulator of a systolic array with its memory.
+ *
+ * Level 1 works with tiles, as the simulator csim of the SOSA compiler does,
+ * which the U-Boost paper's results come from. A layer's matrix products run
+ * one after the other. A product of m x k by k x n is cut into tiles of
+ * `rows` of m, `rows` of k and `columns` of n; a round streams one input tile
+ * through one weight tile in the array:
+ *
+ *     weights of a round may shift in while the round before streams:
+ *         shifted = max(start of the round before, weights in SRAM) + k + 1
+ *     start = max(end of the round before, shifted, inputs in SRAM)
+ *     end   = start + max(m, 3) + 1
+ *
+ * and two cycles at the end of a layer take its last results to SRAM. Fill and
+ * drain of the array's skew are not counted, as in csim; they cost rows +
+ * columns - 2 cycles per layer.
+ *
+ * External memory has one channel that serves in order: the weights and
+ * inputs of a round, up to `prefetch` rounds ahead as far as the banks have
+ * room, and results once their round has ended. A layer's blocks, that is how
+ * many tiles of m and n are taken at a time, are the fastest of halvings of
+ * the whole that fit the banks; partial sums of a block stay on chip.
+ *
+ * Where this differs from csim:
+ *
+ * - The last round runs and its MACs count. (csim leaves it out.)
+ * - Inputs and results pass through external memory, for every layer. (csim
+ *   never writes results that it does not have to evict, and U-Boost's numbers
+ *   contain no inputs either.) `charge_inputs` and `charge_outputs` turn this
+ *   off.
+ * - Weights shift into the array once they are in SRAM, and not again when the
+ *   next round uses the same. (csim shifts at the start of each round,
+ *   whatever has arrived.)
+ * - Partial sums are blocked to fit their bank instead of being evicted and
+ *   fetched again; there is no stall limit after which it gives up.
+ * - Byte counts are integers, and bandwidth is kept to 1/1024 of a cycle per
+ *   tile, rounded up. (csim adds up single-precision numbers.)
+ * @{
+ */
+
+UB_BEGIN_DECLS
+
+/** Settings of a simulation. Fill with ub_systolic_options_init() first. */
+typedef struct ub_systolic_options {
+    size_t size;      /**< set by ub_systolic_options_init() */
+    int64_t batch;    /**< images; 1 */
+    int32_t level;    /**< of detail; 1, the only one there is */
+    int32_t prefetch; /**< rounds that loads may run ahead, 0 to 127; 100 */
+    int32_t charge_inputs;  /**< 0: inputs are on chip already; 1 */
+    int32_t charge_outputs; /**< 0: results stay on chip; 1 */
+} ub_systolic_options;
+
+/** Set every field to its default. */
+UB_API
+void ub_systolic_options_init(ub_systolic_options *options, size_t size);
+
+/** What a simulated layer or network cost. */
+typedef struct ub_systolic_stats {
+    size_t size;           /**< sizeof(ub_systolic_stats), set by the caller */
+    int64_t cycles;        /**< from the first byte to the last */
+    int64_t macs;          /**< multiply-accumulates */
+    int64_t rounds;        /**< tiles streamed */
+    int64_t stall_weights; /**< cycles in which the array waited for weights */
+    int64_t stall_inputs;  /**< cycles in which it waited for inputs */
+    int64_t stall_outputs; /**< cycles after the last round until the results
+                                are written */
+    int64_t weight_bytes;  /**< read from external memory */
+    int64_t input_bytes;   /**< read from external memory */
+    int64_t output_bytes;  /**< written to external memory */
+    int64_t sram_read_bytes;  /**< weights, inputs and partial sums */
+    int64_t sram_write_bytes; /**< partial sums, results, and what was loaded */
+    double latency_ms;        /**< cycles / clock */
+    double utilization;       /**< MACs / (cycles * processing elements); 1 when
+                                   there are no cycles */
+} ub_systolic_stats;
+
+/**
+ * Simulate matrix products. A pure function: no context, no memory, any
+ * thread.
+ *
+ * @param gemm      from ub_layer_gemm(); count 0 costs nothing
+ * @param hardware  the machine
+ * @param options   NULL: the defaults; the batch is not looked at
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense, or a bank is smaller
+ *                             than one tile
+ * @retval UB_ERR_RANGE        more than 2^50 cycles
+ * @retval UB_ERR_UNSUPPORTED  another level, or hardware that is not simulated
+ */
+UB_API_CHECK
+ub_status ub_systolic_gemm(const ub_gemm *gemm, const ub_hardware *hardware,
+                           const ub_systolic_options *options,
+                           ub_systolic_stats *out);
+
+/** As ub_systolic_gemm() for a layer of a network and a batch of images. */
+UB_API_CHECK
+ub_status ub_systolic_layer(const ub_layer_info *layer,
+                            const ub_hardware *hardware,
+                            const ub_systolic_options *options,
+                            ub_systolic_stats *out);
+
+/**
+ * Simulate a network, layer after layer.
+ *
+ * @param network     only read
+ * @param hardware    the machine
+ * @param options     NULL: the defaults
+ * @param[out] total   .size set by the caller; may be NULL
+ * @param[out] layers  one for each layer, .size of each set by the caller; or
+ *                     NULL
+ * @param n           number of elements of layers, at least
+ *                    ub_network_layers() unless layers is NULL
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense (the text says which)
+ * @retval UB_ERR_RANGE        too many cycles (the text names the layer)
+ * @retval UB_ERR_UNSUPPORTED  another level, or hardware that is not simulated
+ */
+UB_API_CHECK
+ub_status ub_systolic_run(const ub_network *network,
+                          const ub_hardware *hardware,
+                          const ub_systolic_options *options,
+                          ub_systolic_stats *total, ub_systolic_stats *layers,
+                          int64_t n);
+
+/** What ub_systolic_model() reads. */
+typedef struct ub_systolic_machine {
+    size_t size;                        /**< sizeof(ub_systolic_machine) */
+    const ub_hardware *hardware;        /**< borrowed */
+    const ub_systolic_options *options; /**< borrowed; NULL: the defaults; the
+                                             batch is the layer's */
+} ub_systolic_machine;
+
+/**
+ * The simulator as a cost model, "simulator". Widths are rounded to the
+ * nearest integer, at least 1; the halves of a separable convolution follow
+ * each other. It has no derivatives.
+ *
+ * @param machine   borrowed: must outlive the model, as what it points to
+ * @param[out] out  .size set by the caller
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense
+ * @retval UB_ERR_UNSUPPORTED  another level, or hardware that is not simulated
+ */
+UB_API_CHECK
+ub_status ub_systolic_model(const ub_systolic_machine *machine,
+                            ub_cost_model *out);
+
+UB_END_DECLS
+
+/** @} */
+
+#endif

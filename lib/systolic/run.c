@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "systolic/systolic.h"
+
+#include <math.h>
+
+/* -- network -------------------------------------------------------------- */
+
+/* 0 when the sum overflows. */
+static int add_int64(int64_t *to, int64_t value)
+{
+    if (value > INT64_MAX - *to)
+        return 0;
+    *to += value;
+    return 1;
+}
+
+static int add_stats(ub_systolic_stats *to, const ub_systolic_stats *s)
+{
+    to->latency_ms += s->latency_ms;
+    return add_int64(&to->cycles, s->cycles) && add_int64(&to->macs, s->macs) &&
+           add_int64(&to->rounds, s->rounds) &&
+           add_int64(&to->stall_weights, s->stall_weights) &&
+           add_int64(&to->stall_inputs, s->stall_inputs) &&
+           add_int64(&to->stall_outputs, s->stall_outputs) &&
+           add_int64(&to->weight_bytes, s->weight_bytes) &&
+           add_int64(&to->input_bytes, s->input_bytes) &&
+           add_int64(&to->output_bytes, s->output_bytes) &&
+           add_int64(&to->sram_read_bytes, s->sram_read_bytes) &&
+           add_int64(&to->sram_write_bytes, s->sram_write_bytes);
+}
+
+static ub_status simulate(const ub_network *network, int64_t index,
+                          const ub_hardware *hardware,
+                          const ub_systolic_options *options,
+                          ub_systolic_stats *out)
+{
+    ub_layer_info info = { .size = sizeof(info) };
+    ub_status status = ub_network_layer(network, index, &info);
+
+    *out = (ub_systolic_stats){ .size = sizeof(*out) };
+    if (status == UB_OK)
+        status = ub_systolic_layer(&info, hardware, options, out);
+    if (status == UB_OK)
+        return UB_OK;
+    return ub__fail(ub_network_context(network), status,
+                    "systolic: layer '%.60s' %s", info.name,
+                    status == UB_ERR_RANGE
+                        ? "takes too many cycles to count"
+                        : "does not run: the hardware or the options make no "
+                          "sense, or a bank holds no tile");
+}
+
+static ub_status check_call(const ub_network *network,
+                            const ub_hardware *hardware,
+                            const ub_systolic_stats *total,
+                            const ub_systolic_stats *layers, int64_t n)
+{
+    ub_context *context = ub_network_context(network);
+    ub_status status = ub_hardware_check(hardware);
+
+    if (status != UB_OK)
+        return ub__fail(context, status,
+                        "systolic: the hardware description makes no sense");
+    if (layers != NULL && n < ub_network_layers(network))
+        return ub__fail(context, UB_ERR_INVALID,
+                        "systolic: room for %lld of %lld layers", (long long) n,
+                        (long long) ub_network_layers(network));
+    if (total != NULL && total->size < sizeof(*total))
+        return ub__fail(context, UB_ERR_INVALID,
+                        "systolic: the size of a ub_systolic_stats is not set");
+    for (int64_t i = 0; layers != NULL && i < n; i++) {
+        if (layers[i].size != sizeof(*layers))
+            return ub__fail(context, UB_ERR_INVALID,
+                            "systolic: the size of a ub_systolic_stats is not "
+                            "set");
+    }
+    return UB_OK;
+}
+
+ub_status ub_systolic_run(const ub_network *network,
+                          const ub_hardware *hardware,
+                          const ub_systolic_options *options,
+                          ub_systolic_stats *total, ub_systolic_stats *layers,
+                          int64_t n)
+{
+    ub_systolic_stats sum = { .size = sizeof(sum), .utilization = 1.0 };
+    ub_systolic_stats *each;
+    int64_t count;
+    ub_status status;
+
+    if (network == NULL)
+        return UB_ERR_INVALID;
+    status = check_call(network, hardware, total, layers, n);
+    if (status != UB_OK)
+        return status;
+    count = ub_network_layers(network);
+    each = ub__alloc(ub_network_context(network), (size_t) count,
+                     sizeof(*each));
+    if (each == NULL)
+        return UB_ERR_NOMEM;
+    for (int64_t i = 0; i < count && status == UB_OK; i++) {
+        status = simulate(network, i, hardware, options, &each[i]);
+        if (status == UB_OK && !add_stats(&sum, &each[i]))
+            status = ub__fail(ub_network_context(network), UB_ERR_RANGE,
+                              "systolic: the network's totals overflow");
+    }
+    if (sum.cycles > 0)
+        sum.utilization = (double) sum.macs /
+                          ((double) sum.cycles * (double) hardware->rows *
+                           (double) hardware->columns *
+                           (double) hardware->arrays);
+    for (int64_t i = 0; i < count && status == UB_OK && layers != NULL; i++)
+        layers[i] = each[i];
+    if (status == UB_OK && total != NULL)
+        ub__options_out(total, total->size, &sum, sizeof(sum));
+    ub__free(ub_network_context(network), each);
+    return status;
+}
+
+/* -- cost model ----------------------------------------------------------- */
+
+static int64_t rounded(double channels)
+{
+    return channels < 1.5 ? 1 : (int64_t) floor(channels + 0.5);
+}
+
+/* A conv, depthwise or linear layer as matrix products. By way of a layer of a
+ * network, so that there is one account of what a layer is. */
+static ub_status to_gemm(const ub_cost_layer *l, int32_t kind,
+                         int64_t kernel_height, int64_t kernel_width,
+                         ub_gemm *out)
+{
+    ub_layer layer;
+    ub_layer_info info = { .size = sizeof(info), .layer = &layer };
+    const int64_t in = rounded(l->in_channels);
+
+    ub_layer_init(&layer, sizeof(layer),
+                  kind == UB_COST_LINEAR ? UB_LAYER_LINEAR : UB_LAYER_CONV);
+    info.in_channels = in;
+    info.out_channels = kind == UB_COST_DEPTHWISE ? in
+                                                  : rounded(l->out_channels);
+    info.in_height = info.in_width = 1;
+    info.out_height = info.out_width = 1;
+    if (kind == UB_COST_DEPTHWISE)
+        layer.groups = in;
+    if (kind == UB_COST_CONV && l->kind == UB_COST_CONV)
+        layer.groups = l->groups;
+    if (kind != UB_COST_LINEAR) {
+        layer.kernel_height = kernel_height;
+        layer.kernel_width = kernel_width;
+        info.in_height = l->in_height;
+        info.in_width = l->in_width;
+        info.out_height = l->out_height;
+        info.out_width = l->out_width;
+    }
+    if (info.in_channels < layer.groups || info.out_channels < layer.groups)
+        return UB_ERR_INVALID;
+    return ub_layer_gemm(&info, l->batch, out);
+}
+
+static ub_status price(const ub_systolic_machine *machine,
+                       const ub_cost_layer *l, int32_t kind,
+                       int64_t kernel_height, int64_t kernel_width,
+                       ub_systolic_stats *sum)
+{
+    ub_gemm g = { .size = sizeof(g) };
+    ub_systolic_stats stats = { .size = sizeof(stats) };
+    ub_status status = to_gemm(l, kind, kernel_height, kernel_width, &g);
+
+    if (status == UB_OK)
+        status = ub_systolic_gemm(&g, machine->hardware, machine->options,
+                                  &stats);
+    if (status == UB_OK && !add_stats(sum, &stats))
+        status = UB_ERR_RANGE;
+    return status;
+}
+
+static ub_status evaluate(const void *user, const ub_cost_layer *layer,
+                          ub_cost *out)
+{
+    const ub_systolic_machine *machine = user;
+    ub_systolic_stats sum = { .size = sizeof(sum) };
+    ub_cost cost = ub__cost_free;
+    ub_cost_layer l, second;
+    ub_status status = ub__cost_layer_in(layer, &l);
+
+    if (status != UB_OK)
+        return status;
+    if (l.kind == UB_COST_FREE)
+        return ub__cost_out(out, &cost);
+    status = price(machine, &l,
+                   l.kind == UB_COST_SEPARABLE ? UB_COST_DEPTHWISE : l.kind,
+                   l.kernel_height, l.kernel_width, &sum);
+    if (status == UB_OK && l.kind == UB_COST_SEPARABLE) {
+        second = l;
+        second.in_height = l.out_height;
+        second.in_width = l.out_width;
+        status = price(machine, &second, UB_COST_CONV, 1, 1, &sum);
+    }
+    if (status != UB_OK)
+        return status;
+    cost.macs = (double) sum.macs;
+    cost.cycles = (double) sum.cycles;
+    cost.latency_ms = sum.latency_ms;
+    cost.utilization = (double) sum.macs /
+                       ((double) sum.cycles * (double) machine->hardware->rows *
+                        (double) machine->hardware->columns *
+                        (double) machine->hardware->arrays);
+    return ub__cost_out(out, &cost);
+}
+
+ub_status ub_systolic_model(const ub_systolic_machine *machine,
+                            ub_cost_model *out)
+{
+    const ub_cost_model model = { sizeof(model), "simulator", evaluate,
+                                  machine };
+    const ub_gemm none = { .size = sizeof(none) };
+    ub_systolic_stats stats = { .size = sizeof(stats) };
+    ub_status status;
+
+    if (machine == NULL || machine->size < sizeof(*machine) || out == NULL ||
+        out->size < sizeof(*out))
+        return UB_ERR_INVALID;
+    status = ub_systolic_gemm(&none, machine->hardware, machine->options,
+                              &stats);
+    if (status == UB_OK)
+        ub__options_out(out, out->size, &model, sizeof(model));
+    return status;
+}
