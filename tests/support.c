@@ -182,7 +182,8 @@ static int run_with(int64_t fail_at, test_scenario scenario, int threads,
 void test_oom_sweep(test_scenario scenario, int threads, void *arg,
                     const char *name, const char *file, int line)
 {
-    for (int64_t n = 0; n < SWEEP_MAX; n++) {
+    /* Beyond a thousand, every hundredth of the way. */
+    for (int64_t n = 0; n < SWEEP_MAX; n += n < 1000 ? 1 : n / 100) {
         ub_status status;
         int64_t live;
         int refused = run_with(n, scenario, threads, arg, &status, &live);

@@ -12,9 +12,13 @@
 #include <uboost/base.h>
 #include <uboost/dataset.h>
 #include <uboost/hardware.h>
+#include <uboost/mask.h>
 #include <uboost/network.h>
 #include <uboost/nn.h>
 #include <uboost/ops.h>
+#include <uboost/search.h>
+#include <uboost/space.h>
+#include <uboost/supernet.h>
 #include <uboost/systolic.h>
 #include <uboost/tensor.h>
 #include <uboost/utilization.h>

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _POSIX_C_SOURCE 200809L
+
+#include "command_line.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
+
+int parse_integer(const char *option, const char *text, int64_t low,
+                  int64_t high, int64_t *out)
+{
+    char *end;
+    long long value;
+
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < low ||
+        value > high) {
+        fprintf(stderr,
+                "%s %s: expected a whole number from %" PRId64 " to %" PRId64
+                "\n",
+                option, text, low, high);
+        return 0;
+    }
+    *out = value;
+    return 1;
+}
+
+int parse_number(const char *option, const char *text, double low, double high,
+                 double *out)
+{
+    char *end;
+    const double value = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(value >= low && value <= high)) {
+        fprintf(stderr, "%s %s: expected a number from %g to %g\n", option,
+                text, low, high);
+        return 0;
+    }
+    *out = value;
+    return 1;
+}
+
+int parse_array(const char *option, const char *text, int64_t *rows,
+                int64_t *columns)
+{
+    char first[32];
+    const char *cross = strchr(text, 'x');
+
+    if (cross == NULL || cross == text ||
+        (size_t) (cross - text) >= sizeof(first)) {
+        fprintf(stderr, "%s %s: expected rows and columns, such as 16x32\n",
+                option, text);
+        return 0;
+    }
+    memcpy(first, text, (size_t) (cross - text));
+    first[cross - text] = '\0';
+    return parse_integer(option, first, 1, 1 << 16, rows) &&
+           parse_integer(option, cross + 1, 1, 1 << 16, columns);
+}
+
+/* -- progress ------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop;
+
+static void on_interrupt(int number)
+{
+    (void) number;
+    stop = 1;
+}
+
+void catch_interrupt(void)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_interrupt;
+    /* A second SIGINT ends the program the usual way. */
+    action.sa_flags = (int) SA_RESETHAND;
+    sigaction(SIGINT, &action, NULL);
+}
+
+int interrupted(void)
+{
+    return stop != 0;
+}
+
+static void print_line(const ub_progress *p, const char *end)
+{
+    const int left = (int) fmin(p->seconds_left, 359999.0);
+
+    fprintf(stderr,
+            "%-8s epoch %" PRId64 "/%" PRId64 " step %" PRId64 "/%" PRId64
+            "  loss %.3f  accuracy %.3f",
+            p->stage, p->epoch + 1, p->epochs, p->step, p->steps, p->loss,
+            p->accuracy);
+    if (p->latency_ms > 0.0)
+        fprintf(stderr, "  latency %.4g ms  utilization %.3f", p->latency_ms,
+                p->utilization);
+    fprintf(stderr, "  %.0f images/s  %d:%02d:%02d left%s",
+            p->images_per_second, left / 3600, left / 60 % 60, left % 60, end);
+}
+
+int print_progress(void *user, const ub_progress *progress)
+{
+    const int last = progress->step == progress->steps;
+
+    (void) user;
+    if (isatty(STDERR_FILENO))
+        print_line(progress, last ? "\033[K\n" : "\033[K\r");
+    else if (last)
+        print_line(progress, "\n");
+    return interrupted();
+}
+
+static void print_warning(void *user, ub_log_level level, const char *line)
+{
+    (void) user;
+    (void) level;
+    fprintf(stderr, "warning: %s\n", line);
+}
+
+ub_context *open_context(int64_t threads)
+{
+    ub_context_options options;
+    ub_context *context = NULL;
+    ub_status status;
+
+    ub_context_options_init(&options, sizeof(options));
+    options.threads = (int32_t) threads;
+    options.progress = print_progress;
+    options.log = print_warning;
+    options.log_level = UB_LOG_WARNING;
+    status = ub_context_create(&options, &context);
+    if (status != UB_OK)
+        fprintf(stderr, "cannot start: %s\n", ub_status_str(status));
+    return context;
+}
+
+/* -- data and files ------------------------------------------------------- */
+
+static const char *default_data(void)
+{
+    const char *path = getenv("UBOOST_DATA");
+
+    if (path != NULL && *path != '\0')
+        return path;
+    return access(FASHION_MNIST, R_OK) == 0 ? FASHION_MNIST : "synthetic";
+}
+
+int open_data(ub_context *context, const char *path, ub_dataset **train,
+              ub_dataset **test)
+{
+    if (path == NULL)
+        path = default_data();
+    if (ub_dataset_open(context, path, NULL, train, test) != UB_OK) {
+        fprintf(stderr, "%s\n", ub_context_last_error(context));
+        return 0;
+    }
+    fprintf(stderr, "data: %s from %s, %" PRId64 " + %" PRId64 " images\n",
+            ub_dataset_name(*train), path, ub_dataset_count(*train),
+            ub_dataset_count(*test));
+    return 1;
+}
+
+int make_folder(const char *path)
+{
+    struct stat s;
+
+    if (mkdir(path, 0777) == 0 ||
+        (errno == EEXIST && stat(path, &s) == 0 && S_ISDIR(s.st_mode)))
+        return 1;
+    fprintf(stderr, "%s: cannot create the folder: %s\n", path,
+            strerror(errno));
+    return 0;
+}
+
+void print_result(const ub_search_result *r, int64_t hw_batch)
+{
+    printf("%-24s %.4f\n", "test accuracy", r->test_accuracy);
+    printf("%-24s %" PRId64 "\n", "parameters", r->parameters);
+    printf("%-24s %" PRId64 "\n", "MACs per image", r->macs);
+    printf("%-24s %.6g ms, utilization %.3f (batch %" PRId64 ")\n", "model",
+           r->model_latency_ms, r->model_utilization, hw_batch);
+    printf("%-24s %.0f cycles, %.6g ms, utilization %.3f (batch 1)\n",
+           "simulated", r->simulated_cycles, r->simulated_latency_ms,
+           r->simulated_utilization);
+    printf("%-24s %.0f cycles, %.6g ms, utilization %.3f (batch %" PRId64 ")\n",
+           "simulated", r->simulated_cycles_hw_batch,
+           r->simulated_latency_ms_hw_batch, r->simulated_utilization_hw_batch,
+           hw_batch);
+    printf("%-24s %.1f + %.1f + %.1f\n", "seconds", r->seconds[0],
+           r->seconds[1], r->seconds[2]);
+}

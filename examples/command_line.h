@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXAMPLES_COMMAND_LINE_H
+#define EXAMPLES_COMMAND_LINE_H
+
+#include <uboost/uboost.h>
+
+/*
+ * What the example programs share: numbers and names from the command line,
+ * the progress line, stopping by SIGINT. Functions called parse_* print what
+ * is wrong with `option` and return 0, or return 1.
+ */
+
+int parse_integer(const char *option, const char *text, int64_t low,
+                  int64_t high, int64_t *out);
+int parse_number(const char *option, const char *text, double low, double high,
+                 double *out);
+/* "16x32" */
+int parse_array(const char *option, const char *text, int64_t *rows,
+                int64_t *columns);
+
+/* One line that is rewritten on a terminal, one line per epoch elsewhere;
+ * SIGINT asks the library to stop after the step. */
+int print_progress(void *user, const ub_progress *progress);
+void catch_interrupt(void);
+int interrupted(void);
+
+/* Context with that progress line; `threads` 0: all online processors. Warnings
+ * go to stderr. NULL after a message. */
+ub_context *open_context(int64_t threads);
+
+/* Training and test images: `path`, or if NULL $UBOOST_DATA, Debian's
+ * Fashion-MNIST, or the synthetic set, whichever is there; says which. */
+int open_data(ub_context *context, const char *path, ub_dataset **train,
+              ub_dataset **test);
+
+/* Create the folder unless it is there. */
+int make_folder(const char *path);
+
+void print_result(const ub_search_result *result, int64_t hw_batch);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Train the network of a network.json from scratch, by the recipe of the final
+ * training of U-Boost NAS, and test it.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "command_line.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: train_network --network FILE [options]\n"
+    "\n"
+    "  --network FILE    network.json to train\n"
+    "  --data PATH       as for search_cifar10\n"
+    "  --epochs N        (30)\n"
+    "  --batch N         (256)\n"
+    "  --rate F          highest learning rate of the one-cycle (0.1)\n"
+    "  --smoothing F     of the labels (0)\n"
+    "  --train-images N  class-balanced choice of N training images (all)\n"
+    "  --array RxC       processing elements that the report is for (16x16)\n"
+    "  --cost-scale N    widths are priced times N (1)\n"
+    "  --seed N          of everything random (1)\n"
+    "  --threads N       (all online processors)\n"
+    "  --out DIR         folder for the results (train-out)\n"
+    "  --resume          go on with the training in --out\n"
+    "  --help            this text\n";
+
+enum {
+    NETWORK = 256,
+    DATA,
+    EPOCHS,
+    BATCH,
+    RATE,
+    SMOOTHING,
+    TRAIN_IMAGES,
+    ARRAY,
+    COST_SCALE,
+    SEED,
+    THREADS,
+    OUT,
+    RESUME,
+    HELP
+};
+
+static const struct option long_options[] = {
+    { "network", required_argument, NULL, NETWORK },
+    { "data", required_argument, NULL, DATA },
+    { "epochs", required_argument, NULL, EPOCHS },
+    { "batch", required_argument, NULL, BATCH },
+    { "rate", required_argument, NULL, RATE },
+    { "smoothing", required_argument, NULL, SMOOTHING },
+    { "train-images", required_argument, NULL, TRAIN_IMAGES },
+    { "array", required_argument, NULL, ARRAY },
+    { "cost-scale", required_argument, NULL, COST_SCALE },
+    { "seed", required_argument, NULL, SEED },
+    { "threads", required_argument, NULL, THREADS },
+    { "out", required_argument, NULL, OUT },
+    { "resume", no_argument, NULL, RESUME },
+    { "help", no_argument, NULL, HELP },
+    { NULL, 0, NULL, 0 },
+};
+
+typedef struct arguments {
+    ub_search_options options;
+    const char *network, *data, *out;
+    int64_t threads;
+    int resume;
+} arguments;
+
+static int apply(arguments *a, int option, const char *text)
+{
+    ub_search_options *o = &a->options;
+    int64_t seed;
+
+    switch (option) {
+    case NETWORK: a->network = text; return 1;
+    case DATA: a->data = text; return 1;
+    case EPOCHS:
+        return parse_integer("--epochs", text, 1, 1 << 20, &o->train_epochs);
+    case BATCH:
+        return parse_integer("--batch", text, 2, 1 << 16, &o->train_batch);
+    case RATE: return parse_number("--rate", text, 0, 100, &o->train_rate);
+    case SMOOTHING:
+        return parse_number("--smoothing", text, 0, 0.999, &o->smoothing);
+    case TRAIN_IMAGES:
+        return parse_integer("--train-images", text, 2, INT32_MAX,
+                             &o->train_images);
+    case ARRAY: return parse_array("--array", text, &o->rows, &o->columns);
+    case COST_SCALE:
+        return parse_integer("--cost-scale", text, 1, 1024, &o->cost_scale);
+    case SEED:
+        if (!parse_integer("--seed", text, 0, INT64_MAX, &seed))
+            return 0;
+        o->seed = (uint64_t) seed;
+        return 1;
+    case THREADS: return parse_integer("--threads", text, 1, 1024, &a->threads);
+    case OUT: a->out = text; return 1;
+    case RESUME: a->resume = 1; return 1;
+    default: fputs("see train_network --help\n", stderr); return 0;
+    }
+}
+
+/* 1, or 0 after a message; exits after --help. */
+static int parse(arguments *a, int argc, char **argv)
+{
+    int option;
+
+    memset(a, 0, sizeof(*a));
+    ub_search_options_init(&a->options, sizeof(a->options));
+    a->options.preset = "train_network";
+    a->options.train_images = 0;
+    a->options.train_epochs = 30;
+    a->out = "train-out";
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (option == HELP) {
+            fputs(usage, stdout);
+            exit(0);
+        }
+        if (!apply(a, option, optarg))
+            return 0;
+    }
+    if (optind < argc || a->network == NULL) {
+        fputs(optind < argc ? "unexpected argument\n"
+                            : "--network FILE is needed\n",
+              stderr);
+        return 0;
+    }
+    return 1;
+}
+
+static ub_status train(const arguments *a, ub_context *context,
+                       ub_search_result *result)
+{
+    ub_dataset *train = NULL, *test = NULL;
+    ub_network *network = NULL;
+    ub_status status = ub_network_read(context, a->network, &network);
+
+    if (status != UB_OK)
+        fprintf(stderr, "%s\n", ub_context_last_error(context));
+    else if (!open_data(context, a->data, &train, &test))
+        status = UB_ERR_IO;
+    else {
+        status = ub_search_train(context, &a->options, network, train, test,
+                                 a->out, a->resume, result);
+        if (status == UB_ERR_INTERRUPTED)
+            fputs("\nstopped; to go on, repeat the command with --resume\n",
+                  stderr);
+        else if (status != UB_OK)
+            fprintf(stderr, "\n%s\n", ub_context_last_error(context));
+    }
+    ub_network_destroy(&network);
+    ub_dataset_destroy(&train);
+    ub_dataset_destroy(&test);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    ub_search_result result = { .size = sizeof(result) };
+    ub_context *context;
+    ub_status status;
+    arguments a;
+
+    if (!parse(&a, argc, argv) || !make_folder(a.out))
+        return 1;
+    catch_interrupt();
+    context = open_context(a.threads);
+    if (context == NULL)
+        return 1;
+    status = train(&a, context, &result);
+    if (status == UB_OK)
+        print_result(&result, a.options.hw_batch);
+    ub_context_destroy(&context);
+    if (status == UB_ERR_INTERRUPTED)
+        return 130;
+    return status == UB_OK ? 0 : 1;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_SEARCH_H
+#define UBOOST_SEARCH_H
+
+#include <uboost/dataset.h>
+#include <uboost/supernet.h>
+
+/**
+ * @file
+ * @defgroup search search
+ * U-Boost's pipeline: micro-architecture search, channel search, deriving,
+ * final training, test, and the cost of the result.
+ *
+ * A run lives in a folder and can be stopped at any moment: by the progress
+ * callback (it then returns UB_ERR_INTERRUPTED) or by killing the process.
+ * Resumed, it ends with the same bits as one that was never stopped, on the
+ * same machine and with the same number of threads. Written to the folder:
+ *
+ * - config.json: the options;
+ * - checkpoint.safetensors: the state, replaced after each epoch, every half
+ *   minute and when stopped;
+ * - log.jsonl: one line per epoch and stage;
+ * - micro.json, channels.json: the architecture state after each search;
+ * - network.json, network.dot: the derived network;
+ * - weights.safetensors: its weights after final training;
+ * - result.json: what it reaches and costs.
+ * @{
+ */
+
+UB_BEGIN_DECLS
+
+/** Which cost model the loss sees. */
+typedef enum ub_search_hardware {
+    UB_SEARCH_SYSTOLIC = 0, /**< U-Boost's, with the smooth ceiling */
+    UB_SEARCH_FLOPS = 1,    /**< MACs over the peak rate */
+    UB_SEARCH_ROOFLINE = 2, /**< the larger of compute and memory time */
+    UB_SEARCH_BLACKBOX = 3  /**< a table filled by the simulator */
+} ub_search_hardware;
+
+/** Name of a cost model as programs and files spell it, such as "systolic";
+ * NULL for an unknown one. */
+UB_API
+const char *ub_search_hardware_name(int32_t hardware);
+
+/**
+ * Settings of a run. Fill with ub_search_options_init(), which sets preset
+ * "small", or by ub_search_preset(). Sources: U-Boost NAS, sections 4 and 5,
+ * and its supplement.
+ */
+typedef struct ub_search_options {
+    size_t size;        /**< set by ub_search_options_init() */
+    const char *preset; /**< goes into files */
+    uint64_t seed;      /**< of everything that is random; 1 */
+
+    int64_t cells;          /**< a multiple of 3; 3 */
+    int64_t base_width;     /**< of the stem, and of cells in micro search */
+    ub_width_range widths;  /**< of the channel search */
+    int64_t train_images;   /**< used of the training set, the last tenth for
+                                 validation during search; 0: all */
+    int64_t micro_epochs;   /**< of micro-architecture search */
+    int64_t channel_epochs; /**< of channel search */
+    int64_t train_epochs;   /**< of final training */
+
+    int64_t rows;         /**< of the array */
+    int64_t columns;      /**< of the array */
+    int64_t cost_scale;   /**< widths times this are priced */
+    int64_t hw_batch;     /**< batch the cost model in the loss assumes; 64 */
+    int32_t hardware;     /**< ub_search_hardware */
+    int32_t reading;      /**< ub_latency_reading */
+    int32_t node_width;   /**< ub_node_width */
+    int32_t sampling;     /**< ub_sampling, of micro search */
+    int32_t mask_place;   /**< ub_mask_place */
+    int32_t include_ends; /**< 1: stem and classifier count in the loss; 0 */
+    int32_t splits; /**< 1: weights and architecture learn from the same images
+                         in turn (default); 2: from four and one fifth */
+    int32_t reserved; /**< 0 */
+    double lambda;    /**< weight of the latency in ms; 0.5 */
+    double beta;      /**< weight of the utilization; 1 */
+
+    int64_t search_batch;     /**< 64 */
+    double search_rate;       /**< SGD; 0.05 */
+    double search_momentum;   /**< 0.9 */
+    double search_decay;      /**< 3e-4 */
+    double search_gamma;      /**< rate factor every search_step epochs; 0.5 */
+    int64_t search_step;      /**< 30 */
+    double architecture_rate; /**< Adam; 0.1 */
+    double weight_share;      /**< part of an epoch that trains weights; 0.8 */
+    double tau;               /**< temperature of the first epoch; 1 */
+    double tau_decay;         /**< factor per epoch; 0.95 */
+    double tau_floor;         /**< 0.001 */
+
+    int64_t train_batch;   /**< 256 */
+    double train_rate;     /**< SGD with Nesterov momentum 0.9; 0.1 */
+    double train_decay;    /**< 5e-4 */
+    double train_warmup;   /**< rising part of the one-cycle; 0.1 */
+    double max_grad_norm;  /**< of both; 0.5; 0: no clipping */
+    double smoothing;      /**< of the labels in final training; 0 */
+    int64_t crop_padding;  /**< of the random crop; 4 */
+    int32_t flip;          /**< 1: random horizontal flip (default) */
+    int32_t reserved_tail; /**< 0 */
+} ub_search_options;
+
+/** Set every option to its default, which is preset "small". */
+UB_API
+void ub_search_options_init(ub_search_options *options, size_t size);
+
+/**
+ * Set every option to a preset: "quick", "small", "paper8" or "paper".
+ *
+ * @param options  filled; size must be set
+ * @param name     of the preset
+ *
+ * @retval UB_ERR_INVALID  there is no such preset; nothing is changed
+ */
+UB_API_CHECK
+ub_status ub_search_preset(ub_search_options *options, const char *name);
+
+/** Names of the presets, ending in NULL. */
+UB_API
+const char *const *ub_search_presets(void);
+
+/** What a run or a training reached. */
+typedef struct ub_search_result {
+    size_t size;                 /**< sizeof(ub_search_result), by the caller */
+    double test_accuracy;        /**< 0 to 1 */
+    int64_t parameters;          /**< weights of the derived network */
+    int64_t macs;                /**< per image */
+    double model_latency_ms;     /**< exact form of the model, hw_batch */
+    double model_utilization;    /**< likewise */
+    double simulated_cycles;     /**< level 1, batch 1 */
+    double simulated_latency_ms; /**< likewise */
+    double simulated_utilization;          /**< likewise */
+    double simulated_cycles_hw_batch;      /**< level 1, hw_batch */
+    double simulated_latency_ms_hw_batch;  /**< likewise */
+    double simulated_utilization_hw_batch; /**< likewise */
+    double seconds[3]; /**< micro search, channel search, final training */
+} ub_search_result;
+
+/**
+ * Run the whole pipeline, or go on with it.
+ *
+ * @param context   its progress callback hears of every step
+ * @param options   settings
+ * @param train     training images, borrowed; 3 or fewer channels
+ * @param test      test images, read once, after the last epoch
+ * @param folder    for the files; must exist
+ * @param resume    0: a new run, refused (UB_ERR_INVALID) if the folder holds
+ *                  files of another; 1: go on with the run in the folder, if
+ *                  there is one
+ * @param result    filled; result->size must be set
+ *
+ * @retval UB_ERR_INVALID      an option is out of range, or the run in the
+ *                             folder has other options
+ * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ
+ * @retval UB_ERR_IO           a file cannot be read or written
+ * @retval UB_ERR_FORMAT       a file of the run is damaged
+ * @retval UB_ERR_NUMERIC      the loss is not finite
+ * @retval UB_ERR_INTERRUPTED  stopped by the callback, can be resumed
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_search_run(ub_context *context, const ub_search_options *options,
+                        const ub_dataset *train, const ub_dataset *test,
+                        const char *folder, int resume,
+                        ub_search_result *result);
+
+/**
+ * Only the last part: train a given network on all of the training images,
+ * test it, and report its cost. Statuses, files (those that apply) and resuming
+ * as for ub_search_run(); options of the searches do not matter.
+ *
+ * @param context   its progress callback hears of every step
+ * @param options   settings
+ * @param network   borrowed
+ * @param train     training images, borrowed
+ * @param test      test images
+ * @param folder    for the files; must exist
+ * @param resume    as for ub_search_run()
+ * @param result    filled; result->size must be set
+ *
+ * @retval UB_ERR_INVALID      as for ub_search_run()
+ * @retval UB_ERR_SHAPE        the images do not fit the network
+ * @retval UB_ERR_IO           a file cannot be read or written
+ * @retval UB_ERR_FORMAT       a file of the run is damaged
+ * @retval UB_ERR_NUMERIC      the loss is not finite
+ * @retval UB_ERR_INTERRUPTED  stopped by the callback, can be resumed
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_search_train(ub_context *context, const ub_search_options *options,
+                          const ub_network *network, const ub_dataset *train,
+                          const ub_dataset *test, const char *folder,
+                          int resume, ub_search_result *result);
+
+UB_END_DECLS
+
+/** @} */
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_SPACE_H
+#define UBOOST_SPACE_H
+
+#include <uboost/network.h>
+
+/**
+ * @file
+ * @defgroup space space
+ * A search space as data: operators, edges, cells; deriving a network.
+ *
+ * A network of a space is a stem, a row of cells and a classifier. A cell is a
+ * small graph. Its first nodes are its inputs: node 0 is the output of the
+ * previous cell, node 1 (where there is one) of the cell before that; the
+ * first cell reads the stem as both. Each input may go through a preprocessing
+ * convolution, which takes the stride that brings it to the cell's map. Every
+ * other node is the sum of its edges. An edge carries one operator chosen from
+ * a list; an operator is a chain of steps, such as a depthwise and a 1x1
+ * convolution.
+ *
+ * Choices are written as plain arrays, so that any strategy can make them:
+ * `operators` holds one operator index per decision, `widths` one width per
+ * site.
+ * @{
+ */
+
+UB_BEGIN_DECLS
+
+/** Limit on the edges, operators, cells, nodes and steps of a space. */
+#define UB_SPACE_MAX_ITEMS 64
+
+/** One step of an operator. */
+typedef enum ub_step_kind {
+    UB_STEP_CONV = 1,      /**< convolution, batch norm */
+    UB_STEP_DEPTHWISE = 2, /**< convolution by channel, batch norm */
+    UB_STEP_MAX_POOL = 3,  /**< maximum, "same" size */
+    UB_STEP_AVG_POOL = 4   /**< mean over the taps inside, "same" size */
+} ub_step_kind;
+
+/** A step: "same" padding; the first one with a kernel above 1 takes the
+ * edge's stride. */
+typedef struct ub_operator_step {
+    int32_t kind;      /**< ub_step_kind */
+    int32_t relu;      /**< 1: ReLU after the batch norm */
+    int64_t kernel;    /**< side of the kernel, odd */
+    int64_t dilation;  /**< 1, or more for UB_STEP_CONV and _DEPTHWISE */
+    int64_t expansion; /**< UB_STEP_CONV: 0 for the edge's width, otherwise
+                            this multiple of the operator's input width */
+} ub_operator_step;
+
+/** What an edge can carry. */
+typedef struct ub_operator {
+    size_t size;                   /**< sizeof(ub_operator) */
+    const char *name;              /**< unique, such as "conv3x3"; copied */
+    const ub_operator_step *steps; /**< n_steps of them; copied */
+    int64_t n_steps;               /**< 0: identity or zero */
+    int32_t zero;                  /**< 1: contributes nothing */
+    int32_t residual; /**< 1: adds its input where the shapes allow */
+} ub_operator;
+
+/** A space without its operators, edges and cells. Fill with
+ * ub_space_options_init() first. */
+typedef struct ub_space_options {
+    size_t size;         /**< set by ub_space_options_init() */
+    const char *name;    /**< goes into files; copied; "space" */
+    int64_t channels;    /**< of the images; 3 */
+    int64_t height;      /**< of the images; 32 */
+    int64_t width;       /**< of the images; 32 */
+    int64_t classes;     /**< 10 */
+    int64_t base_width;  /**< of the stem, and of cells that name none; 16 */
+    int64_t inputs;      /**< inputs of a cell, 1 or 2; 2 */
+    int64_t nodes;       /**< nodes of a cell, inputs included; 5 */
+    int64_t output;      /**< the node a cell hands on; 4 */
+    int64_t preprocess;  /**< kernel of the preprocessing convolution; 3; 0:
+                              none, edges from inputs take the stride */
+    int64_t stem_kernel; /**< 3 */
+    int32_t stem_pool;   /**< 1: 2x2 max-pool after the stem; 1 */
+    int32_t shared;      /**< 1: all cells share their choices; 1 */
+    int32_t global_pool; /**< 1: classifier after global average pool; 0:
+                              after flattening; 0 */
+    int32_t reserved;    /**< 0 */
+} ub_space_options;
+
+/** One cell in the row. */
+typedef struct ub_space_cell {
+    int64_t width;      /**< 0: the base width */
+    int64_t stride;     /**< of the cell's inputs; 1 */
+    int64_t pool_after; /**< 1: 2x2 max-pool behind it; the map must be even */
+} ub_space_cell;
+
+/**
+ * A search space. Immutable once it is in use.
+ *
+ * Thread-safety: as its context.
+ */
+typedef struct ub_space ub_space;
+
+/** Set every option to its default, which is U-Boost's space. */
+UB_API
+void ub_space_options_init(ub_space_options *options, size_t size);
+
+/**
+ * Create a space with no operators, edges or cells.
+ *
+ * @param context   where errors go
+ * @param options   sizes, or NULL for the defaults
+ * @param[out] out  owned by the caller
+ *
+ * @retval UB_ERR_INVALID  an option is out of range
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_space_create(ub_context *context, const ub_space_options *options,
+                          ub_space **out);
+
+/** Destroy a space and set the pointer to NULL; NULL is allowed. */
+UB_API
+void ub_space_destroy(ub_space **space);
+
+/** Append an operator; its index is its place in the list. */
+UB_API_CHECK
+ub_status ub_space_add_operator(ub_space *space, const ub_operator *op);
+
+/** Append an edge from a node to a later one that is no input. */
+UB_API_CHECK
+ub_status ub_space_add_edge(ub_space *space, int64_t from, int64_t to);
+
+/** Append a cell to the row; UB_ERR_SHAPE where its map cannot be halved. */
+UB_API_CHECK
+ub_status ub_space_add_cell(ub_space *space, const ub_space_cell *cell);
+
+/**
+ * U-Boost's space: options as given (NULL: defaults), eight operators (3x3 and
+ * 5x5 convolution, separable, dilated; identity; zero), nine edges among two
+ * inputs and three nodes, `cells` cells with a pool after every third of them
+ * (3: after each; 9: after every third). Source: U-Boost NAS, section 4.
+ *
+ * @param context   where errors go
+ * @param options   sizes, or NULL for the defaults
+ * @param cells     number of cells, a multiple of 3
+ * @param[out] out  owned by the caller
+ *
+ * @retval UB_ERR_INVALID  an option is out of range
+ * @retval UB_ERR_SHAPE    the map cannot be halved often enough
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_space_uboost(ub_context *context, const ub_space_options *options,
+                          int64_t cells, ub_space **out);
+
+/** Number of operators. */
+UB_API
+int64_t ub_space_operators(const ub_space *space);
+
+/** Name of an operator, or NULL. */
+UB_API
+const char *ub_space_operator_name(const ub_space *space, int64_t index);
+
+/** Number of edges of a cell. */
+UB_API
+int64_t ub_space_edges(const ub_space *space);
+
+/** Number of cells. */
+UB_API
+int64_t ub_space_cells(const ub_space *space);
+
+/**
+ * Number of operator decisions: the edges of one cell when cells share their
+ * choices, otherwise of all cells, cell by cell.
+ */
+UB_API
+int64_t ub_space_decisions(const ub_space *space);
+
+/**
+ * Number of sites, the places where a width can be chosen: for each cell its
+ * inputs' preprocessing convolutions, then its edges. A site whose operator
+ * has no convolution is not used.
+ */
+UB_API
+int64_t ub_space_sites(const ub_space *space);
+
+/** Draw every decision uniformly; operators has ub_space_decisions() places. */
+UB_API
+void ub_space_sample(const ub_space *space, ub_rng *rng, int32_t *operators);
+
+/** Number of decisions in which two choices differ. */
+UB_API
+int64_t ub_space_distance(const ub_space *space, const int32_t *a,
+                          const int32_t *b);
+
+/**
+ * Neighbour number `index` of a choice: one decision changed to another
+ * operator. There are decisions x (operators - 1) of them.
+ *
+ * @param space          the space
+ * @param operators      the choice
+ * @param index          0 .. decisions x (operators - 1) - 1
+ * @param[out] neighbour as many places as operators has
+ *
+ * @retval UB_ERR_INVALID  index is out of range
+ */
+UB_API_CHECK
+ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
+                             int64_t index, int32_t *neighbour);
+
+/**
+ * Prune a choice: an edge from an empty node becomes zero, and so does one
+ * that feeds only empty nodes. Where a cell's output would be empty, the edge
+ * into it (from a node that is not empty) with the most probable non-zero
+ * operator takes that operator.
+ *
+ * @param space          the space; needs an operator that is zero
+ * @param operators      the choice
+ * @param probability    decisions x operators, for the repair; NULL makes an
+ *                       empty output an error
+ * @param[out] pruned    the result, may be operators itself
+ * @param[out] repaired  number of decisions the repair changed; may be NULL
+ *
+ * @retval UB_ERR_INVALID  an index is out of range, or an output is empty and
+ *                         probability is NULL
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_space_prune(const ub_space *space, const int32_t *operators,
+                         const double *probability, int32_t *pruned,
+                         int64_t *repaired);
+
+/**
+ * The network that a pruned choice describes. Terms of a sum with fewer
+ * channels than the widest get a 1x1 convolution, batch norm and ReLU to the
+ * widest.
+ *
+ * @param space      the space
+ * @param operators  a choice as ub_space_prune() leaves it
+ * @param widths     ub_space_sites() widths, those of unused sites ignored;
+ *                   NULL: every site has its cell's width
+ * @param[out] out   owned by the caller
+ *
+ * @retval UB_ERR_INVALID  an index or width is out of range
+ * @retval UB_ERR_SHAPE    shapes do not fit, such as an identity with a stride
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_space_derive(const ub_space *space, const int32_t *operators,
+                          const int64_t *widths, ub_network **out);
+
+UB_END_DECLS
+
+/** @} */
+
+#endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "search/search.h"
+
+#include <string.h>
+
+/* -- data ----------------------------------------------------------------- */
+
+/* The paper's constants for CIFAR-10; the images' own for other sets. */
+static void set_statistics(ub__data *data)
+{
+    static const float mean[3] = { 0.49139968f, 0.48215827f, 0.44653124f };
+    static const float std[3] = { 0.24703233f, 0.24348505f, 0.26158768f };
+
+    for (int c = 0; c < 4; c++)
+        data->std[c] = 1.0f;
+    if (strcmp(ub_dataset_name(data->train), "cifar10") == 0) {
+        memcpy(data->mean, mean, sizeof(mean));
+        memcpy(data->std, std, sizeof(std));
+        return;
+    }
+    ub_dataset_statistics(data->train, data->mean, data->std);
+    for (int c = 0; c < 4; c++) {
+        if (!(data->std[c] > 1e-3f))
+            data->std[c] = 1.0f;
+    }
+}
+
+static ub_status check_sets(ub_context *context, const ub_dataset *train,
+                            const ub_dataset *test, int64_t chosen)
+{
+    if (ub_dataset_channels(train) != ub_dataset_channels(test) ||
+        ub_dataset_height(train) != ub_dataset_height(test) ||
+        ub_dataset_width(train) != ub_dataset_width(test) ||
+        ub_dataset_classes(train) != ub_dataset_classes(test))
+        return ub__fail(context, UB_ERR_SHAPE,
+                        "search: training and test images differ in size, "
+                        "channels or classes");
+    if (chosen > ub_dataset_count(train))
+        return ub__fail(context, UB_ERR_INVALID,
+                        "search: %lld training images wanted, there are %lld",
+                        (long long) chosen,
+                        (long long) ub_dataset_count(train));
+    return UB_OK;
+}
+
+ub_status ub__data_open(ub_context *context, const ub_search_options *options,
+                        const ub_dataset *train, const ub_dataset *test,
+                        int with_validation, ub__data *data)
+{
+    const int64_t n = options->train_images ? options->train_images
+                                            : ub_dataset_count(train);
+    ub_status status;
+
+    memset(data, 0, sizeof(*data));
+    status = check_sets(context, train, test, n);
+    if (status == UB_OK)
+        status = ub_dataset_choose(train, n, options->seed, &data->chosen);
+    if (status != UB_OK)
+        return status;
+    data->train = data->chosen;
+    data->test = test;
+    set_statistics(data);
+    if (with_validation && n < 20)
+        status = ub__fail(context, UB_ERR_INVALID,
+                          "search: %lld training images are too few",
+                          (long long) n);
+    if (with_validation && status == UB_OK)
+        status = ub_dataset_slice(data->chosen, 0, n - n / 10, &data->search);
+    if (with_validation && status == UB_OK)
+        status = ub_dataset_slice(data->chosen, n - n / 10, n,
+                                  &data->validation);
+    if (status != UB_OK)
+        ub__data_close(data);
+    return status;
+}
+
+void ub__data_close(ub__data *data)
+{
+    ub_dataset_destroy(&data->search);
+    ub_dataset_destroy(&data->validation);
+    ub_dataset_destroy(&data->chosen);
+}
+
+/* -- the stages in a row -------------------------------------------------- */
+
+typedef struct pipeline {
+    ub_context *context;
+    const ub_search_options *options;
+    ub__run run;
+    ub__data data;
+    ub_space *space;
+    ub__pricing pricing;
+    int32_t *operators; /* per decision, after the micro search */
+    int64_t *widths;    /* per site, after the channel search */
+} pipeline;
+
+static ub_status open_space(pipeline *p, const ub_dataset *train)
+{
+    ub_space_options o;
+
+    ub_space_options_init(&o, sizeof(o));
+    o.name = "uboost";
+    o.channels = ub_dataset_channels(train);
+    o.height = ub_dataset_height(train);
+    o.width = ub_dataset_width(train);
+    o.classes = ub_dataset_classes(train);
+    o.base_width = p->options->base_width;
+    return ub_space_uboost(p->context, &o, p->options->cells, &p->space);
+}
+
+static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
+{
+    const ub_search_options *o = p->options;
+    const int channels = stage == UB__STAGE_CHANNELS;
+    ub_supernet_options s;
+
+    ub_supernet_options_init(&s, sizeof(s));
+    s.operators = channels ? p->operators : NULL;
+    if (channels)
+        s.widths = o->widths;
+    s.cost_scale = (double) o->cost_scale;
+    s.cost_batch = o->hw_batch;
+    s.reading = o->reading;
+    s.node_width = o->node_width;
+    s.sampling = channels ? UB_SAMPLING_SOFT : o->sampling;
+    s.mask_place = o->mask_place;
+    s.include_ends = o->include_ends;
+    return ub_supernet_create(p->context, p->space, &s, &p->pricing.smooth,
+                              o->seed * 4 + (uint64_t) stage, net);
+}
+
+/* Integers as JSON, remembered in the run under `key`. */
+static ub_status note_integers(pipeline *p, const char *key,
+                               const int32_t *narrow, const int64_t *wide,
+                               int64_t n)
+{
+    json_t *array = json_array();
+
+    for (int64_t i = 0; i < n; i++) {
+        if (json_array_append_new(
+                array, json_integer(narrow ? narrow[i] : wide[i])) != 0) {
+            json_decref(array);
+            return ub__fail(p->context, UB_ERR_NOMEM, "search: out of memory");
+        }
+    }
+    return ub__run_note(&p->run, key, array);
+}
+
+static ub_status noted_integer(pipeline *p, const char *key, int64_t index,
+                               int64_t n, int64_t low, int64_t high,
+                               int64_t *out)
+{
+    const json_t *array = json_object_get(p->run.results, key);
+    const json_t *item = json_array_get(array, (size_t) index);
+
+    if (json_array_size(array) != (size_t) n || !json_is_integer(item) ||
+        json_integer_value(item) < low || json_integer_value(item) > high)
+        return ub__fail(p->context, UB_ERR_FORMAT,
+                        "search: the checkpoint's %s are damaged", key);
+    *out = json_integer_value(item);
+    return UB_OK;
+}
+
+/* What the searches found, from the run. */
+static ub_status read_operators(pipeline *p)
+{
+    const int64_t n = ub_space_decisions(p->space);
+
+    for (int64_t i = 0; i < n; i++) {
+        int64_t value;
+        const ub_status status = noted_integer(
+            p, "operators", i, n, 0, ub_space_operators(p->space) - 1, &value);
+        if (status != UB_OK)
+            return status;
+        p->operators[i] = (int32_t) value;
+    }
+    return UB_OK;
+}
+
+static ub_status read_widths(pipeline *p)
+{
+    const int64_t n = ub_space_sites(p->space);
+
+    for (int64_t i = 0; i < n; i++) {
+        const ub_status status = noted_integer(p, "widths", i, n, 1, 1 << 20,
+                                               &p->widths[i]);
+        if (status != UB_OK)
+            return status;
+    }
+    return UB_OK;
+}
+
+static ub_status note_choice(pipeline *p, int stage, const ub_supernet *net)
+{
+    int64_t repaired;
+    ub_status status;
+
+    if (stage == UB__STAGE_CHANNELS) {
+        ub_supernet_widths(net, p->widths);
+        return note_integers(p, "widths", NULL, p->widths,
+                             ub_space_sites(p->space));
+    }
+    status = ub_supernet_operators(net, p->operators, &repaired);
+    if (status == UB_OK)
+        status = note_integers(p, "operators", p->operators, NULL,
+                               ub_space_decisions(p->space));
+    if (status == UB_OK)
+        status = ub__run_note(&p->run, "repaired", json_integer(repaired));
+    return status;
+}
+
+static ub_status write_state(pipeline *p, const char *name,
+                             const ub_supernet *net)
+{
+    char *path = ub__run_path(&p->run, name);
+    ub_status status;
+
+    if (path == NULL)
+        return UB_ERR_NOMEM;
+    status = ub_supernet_write(net, path);
+    ub__free(p->context, path);
+    return status;
+}
+
+static ub_status run_search(pipeline *p, int stage)
+{
+    ub_supernet *net = NULL;
+    ub_status status = create_supernet(p, stage, &net);
+
+    if (status == UB_OK)
+        status = ub__relax(&p->run, p->options, &p->data, stage, net);
+    if (status == UB_OK)
+        status = note_choice(p, stage, net);
+    if (status == UB_OK)
+        status = write_state(
+            p, stage == UB__STAGE_MICRO ? "micro.json" : "channels.json", net);
+    ub_supernet_destroy(&net);
+    /* Activations of this stage's sizes are of no use to the next one. */
+    ub__block_trim(p->context);
+    return status == UB_OK ? ub__run_advance(&p->run) : status;
+}
+
+static ub_status write_network(ub__run *run, const ub_network *network)
+{
+    char *json = ub__run_path(run, "network.json");
+    char *dot = ub__run_path(run, "network.dot");
+    ub_status status = UB_ERR_NOMEM;
+
+    if (json != NULL && dot != NULL)
+        status = ub_network_write(network, json);
+    if (status == UB_OK)
+        status = ub_network_write_dot(network, dot);
+    ub__free(run->context, json);
+    ub__free(run->context, dot);
+    return status;
+}
+
+static ub_status finish(ub__run *run, const ub_search_options *options,
+                        const ub__data *data, const ub__pricing *pricing,
+                        const ub_network *network, ub_search_result *result)
+{
+    double accuracy;
+    ub_status status = write_network(run, network);
+
+    if (status == UB_OK)
+        status = ub__train(run, options, data, network, &accuracy);
+    if (status == UB_OK)
+        status = ub__report(run, options, pricing, network, accuracy, result);
+    return status;
+}
+
+static ub_status run_stages(pipeline *p, ub_search_result *result)
+{
+    ub_network *network = NULL;
+    ub_status status = UB_OK;
+
+    if (p->run.stage == UB__STAGE_MICRO)
+        status = run_search(p, UB__STAGE_MICRO);
+    else
+        status = read_operators(p);
+    if (status == UB_OK && p->run.stage == UB__STAGE_CHANNELS)
+        status = run_search(p, UB__STAGE_CHANNELS);
+    else if (status == UB_OK)
+        status = read_widths(p);
+    if (status == UB_OK)
+        status = ub_space_derive(p->space, p->operators, p->widths, &network);
+    if (status == UB_OK)
+        status = finish(&p->run, p->options, &p->data, &p->pricing, network,
+                        result);
+    ub_network_destroy(&network);
+    return status;
+}
+
+static ub_status check_call(ub_context *context,
+                            const ub_search_options *options,
+                            const ub_dataset *train, const ub_dataset *test,
+                            const char *folder, const ub_search_result *result,
+                            ub_search_options *copy)
+{
+    ub_status status;
+
+    if (options == NULL || train == NULL || test == NULL || folder == NULL ||
+        result == NULL || result->size < sizeof(*result))
+        return ub__fail(context, UB_ERR_INVALID,
+                        "search: a NULL argument, or a result without size");
+    ub_search_options_init(copy, sizeof(*copy));
+    status = ub__options_in(context, "search options", copy, sizeof(*copy),
+                            sizeof(*copy), options);
+    if (status != UB_OK)
+        return status;
+    return ub__search_options_check(context, copy);
+}
+
+/* The options and the data they are applied to. */
+static json_t *make_config(const ub_search_options *options,
+                           ub_context *context, const ub_dataset *train,
+                           const ub_dataset *test)
+{
+    json_t *config = ub__search_options_json(options);
+
+    if (json_object_set_new(config, "data",
+                            json_string(ub_dataset_name(train))) ||
+        json_object_set_new(config, "data_images",
+                            json_integer(ub_dataset_count(train))) ||
+        json_object_set_new(config, "test_images",
+                            json_integer(ub_dataset_count(test))) ||
+        json_object_set_new(config, "threads",
+                            json_integer(ub_context_threads(context)))) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
+}
+
+/* Which network a training is of; takes over config. */
+static json_t *name_network(json_t *config, const ub_network *network)
+{
+    if (json_object_set_new(config, "network",
+                            json_string(ub_network_name(network))) ||
+        json_object_set_new(config, "network_macs",
+                            json_integer(ub_network_macs(network))) ||
+        json_object_set_new(config, "network_parameters",
+                            json_integer(ub_network_parameters(network)))) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
+}
+
+static ub_status open_memory(pipeline *p)
+{
+    p->operators = ub__calloc(p->context, (size_t) ub_space_decisions(p->space),
+                              sizeof(*p->operators));
+    p->widths = ub__calloc(p->context, (size_t) ub_space_sites(p->space),
+                           sizeof(*p->widths));
+    return p->operators && p->widths ? UB_OK : UB_ERR_NOMEM;
+}
+
+ub_status ub_search_run(ub_context *context, const ub_search_options *options,
+                        const ub_dataset *train, const ub_dataset *test,
+                        const char *folder, int resume,
+                        ub_search_result *result)
+{
+    ub_search_options o;
+    pipeline p = { .context = context, .options = &o };
+    ub_status status;
+
+    if (context == NULL)
+        return UB_ERR_INVALID;
+    status = check_call(context, options, train, test, folder, result, &o);
+    if (status == UB_OK)
+        status = open_space(&p, train);
+    if (status != UB_OK)
+        return status;
+    status = open_memory(&p);
+    if (status == UB_OK)
+        status = ub__data_open(context, &o, train, test, 1, &p.data);
+    if (status == UB_OK)
+        status = ub__pricing_open(context, &o, p.space, &p.pricing);
+    if (status == UB_OK)
+        status = ub__run_open(context, make_config(&o, context, train, test),
+                              folder, resume, &p.run);
+    if (status == UB_OK) {
+        status = run_stages(&p, result);
+        ub__run_close(&p.run);
+    }
+    ub__pricing_close(&p.pricing);
+    ub__data_close(&p.data);
+    ub__free(context, p.operators);
+    ub__free(context, p.widths);
+    ub_space_destroy(&p.space);
+    return status;
+}
+
+ub_status ub_search_train(ub_context *context, const ub_search_options *options,
+                          const ub_network *network, const ub_dataset *train,
+                          const ub_dataset *test, const char *folder,
+                          int resume, ub_search_result *result)
+{
+    ub_search_options o;
+    ub__pricing pricing = { 0 };
+    ub__data data = { 0 };
+    ub__run run;
+    ub_status status;
+
+    if (context == NULL)
+        return UB_ERR_INVALID;
+    status = check_call(context, options, train, test, folder, result, &o);
+    if (status == UB_OK)
+        status = ub__data_open(context, &o, train, test, 0, &data);
+    if (status == UB_OK)
+        status = ub__pricing_open(context, &o, NULL, &pricing);
+    if (status == UB_OK)
+        status = ub__run_open(
+            context,
+            name_network(make_config(&o, context, train, test), network),
+            folder, resume, &run);
+    if (status == UB_OK) {
+        if (run.stage == UB__STAGE_MICRO)
+            run.stage = UB__STAGE_TRAIN;
+        status = finish(&run, &o, &data, &pricing, network, result);
+        ub__run_close(&run);
+    }
+    ub__pricing_close(&pricing);
+    ub__data_close(&data);
+    return status;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_SEARCH_H
+#define UBOOST_LIB_SEARCH_H
+
+#include "base/base.h"
+
+#include <uboost/search.h>
+#include <uboost/systolic.h>
+#include <uboost/utilization.h>
+
+/* -- options -------------------------------------------------------------- */
+
+ub_status ub__search_options_check(ub_context *context,
+                                   const ub_search_options *options);
+/* Everything that decides what a run computes, as config.json holds it. */
+json_t *ub__search_options_json(const ub_search_options *options);
+
+/* -- a run in a folder ---------------------------------------------------- */
+
+enum { UB__STAGE_MICRO, UB__STAGE_CHANNELS, UB__STAGE_TRAIN, UB__STAGE_DONE };
+
+/* Sums over an epoch. */
+typedef struct ub__epoch_sums {
+    double loss, latency_ms, utilization;
+    int64_t steps, images, correct;
+} ub__epoch_sums;
+
+typedef struct ub__run {
+    ub_context *context;
+    const char *folder; /* borrowed */
+    json_t *config;
+    json_t *results; /* what finished stages found; goes into checkpoints */
+    char *log;       /* log.jsonl so far */
+    size_t log_length, log_room;
+    int stage;
+    int64_t epoch, step; /* next to do */
+    ub__epoch_sums sums;
+    double seconds[UB__STAGE_DONE];
+    ub_archive *resumed; /* tensors for the stage to go on with, or NULL */
+} ub__run;
+
+/* Takes over config, also on failure. */
+ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
+                       int resume, ub__run *run);
+void ub__run_close(ub__run *run);
+/* Path of a file of the run, ub__alloc()ed. */
+char *ub__run_path(const ub__run *run, const char *name);
+/* Remember what a stage found, under a key. Takes over value. */
+ub_status ub__run_note(ub__run *run, const char *key, json_t *value);
+
+/* A stage as the run sees it. */
+typedef struct ub__stage {
+    const char *name;
+    int index;
+    int64_t epochs, steps;
+    void *self;
+    ub_status (*begin_epoch)(void *self, int64_t epoch, int64_t step);
+    /* Adds to the sums; sums->steps is counted by the caller. */
+    ub_status (*step)(void *self, int64_t epoch, int64_t step,
+                      ub__epoch_sums *sums);
+    /* Adds members to the epoch's line of the log. */
+    ub_status (*end_epoch)(void *self, int64_t epoch, json_t *line);
+    ub_status (*save)(void *self, ub_archive *archive);
+    ub_status (*load)(void *self, const ub_archive *archive);
+} ub__stage;
+
+/* All epochs from where the run stands; checkpoints; moves the run on to the
+ * next stage. */
+ub_status ub__run_stage(ub__run *run, const ub__stage *stage);
+/* The stage's files are written: checkpoint the next stage's beginning. */
+ub_status ub__run_advance(ub__run *run);
+
+/* -- stages --------------------------------------------------------------- */
+
+typedef struct ub__data {
+    const ub_dataset *train; /* all images that are used */
+    const ub_dataset *test;
+    ub_dataset *chosen, *search, *validation; /* owned */
+    float mean[4], std[4];
+} ub__data;
+
+ub_status ub__data_open(ub_context *context, const ub_search_options *options,
+                        const ub_dataset *train, const ub_dataset *test,
+                        int with_validation, ub__data *data);
+void ub__data_close(ub__data *data);
+
+/* Run one search to its end on a fresh supernet and write its state. */
+ub_status ub__relax(ub__run *run, const ub_search_options *options,
+                    const ub__data *data, int stage, ub_supernet *net);
+
+ub_status ub__train(ub__run *run, const ub_search_options *options,
+                    const ub__data *data, const ub_network *network,
+                    double *test_accuracy);
+
+/* A random number generator that depends on the place in the run only. */
+void ub__place_rng(const ub_search_options *options, int stage, int64_t epoch,
+                   int64_t step, ub_rng *rng);
+
+/* -- cost ----------------------------------------------------------------- */
+
+/* The cost models of a run and the memory behind them; they point into it, so
+ * it must not move. */
+typedef struct ub__pricing {
+    ub_hardware hardware;
+    ub_util_options util;
+    ub_systolic_machine machine;
+    ub_util_table *table;    /* black box only */
+    ub_cost_model simulator; /* which fills it */
+    ub_cost_model smooth;    /* for the loss */
+    ub_cost_model exact;     /* for reports */
+} ub__pricing;
+
+ub_status ub__pricing_open(ub_context *context,
+                           const ub_search_options *options,
+                           const ub_space *space, ub__pricing *pricing);
+void ub__pricing_close(ub__pricing *pricing);
+/* A table of the simulator's results for the space's layers; an empty one
+ * without a space. */
+ub_status ub__table_fill(ub_context *context, const ub_search_options *options,
+                         const ub_cost_model *simulator, const ub_space *space,
+                         ub_util_table **out);
+
+/* Add what a network's layers cost, so that it can be priced by the table. */
+ub_status ub__table_add_network(ub_util_table *table,
+                                const ub_cost_model *simulator, int64_t batch,
+                                const ub_network *network);
+
+ub_status ub__report(ub__run *run, const ub_search_options *options,
+                     const ub__pricing *pricing, const ub_network *network,
+                     double test_accuracy, ub_search_result *result);
+
+#endif

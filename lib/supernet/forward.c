@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "supernet/supernet.h"
+
+#include <string.h>
+
+/* One run: what the sample or the most probable choice says. */
+typedef struct run {
+    ub_supernet *net;
+    ub_tape *tape;
+    int training;
+    const int32_t *operators;  /* one per decision, or NULL: mixed edges */
+    ub_variable **probability; /* per decision, for mixed edges */
+    ub_variable **masks;       /* per site, NULL where there is none */
+} run;
+
+static ub_status forward_step(run *r, const ub_operator_step *step,
+                              const ub_conv_norm *layer, int64_t stride,
+                              ub_variable *mask, ub_variable *x,
+                              ub_variable **out)
+{
+    const int64_t padding = step->kernel / 2;
+
+    if (step->kind == UB_STEP_MAX_POOL)
+        return ub_op_max_pool2d(r->tape, x, step->kernel, stride, padding, out);
+    if (step->kind == UB_STEP_AVG_POOL)
+        return ub_op_avg_pool2d(r->tape, x, step->kernel, stride, padding, 0,
+                                out);
+    return ub_conv_norm_forward(layer, r->tape, x, r->training, mask,
+                                (ub_mask_place) r->net->options.mask_place,
+                                out);
+}
+
+/* An operator that is not zero. */
+static ub_status forward_operator(run *r, int64_t cell, int64_t edge,
+                                  int64_t op_index, ub_variable *x,
+                                  ub_variable **out)
+{
+    const ub_space *space = r->net->space;
+    const ub__operator *op = &space->operators[op_index];
+    const int64_t site = ub__space_site(space, cell,
+                                        space->options.inputs + edge);
+    ub_conv_norm **layers =
+        r->net->cells[cell].candidates[edge * space->n_operators + op_index];
+    int64_t stride = ub__space_edge_stride(space, cell, edge);
+    ub_variable *y = x;
+
+    for (int64_t s = 0; s < op->n_steps; s++) {
+        const ub_operator_step *step = &op->steps[s];
+        const int64_t taken = step->kernel > 1 ? stride : 1;
+        ub_variable *mask = step->kind == UB_STEP_CONV ? r->masks[site] : NULL;
+        const ub_status status = forward_step(r, step, layers[s], taken, mask,
+                                              y, &y);
+
+        if (status != UB_OK)
+            return status;
+        stride /= taken;
+    }
+    if (op->residual &&
+        ub__tensor_same_shape(ub_variable_value(x), ub_variable_value(y))) {
+        const ub_status status = ub_op_add(r->tape, x, y, &y);
+        if (status != UB_OK)
+            return status;
+    }
+    *out = y;
+    return UB_OK;
+}
+
+/* In single-path mode the probabilities are one-hot and all but one operator
+ * stay out. */
+static ub_status forward_mixed(run *r, int64_t cell, int64_t edge,
+                               ub_variable *x, ub_variable **out)
+{
+    const ub_space *space = r->net->space;
+    ub_variable *g = r->probability[ub__space_decision(space, cell, edge)];
+    const float *p = ub_tensor_data(ub_variable_value(g));
+    ub_variable *terms[UB_SPACE_MAX_ITEMS];
+    int any = 0;
+
+    for (int64_t i = 0; i < space->n_operators; i++) {
+        ub_status status;
+
+        terms[i] = NULL;
+        if (space->operators[i].zero ||
+            (r->net->options.sampling == UB_SAMPLING_SINGLE_PATH &&
+             p[i] == 0.0f))
+            continue;
+        status = forward_operator(r, cell, edge, i, x, &terms[i]);
+        if (status != UB_OK)
+            return status;
+        any = 1;
+    }
+    *out = NULL;
+    if (!any)
+        return UB_OK;
+    return ub_op_weighted_sum(r->tape, (int) space->n_operators, terms, g, out);
+}
+
+/* *out is NULL where the edge contributes nothing. */
+static ub_status forward_edge(run *r, int64_t cell, int64_t edge,
+                              ub_variable *x, ub_variable **out)
+{
+    int32_t op;
+
+    *out = NULL;
+    if (x == NULL)
+        return UB_OK;
+    if (r->operators == NULL)
+        return forward_mixed(r, cell, edge, x, out);
+    op = r->operators[ub__space_decision(r->net->space, cell, edge)];
+    if (r->net->space->operators[op].zero)
+        return UB_OK;
+    return forward_operator(r, cell, edge, op, x, out);
+}
+
+static ub_status forward_inputs(run *r, int64_t cell, ub_variable **inputs,
+                                ub_variable **nodes)
+{
+    const ub_space *space = r->net->space;
+    ub__supernet_cell *c = &r->net->cells[cell];
+
+    for (int64_t i = 0; i < space->options.inputs; i++) {
+        ub_status status = UB_OK;
+
+        if (space->options.preprocess == 0)
+            nodes[i] = inputs[i];
+        else if (c->preprocess[i] != NULL)
+            status = ub_conv_norm_forward(
+                c->preprocess[i], r->tape, inputs[i], r->training,
+                r->masks[ub__space_site(space, cell, i)],
+                (ub_mask_place) r->net->options.mask_place, &nodes[i]);
+        if (status != UB_OK)
+            return status;
+    }
+    return UB_OK;
+}
+
+/* A node without any input, which only a single-path sample can bring about,
+ * counts as zeros: it stays NULL, and so may the output. */
+static ub_status forward_cell(run *r, int64_t cell, ub_variable **inputs,
+                              ub_variable **out)
+{
+    const ub_space *space = r->net->space;
+    ub_variable *nodes[UB_SPACE_MAX_ITEMS] = { NULL };
+    ub_status status = forward_inputs(r, cell, inputs, nodes);
+
+    for (int64_t n = space->options.inputs;
+         n < space->options.nodes && status == UB_OK; n++) {
+        ub_variable *terms[UB_SPACE_MAX_ITEMS];
+        int n_terms = 0;
+
+        for (int64_t e = 0; e < space->n_edges && status == UB_OK; e++) {
+            if (space->edges[e].to != n)
+                continue;
+            status = forward_edge(r, cell, e, nodes[space->edges[e].from],
+                                  &terms[n_terms]);
+            n_terms += status == UB_OK && terms[n_terms] != NULL;
+        }
+        if (status == UB_OK && n_terms > 0)
+            status = ub_op_sum(r->tape, n_terms, terms, &nodes[n]);
+    }
+    *out = nodes[space->options.output];
+    return status;
+}
+
+/* What a cell without output hands on. */
+static ub_status zeros(run *r, int64_t cell, int64_t batch, ub_variable **out)
+{
+    const ub__cell *c = &r->net->space->cells[cell];
+    const int64_t shape[4] = { batch, r->net->cells[cell].channels, c->height,
+                               c->map_width };
+    ub_tensor *tensor;
+    ub_status status = ub_tensor_create(r->net->context, 4, shape, &tensor);
+
+    if (status != UB_OK)
+        return status;
+    status = ub_tape_constant(r->tape, tensor, out);
+    ub_tensor_unref(&tensor);
+    return status;
+}
+
+static ub_status forward_stem(run *r, ub_variable *images, ub_variable **out)
+{
+    ub_status status = ub_conv_norm_forward(
+        r->net->stem, r->tape, images, r->training, NULL, UB_MASK_AFTER, out);
+
+    if (status == UB_OK && r->net->space->options.stem_pool)
+        status = ub_op_max_pool2d(r->tape, *out, 2, 2, 0, out);
+    return status;
+}
+
+static ub_status forward_network(run *r, ub_variable *images,
+                                 ub_variable **logits)
+{
+    const ub_space *space = r->net->space;
+    const int64_t batch = ub_tensor_shape(ub_variable_value(images))[0];
+    ub_variable *inputs[2], *x = NULL;
+    ub_status status = forward_stem(r, images, &inputs[0]);
+
+    inputs[1] = inputs[0];
+    for (int64_t i = 0; i < space->n_cells && status == UB_OK; i++) {
+        status = forward_cell(r, i, inputs, &x);
+        if (status == UB_OK && x == NULL)
+            status = zeros(r, i, batch, &x);
+        if (status == UB_OK && space->cells[i].pool_after)
+            status = ub_op_max_pool2d(r->tape, x, 2, 2, 0, &x);
+        inputs[1] = inputs[0];
+        inputs[0] = x;
+    }
+    if (status == UB_OK && space->options.global_pool)
+        status = ub_op_global_avg_pool(r->tape, x, &x);
+    if (status != UB_OK)
+        return status;
+    return ub_linear_layer_forward(r->net->classifier, r->tape, x, logits);
+}
+
+/* The sampled probabilities of every open decision and the masks they make. */
+static ub_status sample_variables(run *r)
+{
+    ub_supernet *net = r->net;
+    const int64_t n = net->decisions ? ub_space_decisions(net->space) : 0;
+    const int hard = net->options.sampling == UB_SAMPLING_SINGLE_PATH;
+    const double *noise = net->noise;
+    ub_status status = UB_OK;
+
+    for (int64_t d = 0; d < n && status == UB_OK; d++) {
+        status = ub_op_gumbel_softmax(r->tape, net->decisions[d], noise,
+                                      net->tau, hard, &r->probability[d]);
+        noise += net->space->n_operators;
+    }
+    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
+        ub_variable *p;
+
+        if (net->masks[s] == NULL || status != UB_OK)
+            continue;
+        status = ub_op_gumbel_softmax(r->tape, ub_mask_logits(net->masks[s]),
+                                      noise, net->tau, 0, &p);
+        if (status == UB_OK)
+            status = ub_mask_forward(net->masks[s], r->tape, p, &r->masks[s]);
+        noise += ub_mask_count(net->masks[s]);
+    }
+    return status;
+}
+
+/* Masks that keep the most probable width. */
+static ub_status argmax_masks(run *r)
+{
+    ub_supernet *net = r->net;
+    ub_status status = UB_OK;
+
+    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
+        const ub_mask *mask = net->masks[s];
+        ub_tensor *tensor;
+        int64_t width;
+
+        if (mask == NULL)
+            continue;
+        status = ub_tensor_create(net->context, 1, &net->options.widths.high,
+                                  &tensor);
+        if (status != UB_OK)
+            return status;
+        width = ub_mask_width(mask, ub_mask_argmax(mask));
+        for (int64_t i = 0; i < width; i++)
+            ub_tensor_data(tensor)[i] = 1.0f;
+        status = ub_tape_constant(r->tape, tensor, &r->masks[s]);
+        ub_tensor_unref(&tensor);
+        if (status != UB_OK)
+            return status;
+    }
+    return status;
+}
+
+static ub_status check_images(const ub_supernet *net, const ub_variable *images)
+{
+    const ub_space_options *o = &net->space->options;
+    const ub_tensor *x = ub_variable_value(images);
+    char text[UB__SHAPE_TEXT];
+
+    if (ub_tensor_rank(x) == 4 && ub_tensor_shape(x)[1] == o->channels &&
+        ub_tensor_shape(x)[2] == o->height && ub_tensor_shape(x)[3] == o->width)
+        return UB_OK;
+    return ub__fail(net->context, UB_ERR_SHAPE,
+                    "supernet: images %s, expected [n, %lld, %lld, %lld]",
+                    ub__shape_text(text, ub_tensor_rank(x), ub_tensor_shape(x)),
+                    (long long) o->channels, (long long) o->height,
+                    (long long) o->width);
+}
+
+ub_status ub_supernet_forward(ub_supernet *supernet, ub_tape *tape,
+                              ub_variable *images, ub_supernet_mode mode,
+                              ub_variable **logits)
+{
+    ub_context *context = supernet->context;
+    const int64_t n = ub_space_decisions(supernet->space);
+    const int64_t sites = ub_space_sites(supernet->space);
+    run r = { supernet, tape, UB_NORM_TRAINING, NULL, NULL, NULL };
+    int32_t *argmax = ub__alloc(context, (size_t) n, sizeof(*argmax));
+    ub_variable **memory = ub__calloc(context, (size_t) (n + sites),
+                                      sizeof(*memory));
+    ub_status status = UB_ERR_NOMEM;
+
+    if (argmax == NULL || memory == NULL)
+        goto out;
+    r.probability = memory;
+    r.masks = memory + n;
+    status = check_images(supernet, images);
+    if (status != UB_OK)
+        goto out;
+    if (mode == UB_SUPERNET_SAMPLE) {
+        r.operators = supernet->operators;
+        status = sample_variables(&r);
+    } else if (mode == UB_SUPERNET_ARGMAX) {
+        r.operators = argmax;
+        r.training = UB_NORM_BATCH;
+        status = ub_supernet_operators(supernet, argmax, NULL);
+        if (status == UB_OK)
+            status = argmax_masks(&r);
+    } else {
+        status = ub__fail(context, UB_ERR_INVALID, "supernet: mode %d",
+                          (int) mode);
+    }
+    if (status == UB_OK)
+        status = forward_network(&r, images, logits);
+out:
+    ub__free(context, argmax);
+    ub__free(context, memory);
+    return status;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UBOOST_LIB_SUPERNET_H
+#define UBOOST_LIB_SUPERNET_H
+
+#include "space/space.h"
+#include "tensor/tensor.h"
+
+#include <uboost/supernet.h>
+
+/* The layers of one cell; candidates[edge * operators + operator] holds the
+ * layers of that operator's steps, NULL where the operator is not open. */
+typedef struct ub__supernet_cell {
+    ub_conv_norm *preprocess[2];
+    ub_conv_norm ***candidates;
+    int64_t in_channels[2]; /* of its inputs' tensors */
+    int64_t channels;       /* of the tensors inside and of its output */
+} ub__supernet_cell;
+
+struct ub_supernet {
+    ub_context *context;
+    const ub_space *space;
+    ub_supernet_options options; /* operators is owned */
+    int32_t *operators;          /* given choice, or NULL */
+    ub_cost_model model;
+    int has_model;
+    ub_parameters *parameters;
+    ub_conv_norm *stem;
+    ub_linear_layer *classifier;
+    ub__supernet_cell *cells;
+    ub_variable **decisions; /* logits per decision; NULL when given */
+    ub_mask **masks;         /* per site, NULL where no width is searched */
+    int64_t n_logits;
+    double *noise;       /* per logit */
+    double *probability; /* per logit, of the current sample */
+    double tau;
+};
+
+/* Tensor channels that operator `op` of an edge reads in a cell. */
+int64_t ub__supernet_edge_channels(const ub_supernet *net, int64_t cell,
+                                   int64_t edge);
+/* First logit of a decision or of a site's mask. */
+int64_t ub__supernet_decision_offset(const ub_supernet *net, int64_t decision);
+int64_t ub__supernet_mask_offset(const ub_supernet *net, int64_t site);
+/* softmax((logits + noise) / tau) in double, for all decisions and masks */
+void ub__supernet_probabilities(const ub_supernet *net, const double *noise,
+                                double tau, double *out);
+/* The logits of all decisions and masks in order. */
+void ub__supernet_copy_logits(const ub_supernet *net, double *out);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "autograd/autograd.h"
+#include "support.h"
+
+#include <uboost/mask.h>
+
+#include <math.h>
+
+static const ub_width_range range = { 2, 8, 3 }; /* 2, 5, 8 */
+
+static void test_ranges(void **state)
+{
+    const ub_width_range bad[] = {
+        { 0, 8, 1 }, { 4, 2, 1 }, { 2, 8, 0 }, { 2, 8, 4 }, { 1, 1 << 20, 1 },
+    };
+    const ub_width_range paper = { 64, 280, 8 };
+
+    (void) state;
+    assert_int_equal(ub_width_range_count(&range), 3);
+    assert_int_equal(ub_width_range_count(&paper), 28);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(ub_width_range_count(&bad[i]), 0);
+}
+
+static void test_initial_logits(void **state)
+{
+    ub_context *context = test_context(1);
+    const ub_width_range wide = { 64, 280, 8 };
+    ub_parameters *parameters;
+    ub_mask *mask;
+    ub_rng rng, copy;
+    double center;
+
+    (void) state;
+    ub_rng_init(&rng, 3, 0);
+    copy = rng;
+    assert_int_equal(ub_parameters_create(context, &parameters), UB_OK);
+    assert_int_equal(ub_mask_create(parameters, "m", &wide, &rng, &mask),
+                     UB_OK);
+    center = 27.0 * ub_rng_uniform(&copy);
+    for (int i = 0; i < 28; i++) {
+        const double d = i - center;
+        /* float32 rounding of numbers below 0.4 */
+        assert_close(ub_tensor_data(ub_variable_value(ub_mask_logits(mask)))[i],
+                     exp(-d * d / 2) / sqrt(2 * acos(-1.0)), 3e-8);
+    }
+    assert_int_equal(ub_mask_argmax(mask), lround(center));
+    ub_mask_destroy(&mask);
+    ub_parameters_destroy(&parameters);
+    ub_context_destroy(&context);
+}
+
+static void test_values_and_gradient(void **state)
+{
+    ub_context *context = test_context(1);
+    const float p[3] = { 0.2f, 0.5f, 0.3f };
+    const double probability[3] = { 0.2, 0.5, 0.3 };
+    const int64_t shape = 3, channels = 8;
+    ub_variable *g, *m;
+    ub_parameters *parameters;
+    ub_tensor *tensor, *gy;
+    ub_mask *mask;
+    ub_tape *tape;
+    ub_rng rng;
+    double sum = 0.0;
+
+    (void) state;
+    ub_rng_init(&rng, 3, 0);
+    assert_int_equal(ub_parameters_create(context, &parameters), UB_OK);
+    assert_int_equal(ub_mask_create(parameters, "m", &range, &rng, &mask),
+                     UB_OK);
+    assert_int_equal(ub_tensor_create(context, 1, &shape, &tensor), UB_OK);
+    assert_int_equal(ub_tensor_create(context, 1, &channels, &gy), UB_OK);
+    for (int i = 0; i < 3; i++)
+        ub_tensor_data(tensor)[i] = p[i];
+    for (int i = 0; i < 8; i++)
+        ub_tensor_data(gy)[i] = (float) (1 + i);
+    assert_int_equal(ub_variable_create(tensor, 1, &g), UB_OK);
+    assert_int_equal(ub_tape_create(context, &tape), UB_OK);
+    assert_int_equal(ub_mask_forward(mask, tape, g, &m), UB_OK);
+    for (int c = 0; c < 8; c++)
+        /* sums of at most three numbers below 1 in float32 */
+        assert_close(ub_tensor_data(ub_variable_value(m))[c],
+                     c < 2 ? 1.0 : (c < 5 ? 0.8 : 0.3), 1e-7);
+    assert_close(ub_mask_soft_width(mask, probability),
+                 0.2 * 2 + 0.5 * 5 + 0.3 * 8, 1e-15);
+    assert_int_equal(ub_tape_backward_from(tape, m, gy), UB_OK);
+    for (int i = 0, c = 0; i < 3; i++) {
+        for (; c < ub_mask_width(mask, i); c++)
+            sum += 1 + c;
+        /* small integers: exact */
+        assert_close(ub_tensor_data(ub_variable_grad(g))[i], sum, 0.0);
+    }
+    ub_tape_destroy(&tape);
+    ub_variable_destroy(&g);
+    ub_tensor_unref(&tensor);
+    ub_tensor_unref(&gy);
+    ub_mask_destroy(&mask);
+    ub_parameters_destroy(&parameters);
+    ub_context_destroy(&context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_initial_logits),
+        cmocka_unit_test(test_values_and_gradient),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""usage: resume.py SEARCH_CIFAR10
+
+Kill a search at several points, resume it, and compare what it ends with to an
+undisturbed run: weights.safetensors byte for byte, result.json but for the
+times. Prints 'ok - NAME' and 'not ok - NAME'; fails if anything differs.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = os.path.abspath(sys.argv[1])
+ARGUMENTS = ["--data", "synthetic", "--preset", "quick", "--train-images", "600",
+             "--epochs", "2,2,3", "--threads", "2", "--seed", "3"]
+FILES = ["config.json", "micro.json", "channels.json", "network.json",
+         "weights.safetensors"]
+LIMIT = 240
+failed = 0
+
+
+def check(name, condition, detail=""):
+    global failed
+    print(("ok - " if condition else "not ok - ") + name + (
+        "" if condition or not detail else ": " + detail), flush=True)
+    failed += not condition
+
+
+def start(folder, *more):
+    return subprocess.Popen([PROGRAM, *ARGUMENTS, "--out", folder, *more],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def finish(folder, *more):
+    process = start(folder, *more)
+    _, errors = process.communicate(timeout=LIMIT)
+    return process.returncode, errors
+
+
+def content(folder):
+    found = {}
+    for name in FILES:
+        with open(os.path.join(folder, name), "rb") as file:
+            found[name] = file.read()
+    with open(os.path.join(folder, "result.json"), encoding="utf-8") as file:
+        result = json.load(file)
+    found["result.json"] = {key: value for key, value in result.items()
+                            if not key.startswith("seconds")}
+    with open(os.path.join(folder, "log.jsonl"), encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    for line in lines:
+        del line["seconds"]
+    found["log.jsonl"] = lines
+    return found
+
+
+def same(name, folder, expected):
+    try:
+        found = content(folder)
+    except OSError as error:
+        check(name, False, str(error))
+        return
+    different = [key for key in expected if found[key] != expected[key]]
+    check(name, not different, ", ".join(different))
+
+
+def kill_and_resume(root, seconds, expected, number):
+    """Kill after each share of the time, the later ones while resuming."""
+    folder = os.path.join(root, f"killed{number}")
+    first = True
+    for share in seconds:
+        process = start(folder, *([] if first else ["--resume"]))
+        first = False
+        time.sleep(share)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    status, errors = finish(folder, "--resume")
+    check(f"resumed after SIGKILL {number}", status == 0, errors[-300:])
+    same(f"same bits after SIGKILL {number}", folder, expected)
+
+
+def interrupt_and_resume(root, seconds, expected):
+    folder = os.path.join(root, "interrupted")
+    process = start(folder)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=LIMIT)
+    check("SIGINT ends with status 130", process.returncode == 130,
+          str(process.returncode))
+    check("SIGINT says how to go on", "--resume" in errors, errors[-300:])
+    status, errors = finish(folder)
+    check("a folder in use is refused", status == 1 and "another run" in errors,
+          errors[-300:])
+    status, errors = finish(folder, "--resume", "--lambda", "3")
+    check("other options are refused", status == 1 and "other options" in errors,
+          errors[-300:])
+    status, errors = finish(folder, "--resume")
+    check("resumed after SIGINT", status == 0, errors[-300:])
+    same("same bits after SIGINT", folder, expected)
+
+
+def main():
+    root = tempfile.mkdtemp(prefix="uboost-resume-")
+    try:
+        reference = os.path.join(root, "reference")
+        began = time.monotonic()
+        status, errors = finish(reference)
+        whole = time.monotonic() - began
+        check("undisturbed run", status == 0, errors[-300:])
+        if failed:
+            return 1
+        expected = content(reference)
+        again, errors = finish(reference, "--resume")
+        check("resuming a finished run changes nothing", again == 0,
+              errors[-300:])
+        same("same bits when finished", reference, expected)
+        for number, shares in enumerate(([0.15], [0.4], [0.6, 0.2], [0.85])):
+            kill_and_resume(root, [whole * s for s in shares], expected, number)
+        interrupt_and_resume(root, whole * 0.5, expected)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    return 1 if failed else 0
+
+
+sys.exit(main())
