@@ -433,6 +433,13 @@ typedef struct ub_conv_norm_options {
 UB_API
 void ub_conv_norm_options_init(ub_conv_norm_options *options, size_t size);
 
+/** Which statistics batch normalization uses: the values of `training`. */
+typedef enum ub_norm_mode {
+    UB_NORM_RUNNING = 0,  /**< running statistics: inference */
+    UB_NORM_TRAINING = 1, /**< the batch's; running ones are updated */
+    UB_NORM_BATCH = 2     /**< the batch's; nothing is updated */
+} ub_norm_mode;
+
 /** Where a channel mask is multiplied in. */
 typedef enum ub_mask_place {
     UB_MASK_AFTER = 0,      /**< on the block's output, after the ReLU */
@@ -481,8 +488,7 @@ void ub_conv_norm_destroy(ub_conv_norm **layer);
  * @param layer       the layer
  * @param tape        records the operators
  * @param x           [n, in_channels, h, w]
- * @param training    1: statistics of the batch, running ones updated; 0:
- *                    running statistics
+ * @param training    a ub_norm_mode
  * @param mask        [out_channels], multiplied in at `mask_place`; NULL for
  *                    none
  * @param mask_place  ignored without a mask
@@ -601,8 +607,7 @@ ub_parameters *ub_model_parameters(const ub_model *model);
  * @param model     its running statistics change in training
  * @param tape      records the operators
  * @param x         [n, channels, height, width] as the network's input
- * @param training  1: batch normalization takes the statistics of the batch
- *                  and updates the running ones; 0: it takes the running ones
+ * @param training  a ub_norm_mode
  * @param[out] out  of the last layer: [n, channels] when its map is 1 x 1,
  *                  [n, channels, height, width] otherwise; borrowed from the
  *                  tape; untouched on failure

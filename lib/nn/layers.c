@@ -203,8 +203,11 @@ ub_status ub__norm_layer_forward(const ub__norm_layer *layer, ub_tape *tape,
     ub_batch_norm_options_init(&options, sizeof options);
     options.eps = layer->eps;
     options.momentum = layer->momentum;
-    options.training = training != 0;
+    options.training = training != UB_NORM_RUNNING;
     options.relu = relu;
+    if (training == UB_NORM_BATCH)
+        return ub_op_batch_norm(tape, x, layer->weight, layer->bias, NULL, NULL,
+                                &options, out);
     return ub_op_batch_norm(tape, x, layer->weight, layer->bias,
                             layer->running_mean, layer->running_var, &options,
                             out);
