@@ -56,13 +56,17 @@ static int64_t append_conv(builder *b, const char *name, int64_t channels,
     return append(b, name, &layer, 1, &input);
 }
 
-static int64_t append_pool(builder *b, const char *name, ub_layer_kind kind)
+/* Halves the map. */
+static int64_t append_pool(builder *b, const char *name, ub_layer_kind kind,
+                           int64_t kernel, int64_t padding)
 {
     int64_t input = b->last;
     ub_layer layer;
 
     ub_layer_init(&layer, sizeof layer, kind);
-    layer.kernel_height = layer.kernel_width = 2;
+    layer.kernel_height = layer.kernel_width = kernel;
+    layer.pad_height = layer.pad_width = padding;
+    layer.count_padding = kind == UB_LAYER_AVG_POOL;
     layer.stride = 2;
     return append(b, name, &layer, 1, &input);
 }
@@ -106,8 +110,8 @@ static ub_network *every_kind(ub_context *context)
     sum = append_joint(&b, "sum", UB_LAYER_ADD, norm, grouped);
     append_joint(&b, "joined", UB_LAYER_CONCAT, sum, relu);
     append_kind(&b, "same", UB_LAYER_IDENTITY);
-    append_pool(&b, "max", UB_LAYER_MAX_POOL);
-    sum = append_pool(&b, "average", UB_LAYER_AVG_POOL);
+    append_pool(&b, "max", UB_LAYER_MAX_POOL, 2, 0);
+    sum = append_pool(&b, "average", UB_LAYER_AVG_POOL, 3, 1);
     append_kind(&b, "flat", UB_LAYER_FLATTEN);
     relu = append_linear(&b, "full", 8, 0);
     b.last = sum;
@@ -198,7 +202,7 @@ static ub_variable *every_kind_by_hand(const ub_model *model, ub_tape *tape,
     pair[1] = relu;
     assert_int_equal(ub_op_concat(tape, 2, pair, &y), UB_OK);
     assert_int_equal(ub_op_max_pool2d(tape, y, 2, 2, 0, &y), UB_OK);
-    assert_int_equal(ub_op_avg_pool2d(tape, y, 2, 2, 0, 0, &y), UB_OK);
+    assert_int_equal(ub_op_avg_pool2d(tape, y, 3, 2, 1, 1, &y), UB_OK);
     assert_int_equal(ub_op_reshape(tape, y, 2, flat, &full), UB_OK);
     assert_int_equal(
         ub_op_linear(tape, full, find(model, "full.weight"), NULL, &full),
@@ -257,21 +261,29 @@ static void test_counts_as_the_network(void **state)
     ub_network_destroy(&network);
 }
 
+/* Only maps of 1 x 1 lose their extents; a row does not. */
 static void test_keeps_maps(void **state)
 {
     builder b = begin(*state, 2, SIDE);
     ub_tensor *x = images(*state, 1, 2, SIDE);
+    int64_t input = 0;
     ub_model *model = NULL;
     ub_tape *tape = NULL;
-    ub_variable *input = NULL, *y = NULL;
+    ub_variable *images_in = NULL, *y = NULL;
+    ub_layer layer;
 
-    append_conv(&b, "conv", 5, 3, 1);
+    ub_layer_init(&layer, sizeof layer, UB_LAYER_CONV);
+    layer.out_channels = 5;
+    layer.kernel_height = SIDE;
+    append(&b, "conv", &layer, 1, &input);
     assert_int_equal(ub_model_create(*state, b.network, 1, &model), UB_OK);
     assert_int_equal(ub_tape_create(*state, &tape), UB_OK);
-    assert_int_equal(ub_tape_constant(tape, x, &input), UB_OK);
-    assert_int_equal(ub_model_forward(model, tape, input, 0, &y), UB_OK);
+    assert_int_equal(ub_tape_constant(tape, x, &images_in), UB_OK);
+    assert_int_equal(ub_model_forward(model, tape, images_in, 0, &y), UB_OK);
     assert_int_equal(ub_tensor_rank(ub_variable_value(y)), 4);
     assert_int_equal(ub_tensor_shape(ub_variable_value(y))[1], 5);
+    assert_int_equal(ub_tensor_shape(ub_variable_value(y))[2], 1);
+    assert_int_equal(ub_tensor_shape(ub_variable_value(y))[3], SIDE);
     ub_tape_destroy(&tape);
     ub_model_destroy(&model);
     ub_network_destroy(&b.network);
@@ -369,21 +381,33 @@ static void test_refuses_inputs(void **state)
     ub_tensor_unref(&one);
 }
 
-static void test_refuses_oblong_pools(void **state)
+static void refuse_pool(ub_context *context, const ub_layer *layer)
 {
-    builder b = begin(*state, 2, SIDE);
+    builder b = begin(context, 2, SIDE);
     int64_t input = 0;
-    ub_layer layer;
     ub_model *model = NULL;
+
+    append(&b, "odd", layer, 1, &input);
+    assert_int_equal(ub_model_create(context, b.network, 1, &model),
+                     UB_ERR_UNSUPPORTED);
+    assert_non_null(strstr(ub_context_last_error(context), "layer odd"));
+    assert_null(model);
+    ub_network_destroy(&b.network);
+}
+
+static void test_refuses_pools_without_operator(void **state)
+{
+    ub_layer layer;
 
     ub_layer_init(&layer, sizeof layer, UB_LAYER_MAX_POOL);
     layer.kernel_height = 2;
-    append(&b, "oblong", &layer, 1, &input);
-    assert_int_equal(ub_model_create(*state, b.network, 1, &model),
-                     UB_ERR_UNSUPPORTED);
-    assert_non_null(strstr(ub_context_last_error(*state), "oblong"));
-    assert_null(model);
-    ub_network_destroy(&b.network);
+    refuse_pool(*state, &layer);
+    layer.kernel_width = 2;
+    layer.pad_height = 1;
+    refuse_pool(*state, &layer);
+    layer.kernel_height = layer.kernel_width = 3;
+    layer.pad_height = layer.pad_width = 2;
+    refuse_pool(*state, &layer);
 }
 
 /* An error names the layer. One value per channel cannot be normalized. */
@@ -497,7 +521,7 @@ int main(void)
         cmocka_unit_test(test_saves_and_loads),
         cmocka_unit_test(test_refuses_foreign_weights),
         cmocka_unit_test(test_refuses_inputs),
-        cmocka_unit_test(test_refuses_oblong_pools),
+        cmocka_unit_test(test_refuses_pools_without_operator),
         cmocka_unit_test(test_names_the_failing_layer),
         cmocka_unit_test(test_learns),
     };
