@@ -11,9 +11,8 @@
  * Parameters, initialisation, optimizers, schedules, metrics, layers, and
  * models made from a network.
  *
- * A training step is: forward on a tape, ub_tape_backward(),
- * ub_optimizer_step(), ub_parameters_clear_grads(), ub_tape_clear(). The loop
- * itself is the caller's.
+ * A training step, in the caller's loop: forward on a tape, ub_tape_backward(),
+ * ub_optimizer_step(), ub_parameters_clear_grads(), ub_tape_clear().
  * @{
  */
 
@@ -37,7 +36,7 @@ typedef struct ub_parameters ub_parameters;
 /**
  * Create an empty list.
  *
- * @param context   where memory comes from; must outlive the list
+ * @param context   must outlive the list
  * @param[out] out  owned by the caller; untouched on failure
  *
  * @retval UB_ERR_INVALID  context or out is NULL
@@ -127,8 +126,7 @@ void ub_parameters_clear_grads(ub_parameters *parameters);
  *
  * @param parameters  the list
  * @param archive     receives the tensors; after a failure it may hold some
- * @param prefix      put before each name as it is, such as "model."; NULL
- *                    for none
+ * @param prefix      put before each name, such as "model."; NULL for none
  *
  * @retval UB_ERR_INVALID  a name is in use in the archive
  * @retval UB_ERR_NOMEM    out of memory
@@ -298,8 +296,7 @@ ub_status ub_optimizer_step(ub_optimizer *optimizer, double rate,
  *
  * @param optimizer  the optimizer
  * @param archive    receives the state; after a failure it may hold some
- * @param prefix     put before each name as it is, such as "optimizer."; NULL
- *                   for none
+ * @param prefix     put before each name, such as "optimizer."; NULL for none
  *
  * @retval UB_ERR_INVALID  a name is in use in the archive
  * @retval UB_ERR_NOMEM    out of memory
@@ -443,8 +440,7 @@ typedef enum ub_norm_mode {
 /** Where a channel mask is multiplied in. */
 typedef enum ub_mask_place {
     UB_MASK_AFTER = 0,      /**< on the block's output, after the ReLU */
-    UB_MASK_BEFORE_NORM = 1 /**< on the convolution's output; normalization
-                                 undoes any partial scaling */
+    UB_MASK_BEFORE_NORM = 1 /**< on the convolution's, undone by the norm */
 } ub_mask_place;
 
 /**
@@ -489,15 +485,14 @@ void ub_conv_norm_destroy(ub_conv_norm **layer);
  * @param tape        records the operators
  * @param x           [n, in_channels, h, w]
  * @param training    a ub_norm_mode
- * @param mask        [out_channels], multiplied in at `mask_place`; NULL for
- *                    none
- * @param mask_place  ignored without a mask
+ * @param mask        [out_channels], multiplied in; NULL for none
+ * @param mask_place  where; ignored without a mask
  * @param[out] out    [n, out_channels, ceil(h / stride), ceil(w / stride)],
  *                    borrowed from the tape; untouched on failure
  *
  * @retval UB_ERR_SHAPE    x or mask does not fit the layer
- * @retval UB_ERR_INVALID  mask_place is unknown, or one value per channel in
- *                         training
+ * @retval UB_ERR_INVALID  training or mask_place is unknown, or there is one
+ *                         value per channel for the batch's statistics
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -613,8 +608,8 @@ ub_parameters *ub_model_parameters(const ub_model *model);
  *                  tape; untouched on failure
  *
  * @retval UB_ERR_SHAPE    x is of another shape
- * @retval UB_ERR_INVALID  an argument is NULL, or batch normalization has one
- *                         value per channel in training
+ * @retval UB_ERR_INVALID  training is unknown, or there is one value per
+ * channel for the batch's statistics
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK

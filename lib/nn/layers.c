@@ -200,6 +200,9 @@ ub_status ub__norm_layer_forward(const ub__norm_layer *layer, ub_tape *tape,
 {
     ub_batch_norm_options options;
 
+    if (training < UB_NORM_RUNNING || training > UB_NORM_BATCH)
+        return ub__fail(ub_tape_context(tape), UB_ERR_INVALID,
+                        "batch_norm: unknown mode %d", training);
     ub_batch_norm_options_init(&options, sizeof options);
     options.eps = layer->eps;
     options.momentum = layer->momentum;

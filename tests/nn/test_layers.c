@@ -184,8 +184,8 @@ static void test_running_statistics_move_in_training(void **state)
     fixture f = create(*state);
     ub_conv_norm_options options = options_of(2);
     ub_conv_norm *layer = NULL;
-    ub_variable *y = NULL;
-    float *mean, *weights;
+    ub_variable *y = NULL, *z = NULL;
+    float *mean, *weights, before;
 
     options.kernel_height = options.kernel_width = 1;
     options.momentum = 0.25;
@@ -204,6 +204,15 @@ static void test_running_statistics_move_in_training(void **state)
         UB_OK);
     /* Roundings of a few values of about 1. */
     assert_close((double) mean[0], 0.25 * mean_by_hand(&f, weights), 1e-6);
+    before = mean[0];
+    assert_int_equal(ub_conv_norm_forward(layer, f.tape, f.x, UB_NORM_BATCH,
+                                          NULL, UB_MASK_AFTER, &z),
+                     UB_OK);
+    assert_true(mean[0] == before);
+    assert_equal(y, z);
+    assert_int_equal(
+        ub_conv_norm_forward(layer, f.tape, f.x, 3, NULL, UB_MASK_AFTER, &z),
+        UB_ERR_INVALID);
     ub_conv_norm_destroy(&layer);
     destroy(&f);
 }
