@@ -43,6 +43,25 @@ static ub_status check_sets(ub_context *context, const ub_dataset *train,
     return UB_OK;
 }
 
+/* Every epoch of a search needs a batch for the weights and one for the
+ * architecture; the last tenth of the n images is kept for validation. */
+static ub_status check_batches(ub_context *context, const ub_search_options *o,
+                               int64_t n)
+{
+    const int64_t images = n - n / 10;
+    const int64_t first = o->splits == 2
+                              ? (int64_t) ((double) images * o->weight_share)
+                              : images - o->search_batch;
+
+    if (n >= 10 && first >= o->search_batch &&
+        images - first >= o->search_batch)
+        return UB_OK;
+    return ub__fail(context, UB_ERR_INVALID,
+                    "search: %lld training images, a tenth of them for "
+                    "validation, are too few for batches of %lld",
+                    (long long) n, (long long) o->search_batch);
+}
+
 ub_status ub__data_open(ub_context *context, const ub_search_options *options,
                         const ub_dataset *train, const ub_dataset *test,
                         int with_validation, ub__data *data)
@@ -53,6 +72,8 @@ ub_status ub__data_open(ub_context *context, const ub_search_options *options,
 
     memset(data, 0, sizeof(*data));
     status = check_sets(context, train, test, n);
+    if (status == UB_OK && with_validation)
+        status = check_batches(context, options, n);
     if (status == UB_OK)
         status = ub_dataset_choose(train, n, options->seed, &data->chosen);
     if (status != UB_OK)
@@ -60,10 +81,6 @@ ub_status ub__data_open(ub_context *context, const ub_search_options *options,
     data->train = data->chosen;
     data->test = test;
     set_statistics(data);
-    if (with_validation && n < 20)
-        status = ub__fail(context, UB_ERR_INVALID,
-                          "search: %lld training images are too few",
-                          (long long) n);
     if (with_validation && status == UB_OK)
         status = ub_dataset_slice(data->chosen, 0, n - n / 10, &data->search);
     if (with_validation && status == UB_OK)

@@ -101,11 +101,6 @@ static ub_status create_loaders(relax *r, const ub__data *data)
         r->steps = ub_loader_batches(r->weight_loader);
         r->weight_steps = first_part(r->steps, r->options->weight_share);
     }
-    if (status == UB_OK && r->steps < 2)
-        status = ub__fail(r->context, UB_ERR_INVALID,
-                          "search: %lld images make %lld batches of %lld",
-                          (long long) ub_dataset_count(data->search),
-                          (long long) r->steps, (long long) batch);
     return status;
 }
 
