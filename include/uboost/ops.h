@@ -22,12 +22,12 @@ UB_BEGIN_DECLS
 
 /** Geometry of a 2-D convolution. Fill with ub_conv2d_options_init() first. */
 typedef struct ub_conv2d_options {
-    size_t size;         /**< set by ub_conv2d_options_init() */
-    int64_t stride;      /**< both ways; 1 */
-    int64_t pad_height;  /**< zeros above and below; 0 */
-    int64_t pad_width;   /**< zeros left and right; 0 */
-    int64_t dilation;    /**< both ways; 1 */
-    int64_t groups;      /**< divides both channel counts; 1 */
+    size_t size;        /**< set by ub_conv2d_options_init() */
+    int64_t stride;     /**< both ways; 1 */
+    int64_t pad_height; /**< zeros above and below; 0 */
+    int64_t pad_width;  /**< zeros left and right; 0 */
+    int64_t dilation;   /**< both ways; 1 */
+    int64_t groups;     /**< divides both channel counts; 1 */
 } ub_conv2d_options;
 
 /** Set every option to its default. */
