@@ -10,6 +10,9 @@ struct job {
     const float *x, *w, *bias, *gy;
     float *y, *gx, *gw;
     int accumulate;
+    /* Backward to the data with stride 1 is a convolution of the gradient with
+     * the weight turned round, channels swapped. */
+    int turned;
 };
 
 /* What one product covers. */
@@ -22,7 +25,7 @@ struct piece {
 
 /* A worker's memory. */
 struct space {
-    int64_t *offset;
+    int64_t *offset, *tap;
     float *window, *patches, *outputs, *weights;
 };
 
@@ -32,6 +35,7 @@ static struct space space_of(const struct job *job, int worker)
     struct space space;
 
     space.offset = (int64_t *) (void *) start;
+    space.tap = (int64_t *) (void *) (start + job->plan.taps_at);
     space.window = start + job->plan.window_at;
     space.patches = start + job->plan.patches_at;
     space.outputs = start + job->plan.outputs_at;
@@ -107,20 +111,15 @@ static void begin_frame(const struct job *job, const struct piece *piece,
     zero(space->window, frame->elements);
 }
 
-/* The right-hand side of the product for channels from `channel` on: one row
- * per channel and tap. The window's padding must be zero. */
-static ub__matrix patches_of(const struct job *job, const struct piece *piece,
-                             const struct space *space, const ub__frame *frame,
-                             int64_t channel, int64_t channels)
+/* A row per channel and tap; the window's padding must be zero. */
+static void make_patches(const struct job *job, const struct piece *piece,
+                         const struct space *space, const ub__frame *frame,
+                         int64_t channel, int64_t channels)
 {
     const ub__conv_plan *plan = &job->plan;
     int64_t columns = piece->columns, part = columns / piece->images;
     float *to = space->patches;
 
-    if (plan->direct)
-        return (ub__matrix){ job->x + in_plane(plan, piece, 0, channel) +
-                                 piece->row * plan->conv.out_width,
-                             in_area(&plan->conv), 1 };
     for (int64_t c = 0; c < channels; c++, to += plan->taps * columns) {
         for (int64_t i = 0; i < piece->images; i++) {
             const float *plane = job->x + in_plane(plan, piece, i, channel + c);
@@ -132,35 +131,78 @@ static ub__matrix patches_of(const struct job *job, const struct piece *piece,
             job->loops->unfold(&frame->window, plane, to + i * part, columns);
         }
     }
-    return (ub__matrix){ space->patches, columns, 1 };
 }
 
-/* Output channels x (channels x taps), without the taps that are left out. */
-static ub__matrix weights_of(const struct job *job, const struct piece *piece,
-                             const struct space *space, int64_t channel,
-                             int64_t channels)
+/* Patches, or the input itself where that is the same. */
+static const float *patches_of(const struct job *job, const struct piece *piece,
+                               const struct space *space,
+                               const ub__frame *frame, int64_t channel,
+                               int64_t channels, int64_t *row)
 {
     const ub__conv_plan *plan = &job->plan;
-    int64_t width = plan->conv.kernel_width;
-    int64_t kernel = plan->conv.kernel_height * width;
-    int64_t row = plan->in * kernel;
-    const float *w = job->w + piece->group * plan->out * row + channel * kernel;
-    float *to = space->weights;
 
-    if (plan->taps == kernel)
-        return (ub__matrix){ w, row, 1 };
-    w += plan->rows.first * width + plan->columns.first;
-    for (int64_t f = 0; f < plan->out; f++, w += row) {
-        for (int64_t c = 0; c < channels; c++) {
-            for (int64_t i = 0; i < plan->rows.count; i++) {
-                const float *from = w + c * kernel + i * width;
+    if (plan->direct) {
+        *row = in_area(&plan->conv);
+        return job->x + in_plane(plan, piece, 0, channel) +
+               piece->row * plan->conv.out_width;
+    }
+    make_patches(job, piece, space, frame, channel, channels);
+    *row = piece->columns;
+    return space->patches;
+}
 
-                for (int64_t j = 0; j < plan->columns.count; j++)
-                    *to++ = from[j];
-            }
+static int64_t kernel_size(const ub__conv_plan *plan)
+{
+    return plan->conv.kernel_height * plan->conv.kernel_width;
+}
+
+/* Where the taps that are not left out lie in a kernel. */
+static void find_taps(const struct job *job, int64_t *tap)
+{
+    const ub__conv_plan *plan = &job->plan;
+    int64_t last = job->turned ? kernel_size(plan) - 1 : 0;
+
+    for (int64_t i = 0; i < plan->rows.count; i++) {
+        for (int64_t j = 0; j < plan->columns.count; j++) {
+            int64_t at = (plan->rows.first + i) * plan->conv.kernel_width +
+                         plan->columns.first + j;
+
+            *tap++ = job->turned ? last - at : at;
         }
     }
-    return (ub__matrix){ space->weights, channels * plan->taps, 1 };
+}
+
+/* The left-hand side, for channels from `channel` on. */
+static void set_weights(const struct job *job, const struct piece *piece,
+                        const struct space *space, int64_t channel,
+                        int64_t channels, ub__product *product)
+{
+    const ub__conv_plan *plan = &job->plan;
+    int64_t kernel = kernel_size(plan), output = piece->group * plan->out;
+
+    product->m = plan->out;
+    product->k = channels;
+    product->taps = plan->taps;
+    product->a_tap = space->tap;
+    product->b_tap = product->b_row;
+    product->b_row *= plan->taps;
+    if (job->turned) {
+        product->a = job->w +
+                     (piece->group * plan->in + channel) * plan->out * kernel;
+        product->a_row = kernel;
+        product->a_column = plan->out * kernel;
+        return;
+    }
+    product->a = job->w + (output * plan->in + channel) * kernel;
+    product->a_row = plan->in * kernel;
+    product->a_column = kernel;
+    if (plan->taps == kernel) { /* contiguous: all one dimension */
+        product->k = channels * kernel;
+        product->taps = 1;
+        product->a_column = 1;
+        product->a_tap = NULL;
+        product->b_row = product->b_tap;
+    }
 }
 
 /* -- forward -------------------------------------------------------------- */
@@ -178,12 +220,13 @@ static void put_outputs(const struct job *job, const struct piece *piece,
     for (int64_t f = 0; f < plan->out; f++) {
         float bias = job->bias ? job->bias[piece->group * plan->out + f] : 0.0f;
 
-        for (int64_t i = 0; i < piece->images; i++) {
+        for (int64_t i = 0; i < piece->images; i++, from += part) {
             float *y = job->y + out_rows(plan, piece, i, f);
 
-            if (plan->images > 1)
+            if (plan->images > 1 && job->accumulate)
+                job->loops->scale(part, 1.0f, from, y, 1);
+            else if (plan->images > 1)
                 memcpy(y, from, (size_t) part * sizeof *y);
-            from += part;
             for (int64_t j = 0; job->bias != NULL && j < part; j++)
                 y[j] += bias;
         }
@@ -199,45 +242,51 @@ static void forward_task(void *arg, int64_t task, int worker)
     struct piece piece = piece_of(plan, images / plan->image_groups,
                                   images % plan->image_groups,
                                   task % plan->bands);
-    float *y = space.outputs;
-    int64_t y_row = piece.columns;
+    ub__product product = { .n = piece.columns };
     ub__frame frame;
 
+    product.c = space.outputs;
+    product.c_row = piece.columns;
     if (plan->images == 1) {
-        y = job->y + out_rows(plan, &piece, 0, 0);
-        y_row = out_area(&plan->conv);
+        product.c = job->y + out_rows(plan, &piece, 0, 0);
+        product.c_row = out_area(&plan->conv);
+        product.add = job->accumulate;
     }
     begin_frame(job, &piece, &space, &frame);
+    find_taps(job, space.tap);
     for (int64_t c = 0; c < plan->in; c += plan->channels) {
         int64_t channels = min_int(plan->channels, plan->in - c);
 
-        ub__multiply(plan->out, piece.columns, channels * plan->taps,
-                     weights_of(job, &piece, &space, c, channels),
-                     patches_of(job, &piece, &space, &frame, c, channels),
-                     c > 0 ? 1.0f : 0.0f, y, y_row);
+        product.b = patches_of(job, &piece, &space, &frame, c, channels,
+                               &product.b_row);
+        set_weights(job, &piece, &space, c, channels, &product);
+        ub__multiply(job->loops, &product);
+        product.add = 1;
     }
     put_outputs(job, &piece, &space);
 }
 
 /* -- backward ------------------------------------------------------------- */
 
-/* The gradients of the outputs [f, f + outputs) as one matrix. */
-static ub__matrix gradients_of(const struct job *job, const struct piece *piece,
-                               const struct space *space, int64_t f,
-                               int64_t outputs)
+/* The gradients of all outputs as one matrix. */
+static const float *gradients_of(const struct job *job,
+                                 const struct piece *piece,
+                                 const struct space *space, int64_t *row)
 {
     const ub__conv_plan *plan = &job->plan;
     int64_t part = piece->columns / piece->images;
     float *to = space->outputs;
 
-    if (plan->images == 1)
-        return (ub__matrix){ job->gy + out_rows(plan, piece, 0, f),
-                             out_area(&plan->conv), 1 };
-    for (int64_t j = f; j < f + outputs; j++)
+    if (plan->images == 1) {
+        *row = out_area(&plan->conv);
+        return job->gy + out_rows(plan, piece, 0, 0);
+    }
+    for (int64_t f = 0; f < plan->out; f++)
         for (int64_t i = 0; i < piece->images; i++, to += part)
-            memcpy(to, job->gy + out_rows(plan, piece, i, j),
+            memcpy(to, job->gy + out_rows(plan, piece, i, f),
                    (size_t) part * sizeof *to);
-    return (ub__matrix){ space->outputs, piece->columns, 1 };
+    *row = piece->columns;
+    return space->outputs;
 }
 
 /* Add gradients of patches to the planes that they were taken from. */
@@ -255,11 +304,6 @@ static void put_patches(const struct job *job, const struct piece *piece,
 
             if (piece->row == 0 && !job->accumulate)
                 zero(plane, in_area(&plan->conv));
-            if (plan->plain) {
-                job->loops->fold(&frame->window, from + i * part, columns,
-                                 plane);
-                continue;
-            }
             zero(space->window, frame->elements);
             job->loops->fold(&frame->window, from + i * part, columns,
                              space->window);
@@ -273,22 +317,25 @@ static void data_piece(const struct job *job, const struct piece *piece,
                        int64_t channels)
 {
     const ub__conv_plan *plan = &job->plan;
-    ub__matrix w = weights_of(job, piece, space, channel, channels);
-    ub__matrix w_transposed = { w.data, w.column, w.row };
-    ub__matrix gy = gradients_of(job, piece, space, 0, plan->out);
+    int64_t kernel = kernel_size(plan);
+    const float *w = job->w +
+                     (piece->group * plan->out * plan->in + channel) * kernel;
+    ub__product product = { .m = channels, .n = piece->columns };
     ub__frame frame;
 
-    if (plan->direct) {
-        ub__multiply(channels, piece->columns, plan->out, w_transposed, gy,
-                     job->accumulate ? 1.0f : 0.0f,
-                     job->gx + in_plane(plan, piece, 0, channel) +
-                         piece->row * plan->conv.out_width,
-                     in_area(&plan->conv));
-        return;
+    product.k = plan->out;
+    product.taps = 1;
+    product.a_row = kernel;
+    product.a_column = plan->in * kernel;
+    product.b = gradients_of(job, piece, space, &product.b_row);
+    product.c_row = plan->taps * piece->columns;
+    find_taps(job, space->tap);
+    for (int64_t t = 0; t < plan->taps; t++) {
+        product.a = w + space->tap[t];
+        product.c = space->patches + t * piece->columns;
+        ub__multiply(job->loops, &product);
     }
     ub__frame_init(&frame, plan, piece->row, piece->rows, space->offset);
-    ub__multiply(channels * plan->taps, piece->columns, plan->out, w_transposed,
-                 gy, 0.0f, space->patches, piece->columns);
     put_patches(job, piece, space, &frame, channel, channels);
 }
 
@@ -316,34 +363,52 @@ struct weight_block {
     int64_t group;
     int64_t channel, channels;
     int64_t output, outputs;
+    int64_t row; /* outputs, padded for products */
 };
 
+/* From (channel, tap) x output to the weight's layout. */
 static void put_weights(const struct job *job, const struct space *space,
                         const struct weight_block *block)
 {
     const ub__conv_plan *plan = &job->plan;
-    int64_t width = plan->conv.kernel_width;
-    int64_t kernel = plan->conv.kernel_height * width;
-    const float *from = space->weights;
+    int64_t kernel = kernel_size(plan);
 
     for (int64_t f = 0; f < block->outputs; f++) {
         int64_t output = block->group * plan->out + block->output + f;
         float *gw = job->gw + (output * plan->in + block->channel) * kernel;
+        const float *from = space->weights + f;
 
         if (!job->accumulate)
             zero(gw, block->channels * kernel);
-        gw += plan->rows.first * width + plan->columns.first;
         for (int64_t c = 0; c < block->channels; c++, gw += kernel) {
-            for (int64_t i = 0; i < plan->rows.count; i++)
-                for (int64_t j = 0; j < plan->columns.count; j++)
-                    gw[i * width + j] += *from++;
+            for (int64_t t = 0; t < plan->taps; t++) {
+                gw[space->tap[t]] += *from;
+                from += block->row;
+            }
         }
     }
 }
 
-static struct weight_block weight_block_of(const ub__conv_plan *plan,
-                                           int64_t task)
+/* The gradients of a block of outputs, a row per pixel. */
+static void turn_gradients(const struct job *job, const struct piece *piece,
+                           const struct space *space,
+                           const struct weight_block *block)
 {
+    const ub__conv_plan *plan = &job->plan;
+    int64_t part = piece->columns / piece->images;
+
+    for (int64_t i = 0; i < piece->images; i++)
+        job->loops->transpose(block->outputs, part,
+                              job->gy + out_rows(plan, piece, i, block->output),
+                              out_area(&plan->conv),
+                              space->outputs + i * part * block->row,
+                              block->row);
+}
+
+static struct weight_block weight_block_of(const struct job *job, int64_t task)
+{
+    const ub__conv_plan *plan = &job->plan;
+    int64_t grain = job->loops->columns;
     int64_t in_blocks = (plan->in + plan->weight_channels - 1) /
                         plan->weight_channels;
     int64_t out_blocks = (plan->out + plan->weight_outputs - 1) /
@@ -356,6 +421,7 @@ static struct weight_block weight_block_of(const ub__conv_plan *plan,
     block.output = task % out_blocks * plan->weight_outputs;
     block.outputs = min_int(plan->weight_outputs, plan->out - block.output);
     block.group = task / out_blocks;
+    block.row = (block.outputs + grain - 1) / grain * grain;
     return block;
 }
 
@@ -366,28 +432,31 @@ static void weight_task(void *arg, int64_t task, int worker)
     const struct job *job = arg;
     const ub__conv_plan *plan = &job->plan;
     struct space space = space_of(job, worker);
-    struct weight_block block = weight_block_of(plan, task);
-    int64_t width = block.channels * plan->taps;
+    struct weight_block block = weight_block_of(job, task);
     int64_t pieces = plan->image_groups * plan->bands;
+    ub__product product = { .m = block.channels * plan->taps, .taps = 1 };
 
+    product.n = product.b_row = product.c_row = block.row;
+    product.a_column = 1;
+    product.b = space.outputs;
+    product.c = space.weights;
+    find_taps(job, space.tap);
     /* Bands outside: the window's padding differs between them. */
     for (int64_t p = 0; p < pieces; p++) {
         struct piece piece = piece_of(plan, block.group, p % plan->image_groups,
                                       p / plan->image_groups);
-        ub__matrix patches;
         ub__frame frame;
 
         if (p % plan->image_groups == 0)
             begin_frame(job, &piece, &space, &frame);
         else
             ub__frame_init(&frame, plan, piece.row, piece.rows, space.offset);
-        patches = patches_of(job, &piece, &space, &frame, block.channel,
-                             block.channels);
-        ub__multiply(
-            block.outputs, width, piece.columns,
-            gradients_of(job, &piece, &space, block.output, block.outputs),
-            (ub__matrix){ patches.data, patches.column, patches.row },
-            p > 0 ? 1.0f : 0.0f, space.weights, width);
+        product.k = piece.columns;
+        product.a = patches_of(job, &piece, &space, &frame, block.channel,
+                               block.channels, &product.a_row);
+        turn_gradients(job, &piece, &space, &block);
+        ub__multiply(job->loops, &product);
+        product.add = 1;
     }
     put_weights(job, &space, &block);
 }
@@ -425,14 +494,48 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     ub__conv_plan_init(&job->plan, context, conv);
 }
 
+/* The convolution that gives the gradient to the data, for stride 1. */
+static ub__conv turned(const ub__conv *conv)
+{
+    ub__conv result = *conv;
+
+    result.in_channels = conv->out_channels;
+    result.in_height = conv->out_height;
+    result.in_width = conv->out_width;
+    result.out_channels = conv->in_channels;
+    result.out_height = conv->in_height;
+    result.out_width = conv->in_width;
+    result.pad_height = conv->dilation * (conv->kernel_height - 1) -
+                        conv->pad_height;
+    result.pad_width = conv->dilation * (conv->kernel_width - 1) -
+                       conv->pad_width;
+    return result;
+}
+
 size_t ub__conv_scratch(ub_context *context, const ub__conv *conv)
 {
     ub__conv_plan plan;
+    int64_t floats;
 
     if (ub__conv_is_depthwise(conv))
         return ub__depthwise_scratch(context, conv);
     ub__conv_plan_init(&plan, context, conv);
-    return (size_t) plan.floats * sizeof(float);
+    floats = plan.floats;
+    if (conv->stride == 1) {
+        ub__conv backward = turned(conv);
+
+        ub__conv_plan_init(&plan, context, &backward);
+        floats = plan.floats > floats ? plan.floats : floats;
+    }
+    return (size_t) floats * sizeof(float);
+}
+
+static void run_forward(ub_context *context, struct job *job)
+{
+    const ub__conv_plan *plan = &job->plan;
+
+    ub__parallel(context, plan->conv.groups * plan->image_groups * plan->bands,
+                 forward_task, job);
 }
 
 void ub__conv_forward(ub_context *context, const ub__conv *conv, const float *x,
@@ -449,8 +552,23 @@ void ub__conv_forward(ub_context *context, const ub__conv *conv, const float *x,
     job.w = w;
     job.bias = bias;
     job.y = y;
-    ub__parallel(context, conv->groups * job.plan.image_groups * job.plan.bands,
-                 forward_task, &job);
+    run_forward(context, &job);
+}
+
+static void backward_data_turned(ub_context *context, const ub__conv *conv,
+                                 const float *w, const float *gy, float *gx,
+                                 int accumulate)
+{
+    ub__conv backward = turned(conv);
+    struct job job;
+
+    job_init(&job, context, &backward);
+    job.x = gy;
+    job.w = w;
+    job.y = gx;
+    job.accumulate = accumulate;
+    job.turned = 1;
+    run_forward(context, &job);
 }
 
 void ub__conv_backward_data(ub_context *context, const ub__conv *conv,
@@ -462,6 +580,10 @@ void ub__conv_backward_data(ub_context *context, const ub__conv *conv,
 
     if (ub__conv_is_depthwise(conv)) {
         ub__depthwise_backward_data(context, conv, w, gy, gx, accumulate);
+        return;
+    }
+    if (conv->stride == 1) {
+        backward_data_turned(context, conv, w, gy, gx, accumulate);
         return;
     }
     job_init(&job, context, conv);

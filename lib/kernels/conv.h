@@ -18,6 +18,7 @@ typedef struct ub__reach {
  */
 typedef struct ub__conv_plan {
     ub__conv conv;
+    int64_t outputs_row; /* output channels of a group, padded for products */
     ub__reach rows, columns;
     int64_t taps;            /* those that are not left out */
     int64_t in, out;         /* channels of a group */
@@ -32,7 +33,7 @@ typedef struct ub__conv_plan {
     int plain;               /* a window is just the plane: 1x1, stride 1 */
     int direct;              /* and may be used in place */
     /* per-worker memory, in floats from its start */
-    int64_t window_at, patches_at, outputs_at, weights_at, floats;
+    int64_t taps_at, window_at, patches_at, outputs_at, weights_at, floats;
 } ub__conv_plan;
 
 void ub__conv_plan_init(ub__conv_plan *plan, const ub_context *context,
@@ -56,14 +57,8 @@ void ub__frame_drain(const ub__frame *frame, const float *window, float *plane);
 
 int64_t ub__conv_window_floats(const ub__conv_plan *plan, int64_t rows);
 
-/* One matrix product in the calling thread; element (i, j) of a is at
- * a[i * a_row + j * a_column], and so on; c's columns are contiguous. */
-typedef struct ub__matrix {
-    const float *data;
-    int64_t row, column;
-} ub__matrix;
-void ub__multiply(int64_t m, int64_t n, int64_t k, ub__matrix a, ub__matrix b,
-                  float beta, float *c, int64_t c_row);
+/* A product in the calling thread. */
+void ub__multiply(const ub__loops *loops, const ub__product *product);
 
 /* Depthwise: one input channel per group. */
 int ub__conv_is_depthwise(const ub__conv *conv);

@@ -81,8 +81,7 @@ static void plan_channels(ub__conv_plan *plan, int64_t threads)
 {
     const ub__conv *conv = &plan->conv;
     int64_t columns = plan->images * plan->band * conv->out_width;
-    int64_t most = min_int(PATCHES / (columns * plan->taps),
-                           2 * WEIGHTS / (plan->out * plan->taps));
+    int64_t most = PATCHES / (columns * plan->taps);
     int64_t blocks, tasks;
 
     plan->channels = even_pieces(plan->in, most);
@@ -111,16 +110,17 @@ static void plan_memory(ub__conv_plan *plan)
 {
     int64_t columns = plan->images * plan->band * plan->conv.out_width;
     int64_t patches = max_int(plan->channels, plan->weight_channels);
-    int64_t weights = plan->weight_outputs * plan->weight_channels;
+    int64_t weights = aligned(plan->weight_outputs);
 
-    weights = max_int(weights, plan->out * plan->channels);
-    plan->window_at = aligned(2 * plan->taps); /* behind 64-bit offsets */
+    plan->taps_at = aligned(2 * plan->taps); /* two arrays of 64-bit offsets */
+    plan->window_at = 2 * plan->taps_at;
     plan->patches_at = plan->window_at +
                        aligned(ub__conv_window_floats(plan, plan->band));
     plan->outputs_at = plan->patches_at +
                        aligned(patches * plan->taps * columns);
-    plan->weights_at = plan->outputs_at + aligned(plan->out * columns);
-    plan->floats = plan->weights_at + aligned(weights * plan->taps);
+    plan->weights_at = plan->outputs_at + plan->outputs_row * columns;
+    plan->floats = plan->weights_at +
+                   aligned(weights * plan->weight_channels * plan->taps);
 }
 
 void ub__conv_plan_init(ub__conv_plan *plan, const ub_context *context,
@@ -136,6 +136,7 @@ void ub__conv_plan_init(ub__conv_plan *plan, const ub_context *context,
                           conv->dilation, conv->in_height, conv->out_height);
     plan->columns = reach_of(conv->kernel_width, conv->stride, conv->pad_width,
                              conv->dilation, conv->in_width, conv->out_width);
+    plan->outputs_row = aligned(plan->out);
     plan->taps = plan->rows.count * plan->columns.count;
     plan_columns(plan, threads);
     plan_channels(plan, threads);

@@ -16,61 +16,98 @@
 #endif
 #pragma GCC diagnostic pop
 
-void ub__multiply(int64_t m, int64_t n, int64_t k, ub__matrix a, ub__matrix b,
-                  float beta, float *c, int64_t c_row)
+/* b_column: elements from one column of b to the next */
+static void multiply_blis(const ub__product *p, int64_t b_column)
 {
-    float one = 1.0f;
     rntm_t runtime;
 
     /* The pool brings the threads; BLIS must not add its own. */
     bli_rntm_init(&runtime);
     bli_rntm_set_num_threads(1, &runtime);
-    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t) m, (dim_t) n,
-                 (dim_t) k, &one, (float *) (uintptr_t) a.data, (inc_t) a.row,
-                 (inc_t) a.column, (float *) (uintptr_t) b.data, (inc_t) b.row,
-                 (inc_t) b.column, &beta, c, (inc_t) c_row, 1, NULL, &runtime);
+    for (int64_t t = 0; t < p->taps; t++) {
+        float one = 1.0f, beta = p->add || t > 0 ? 1.0f : 0.0f;
+        const float *a = p->a + (p->a_tap ? p->a_tap[t] : 0);
+        const float *b = p->b + t * p->b_tap;
+
+        /* BLIS does not write to them, but does not say so. */
+        bli_sgemm_ex(
+            BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t) p->m, (dim_t) p->n,
+            (dim_t) p->k, &one, (float *) (uintptr_t) a, (inc_t) p->a_row,
+            (inc_t) p->a_column, (float *) (uintptr_t) b, (inc_t) p->b_row,
+            (inc_t) b_column, &beta, p->c, (inc_t) p->c_row, 1, NULL, &runtime);
+    }
 }
 
+void ub__multiply(const ub__loops *loops, const ub__product *product)
+{
+    int64_t done = loops->multiply(product);
+    ub__product rest = *product;
+
+    if (done == rest.n)
+        return;
+    rest.n -= done;
+    rest.b += done;
+    rest.c += done;
+    multiply_blis(&rest, 1);
+}
+
+/* Products up to this size need no packing. */
+#define SMALL_K 1024
+#define SMALL_N 512
+
 struct gemm {
-    int64_t m, n, k, parts;
-    ub__matrix a, b;
-    float *c;
-    int accumulate;
+    const ub__loops *loops;
+    ub__product product;
+    int64_t b_column, parts;
 };
 
 static void gemm_task(void *arg, int64_t task, int worker)
 {
     const struct gemm *gemm = arg;
-    float beta = gemm->accumulate ? 1.0f : 0.0f;
-    ub__matrix a = gemm->a, b = gemm->b;
+    ub__product p = gemm->product;
     int64_t begin, end;
 
     (void) worker;
-    if (gemm->m > gemm->n) {
-        ub__split(gemm->m, 12, gemm->parts, task, &begin, &end);
-        a.data += begin * a.row;
-        if (begin < end)
-            ub__multiply(end - begin, gemm->n, gemm->k, a, b, beta,
-                         gemm->c + begin * gemm->n, gemm->n);
+    if (p.m > p.n) {
+        ub__split(p.m, 12, gemm->parts, task, &begin, &end);
+        p.a += begin * p.a_row;
+        p.c += begin * p.c_row;
+        p.m = end - begin;
     } else {
-        ub__split(gemm->n, 16, gemm->parts, task, &begin, &end);
-        b.data += begin * b.column;
-        if (begin < end)
-            ub__multiply(gemm->m, end - begin, gemm->k, a, b, beta,
-                         gemm->c + begin, gemm->n);
+        ub__split(p.n, 16, gemm->parts, task, &begin, &end);
+        p.b += begin * gemm->b_column;
+        p.c += begin;
+        p.n = end - begin;
     }
+    if (begin == end)
+        return;
+    if (gemm->b_column == 1 && p.k <= SMALL_K && p.n <= SMALL_N)
+        ub__multiply(gemm->loops, &p);
+    else
+        multiply_blis(&p, gemm->b_column);
 }
 
 void ub__gemm(ub_context *context, int transpose_a, int transpose_b, int64_t m,
               int64_t n, int64_t k, const float *a, const float *b, float *c,
               int accumulate)
 {
-    struct gemm gemm = { .m = m, .n = n, .k = k, .c = c };
+    struct gemm gemm = { .loops = ub__loops_for(context) };
+    ub__product *p = &gemm.product;
     double work = (double) m * (double) n * (double) k / 8.0;
 
-    gemm.a = transpose_a ? (ub__matrix){ a, 1, m } : (ub__matrix){ a, k, 1 };
-    gemm.b = transpose_b ? (ub__matrix){ b, 1, k } : (ub__matrix){ b, n, 1 };
-    gemm.accumulate = accumulate;
+    p->m = m;
+    p->n = n;
+    p->k = k;
+    p->taps = 1;
+    p->a = a;
+    p->a_row = transpose_a ? 1 : k;
+    p->a_column = transpose_a ? m : 1;
+    p->b = b;
+    p->b_row = transpose_b ? 1 : n;
+    gemm.b_column = transpose_b ? k : 1;
+    p->c = c;
+    p->c_row = n;
+    p->add = accumulate;
     gemm.parts = ub__tasks_for(context, work, (m > n ? m : n) / 48 + 1);
     ub__parallel(context, gemm.parts, gemm_task, &gemm);
 }

@@ -22,6 +22,24 @@ typedef struct ub__window {
     const int64_t *offset; /* [taps] */
 } ub__window;
 
+/*
+ * A matrix product c = a * b (+ c) whose inner dimension is split in two, k
+ * and taps: c[i][j] = sum over l < k and t < taps of
+ *
+ *   a[i * a_row + l * a_column + a_tap[t]] * b[l * b_row + t * b_tap + j]
+ */
+typedef struct ub__product {
+    int64_t m, n, k, taps;
+    const float *a;
+    int64_t a_row, a_column;
+    const int64_t *a_tap; /* NULL: one tap, at 0 */
+    const float *b;
+    int64_t b_row, b_tap;
+    float *c;
+    int64_t c_row;
+    int add;
+} ub__product;
+
 typedef struct ub__norm_row {
     float mean, inverse_deviation;
     float scale, shift;  /* of the forward pass */
@@ -71,6 +89,11 @@ typedef struct ub__step {
                        int32_t *index))                                        \
     X(void, avg_pool, (const ub__pool *pool, const float *x, float *y))        \
     X(void, avg_unpool, (const ub__pool *pool, const float *gy, float *gx))    \
+    /* the first columns of a product; returns how many, which may be 0 */     \
+    X(int64_t, multiply, (const ub__product *product))                         \
+    /* to[j][i] = from[i][j]; rows of `to` and `from` so far apart */          \
+    X(void, transpose, (int64_t rows, int64_t columns, const float *from,      \
+                        int64_t from_row, float *to, int64_t to_row))          \
     /* each tap of a window to a row of `to`, row_stride apart, or back */     \
     X(void, unfold, (const ub__window *window, const float *from, float *to,   \
                      int64_t row_stride))                                      \
@@ -92,7 +115,9 @@ typedef struct ub__step {
 
 #define UB__LOOPS_MEMBER(type, name, arguments) type(*name) arguments;
 typedef struct ub__loops {
-    const char *name; /* "portable", "avx2", "avx512" */
+    const char *variant; /* "portable", "avx2", "avx512" */
+    /* Products are fastest with multiples of so many columns. */
+    int64_t columns;
     UB__LOOPS(UB__LOOPS_MEMBER)
 } ub__loops;
 #undef UB__LOOPS_MEMBER

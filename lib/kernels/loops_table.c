@@ -3,6 +3,8 @@
 
 extern const ub__loops UB__PASTE(ub__loops, UB__VARIANT);
 
-#define MEMBER(type, name, arguments) UB__LOOP(name),
-const ub__loops UB__PASTE(ub__loops, UB__VARIANT) = { UB__STRING(UB__VARIANT),
-                                                      UB__LOOPS(MEMBER) };
+#define MEMBER(type, name, arguments) .name = UB__LOOP(name),
+const ub__loops UB__PASTE(ub__loops,
+                          UB__VARIANT) = { .variant = UB__STRING(UB__VARIANT),
+                                           .columns = TILE_ROWS > 0 ? WIDTH : 1,
+                                           UB__LOOPS(MEMBER) };

@@ -25,6 +25,16 @@ UB__LOOPS(UB__LOOPS_PROTOTYPE)
 #define WIDTH (UB__VECTOR_BYTES / 4) /* floats in a vector */
 #define HALF  (WIDTH / 2)            /* doubles in a vector */
 
+/* Rows of a register tile of a product, three vectors wide; 0 where BLIS does
+ * better. */
+#if UB__VECTOR_BYTES == 64
+#define TILE_ROWS 8
+#elif UB__VECTOR_BYTES == 32
+#define TILE_ROWS 4
+#else
+#define TILE_ROWS 0
+#endif
+
 /* Unaligned vectors in memory: arithmetic on them is lane by lane. */
 typedef float vector
     __attribute__((vector_size(UB__VECTOR_BYTES), aligned(4), may_alias));
