@@ -50,7 +50,8 @@ void ub_variable_destroy(ub_variable **variable);
 UB_API
 ub_tensor *ub_variable_value(const ub_variable *variable);
 
-/** Gradient of a leaf, borrowed; NULL as long as there is none. */
+/** Gradient of a leaf, borrowed until the next backward pass; NULL as long as
+ * there is none. */
 UB_API
 ub_tensor *ub_variable_grad(const ub_variable *variable);
 
@@ -81,7 +82,10 @@ ub_status ub_tape_create(ub_context *context, ub_tape **out);
 UB_API
 void ub_tape_destroy(ub_tape **tape);
 
-/** Forget all nodes and destroy all variables of the tape. */
+/**
+ * Forget all nodes and destroy all variables of the tape. Due after each step,
+ * since a backward pass leaves the (then empty) variables behind.
+ */
 UB_API
 void ub_tape_clear(ub_tape *tape);
 

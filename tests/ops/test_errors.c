@@ -170,6 +170,21 @@ static void test_conv2d_range(void **state)
     }
 }
 
+/* A result and a padded image that fit, but 10^6 products for each of 4 * 10^6
+ * elements, which a kernel may unroll. */
+static void test_conv2d_unrolled(void **state)
+{
+    ub_variable *x = scene_leaf(&scene, 1, 1, 1, 1);
+    ub_variable *w = scene_leaf(&scene, 1, 1, 1000, 1000);
+    ub_conv2d_options options;
+
+    (void) state;
+    ub_conv2d_options_init(&options, sizeof options);
+    options.pad_height = options.pad_width = 1500;
+    FAILS(ub_op_conv2d(scene.tape, x, w, NULL, &options, &out), UB_ERR_RANGE,
+          "conv2d: 2002 x 2002 outputs of 1000000 products each are too many");
+}
+
 static void test_batch_norm(void **state)
 {
     const int64_t three[] = { 3 };
@@ -313,12 +328,12 @@ static void test_dropout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_operands),       TEST(test_shapes),
-        TEST(test_linear),         TEST(test_conv2d),
-        TEST(test_conv2d_range),   TEST(test_batch_norm),
-        TEST(test_pools),          TEST(test_weighted_sum),
-        TEST(test_gumbel_softmax), TEST(test_cross_entropy),
-        TEST(test_dropout),
+        TEST(test_operands),      TEST(test_shapes),
+        TEST(test_linear),        TEST(test_conv2d),
+        TEST(test_conv2d_range),  TEST(test_conv2d_unrolled),
+        TEST(test_batch_norm),    TEST(test_pools),
+        TEST(test_weighted_sum),  TEST(test_gumbel_softmax),
+        TEST(test_cross_entropy), TEST(test_dropout),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

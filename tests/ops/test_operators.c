@@ -227,11 +227,13 @@ static void test_batch_norm_large_mean(void **state)
         scene_data(x)[i] = 4096.0f + (float) (i % 2);
     scene_ok(&scene, ub_tensor_create(scene.context, 1, one, &mean));
     scene_ok(&scene, ub_tensor_create(scene.context, 1, one, &var));
+    ub_tensor_fill(mean, 2.0f);
+    ub_tensor_fill(var, 3.0f);
     scene_ok(&scene,
              ub_op_batch_norm(scene.tape, x, w, b, mean, var, NULL, &y));
-    assert_close((double) ub_tensor_data(mean)[0], 409.65, 1e-4);
-    assert_close((double) ub_tensor_data(var)[0], 0.1 * 0.25 * 64.0 / 63.0,
-                 1e-7);
+    assert_close((double) ub_tensor_data(mean)[0], 0.9 * 2.0 + 409.65, 1e-4);
+    assert_close((double) ub_tensor_data(var)[0],
+                 0.9 * 3.0 + 0.1 * 0.25 * 64.0 / 63.0, 1e-6);
     ub_tensor_unref(&mean);
     ub_tensor_unref(&var);
 }
