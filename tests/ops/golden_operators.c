@@ -215,12 +215,11 @@ static ub_tensor *statistic(struct golden *golden, const char *name,
 
 /* Magnitudes of one channel, for the bound. */
 struct channel {
-    double scale, mean, largest; /* largest: of |x - mean| */
+    double deviation, mean, largest; /* largest: of |x - mean| */
 };
 
-static struct channel channel_of(const ub_variable *x, const ub_variable *w,
-                                 const ub_tensor *mean, const ub_tensor *var,
-                                 double eps, int64_t c)
+static struct channel channel_of(const ub_variable *x, const ub_tensor *mean,
+                                 const ub_tensor *var, double eps, int64_t c)
 {
     int64_t channels = extent(x, 1), area;
     const float *data = ub_tensor_data(ub_variable_value(x));
@@ -244,8 +243,7 @@ static struct channel channel_of(const ub_variable *x, const ub_variable *w,
         squares = out.largest = 0.0;
     }
     variance = var != NULL ? (double) ub_tensor_data(var)[c] : squares / n;
-    out.scale = fabs((double) ub_tensor_data(ub_variable_value(w))[c]) /
-                sqrt(variance + eps);
+    out.deviation = sqrt(variance + eps);
     return out;
 }
 
@@ -254,7 +252,8 @@ static struct channel channel_of(const ub_variable *x, const ub_variable *w,
  * roundings, mean one, t two, y two: 8 u (|x| + |mean|) |s| + 2 u |bias|.
  *
  * gx = s (gy - m1 - xhat m2) with the means m1 of gy and m2 of gy xhat, both
- * at most max |gy| (xhat has mean square 1): 8 u s max |gy| (2 + |xhat|).
+ * at most max |gy| (xhat has mean square 1), and xhat off by u M, M = |mean| /
+ * deviation, in m2 as well: 8 u s max |gy| (2 + |xhat| + (1 + |xhat|) M).
  *
  * gweight = sum gy xhat, summed in double: its rounding, and that of mean and
  * deviation in xhat: 4 u n max |gy| (|x - mean| + |mean|) / deviation. gbias:
@@ -270,18 +269,16 @@ static void norm_bounds(struct golden *golden, ub_variable *x, ub_variable *w,
 
     golden->y_bound = 0.0;
     for (int64_t c = 0; c < extent(x, 1); c++) {
-        struct channel channel = channel_of(x, w, mean, var, eps, c);
-        double weight = fabs((double) ub_tensor_data(ub_variable_value(w))[c]) +
-                        1e-30;
-        double deviation = weight / (channel.scale + 1e-30);
-        double y = 8.0 * (channel.largest + 2.0 * fabs(channel.mean)) *
-                   channel.scale;
+        struct channel channel = channel_of(x, mean, var, eps, c);
+        double weight = (double) ub_tensor_data(ub_variable_value(w))[c];
+        double scale = fabs(weight) / channel.deviation;
+        double xhat = channel.largest / channel.deviation;
+        double offset = fabs(channel.mean) / channel.deviation;
+        double y = 8.0 * (channel.largest + 2.0 * fabs(channel.mean)) * scale;
 
         golden->y_bound = fmax(golden->y_bound, GOLDEN_UNIT * y);
-        gx = fmax(gx,
-                  8.0 * channel.scale * (2.0 + channel.largest / deviation));
-        gw = fmax(gw,
-                  4.0 * n * (channel.largest + fabs(channel.mean)) / deviation);
+        gx = fmax(gx, 8.0 * scale * (2.0 + xhat + (1.0 + xhat) * offset));
+        gw = fmax(gw, 4.0 * n * (xhat + offset));
     }
     golden->y_bound += 2.0 * GOLDEN_UNIT * golden_largest(ub_variable_value(b));
     golden_g_bound(golden, x, GOLDEN_UNIT * gx);
