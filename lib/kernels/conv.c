@@ -172,6 +172,29 @@ static void find_taps(const struct job *job, int64_t *tap)
     }
 }
 
+/* The same left-hand side, contiguous, channels before taps. */
+static void pack_weights(const struct space *space, ub__product *product)
+{
+    float *to = space->weights;
+
+    for (int64_t i = 0; i < product->m; i++) {
+        for (int64_t l = 0; l < product->k; l++) {
+            const float *from = product->a + i * product->a_row +
+                                l * product->a_column;
+
+            for (int64_t t = 0; t < product->taps; t++)
+                *to++ = from[product->a_tap[t]];
+        }
+    }
+    product->k *= product->taps;
+    product->taps = 1;
+    product->a = space->weights;
+    product->a_row = product->k;
+    product->a_column = 1;
+    product->a_tap = NULL;
+    product->b_row = product->b_tap;
+}
+
 /* The left-hand side, for channels from `channel` on. */
 static void set_weights(const struct job *job, const struct piece *piece,
                         const struct space *space, int64_t channel,
@@ -191,6 +214,8 @@ static void set_weights(const struct job *job, const struct piece *piece,
                      (piece->group * plan->in + channel) * plan->out * kernel;
         product->a_row = kernel;
         product->a_column = plan->out * kernel;
+        if (plan->pack)
+            pack_weights(space, product);
         return;
     }
     product->a = job->w + (output * plan->in + channel) * kernel;
@@ -202,6 +227,8 @@ static void set_weights(const struct job *job, const struct piece *piece,
         product->a_column = 1;
         product->a_tap = NULL;
         product->b_row = product->b_tap;
+    } else if (plan->pack) {
+        pack_weights(space, product);
     }
 }
 
@@ -461,29 +488,6 @@ static void weight_task(void *arg, int64_t task, int worker)
     put_weights(job, &space, &block);
 }
 
-struct bias_job {
-    const ub__loops *loops;
-    const ub__conv *conv;
-    const float *gy;
-    float *gbias;
-    int accumulate;
-};
-
-static void bias_task(void *arg, int64_t channel, int worker)
-{
-    const struct bias_job *job = arg;
-    int64_t area = out_area(job->conv);
-    double sum[2];
-
-    (void) worker;
-    job->loops->moments(job->conv->batch, area, job->conv->out_channels * area,
-                        job->gy + channel * area, 0.0f, sum);
-    if (job->accumulate)
-        job->gbias[channel] += (float) sum[0];
-    else
-        job->gbias[channel] = (float) sum[0];
-}
-
 /* -- public --------------------------------------------------------------- */
 
 static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
@@ -621,12 +625,9 @@ void ub__conv_backward_weight(ub_context *context, const ub__conv *conv,
                               const float *x, const float *gy, float *gw,
                               float *gbias, int accumulate)
 {
-    if (gbias != NULL) {
-        struct bias_job job = { ub__loops_for(context), conv, gy, gbias,
-                                accumulate };
-
-        ub__parallel(context, conv->out_channels, bias_task, &job);
-    }
+    if (gbias != NULL)
+        ub__channel_sums(context, conv->batch, conv->out_channels,
+                         out_area(conv), gy, gbias, accumulate);
     if (gw == NULL)
         return;
     if (ub__conv_is_depthwise(conv))

@@ -18,6 +18,7 @@ typedef struct ub__reach {
  */
 typedef struct ub__conv_plan {
     ub__conv conv;
+    const ub__loops *loops;
     int64_t outputs_row; /* output channels of a group, padded for products */
     ub__reach rows, columns;
     int64_t taps;            /* those that are not left out */
@@ -30,6 +31,7 @@ typedef struct ub__conv_plan {
     int64_t data_channels;   /* the same, backward to the data */
     int64_t weight_channels; /* the same, backward to the weight */
     int64_t weight_outputs;  /* output channels at a time, backward to it */
+    int pack;                /* BLIS is slow where no stride is 1 */
     int plain;               /* a window is just the plane: 1x1, stride 1 */
     int direct;              /* and may be used in place */
     /* per-worker memory, in floats from its start */
@@ -45,6 +47,8 @@ typedef struct ub__frame {
     int64_t height;    /* rows of a phase plane */
     int64_t top, left; /* where the window begins in the plane */
     int64_t elements;  /* of the window, without overrun */
+    /* With stride 1: the part of the window that lies on the map. */
+    int64_t first_row, rows, first_column, columns;
     const ub__conv_plan *plan;
 } ub__frame;
 

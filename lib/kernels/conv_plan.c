@@ -81,7 +81,9 @@ static void plan_channels(ub__conv_plan *plan, int64_t threads)
 {
     const ub__conv *conv = &plan->conv;
     int64_t columns = plan->images * plan->band * conv->out_width;
-    int64_t most = PATCHES / (columns * plan->taps);
+    int64_t most = min_int(PATCHES / (columns * plan->taps),
+                           plan->pack ? 2 * WEIGHTS / (plan->out * plan->taps)
+                                      : plan->in);
     int64_t blocks, tasks;
 
     plan->channels = even_pieces(plan->in, most);
@@ -110,8 +112,10 @@ static void plan_memory(ub__conv_plan *plan)
 {
     int64_t columns = plan->images * plan->band * plan->conv.out_width;
     int64_t patches = max_int(plan->channels, plan->weight_channels);
-    int64_t weights = aligned(plan->weight_outputs);
+    int64_t weights = aligned(plan->weight_outputs) * plan->weight_channels;
 
+    if (plan->pack)
+        weights = max_int(weights, plan->out * plan->channels);
     plan->taps_at = aligned(2 * plan->taps); /* two arrays of 64-bit offsets */
     plan->window_at = 2 * plan->taps_at;
     plan->patches_at = plan->window_at +
@@ -119,8 +123,7 @@ static void plan_memory(ub__conv_plan *plan)
     plan->outputs_at = plan->patches_at +
                        aligned(patches * plan->taps * columns);
     plan->weights_at = plan->outputs_at + plan->outputs_row * columns;
-    plan->floats = plan->weights_at +
-                   aligned(weights * plan->weight_channels * plan->taps);
+    plan->floats = plan->weights_at + aligned(weights * plan->taps);
 }
 
 void ub__conv_plan_init(ub__conv_plan *plan, const ub_context *context,
@@ -130,6 +133,8 @@ void ub__conv_plan_init(ub__conv_plan *plan, const ub_context *context,
 
     memset(plan, 0, sizeof *plan);
     plan->conv = *conv;
+    plan->loops = ub__loops_for(context);
+    plan->pack = plan->loops->columns == 1;
     plan->in = conv->in_channels / conv->groups;
     plan->out = conv->out_channels / conv->groups;
     plan->rows = reach_of(conv->kernel_height, conv->stride, conv->pad_height,
@@ -163,6 +168,17 @@ int64_t ub__conv_window_floats(const ub__conv_plan *plan, int64_t rows)
            UB__OVERRUN;
 }
 
+/* Elements [*begin, *end) of a phase that lie on the map, when element i is
+ * at first + i * stride. */
+static void phase_range(int64_t first, int64_t stride, int64_t map,
+                        int64_t elements, int64_t *begin, int64_t *end)
+{
+    *begin = first < 0 ? divide_up(-first, stride) : 0;
+    *end = first >= map ? 0 : (map - 1 - first) / stride + 1;
+    *end = min_int(*end, elements);
+    *begin = min_int(*begin, *end);
+}
+
 void ub__frame_init(ub__frame *frame, const ub__conv_plan *plan,
                     int64_t first_row, int64_t rows, int64_t *offset)
 {
@@ -179,6 +195,12 @@ void ub__frame_init(ub__frame *frame, const ub__conv_plan *plan,
     frame->top = first_row * stride + plan->rows.base;
     frame->left = plan->columns.base;
     frame->elements = stride * stride * frame->height * frame->window.pitch;
+    phase_range(frame->top, stride, conv->in_height, frame->height,
+                &frame->first_row, &frame->rows);
+    frame->rows -= frame->first_row;
+    phase_range(frame->left, stride, conv->in_width, frame->window.pitch,
+                &frame->first_column, &frame->columns);
+    frame->columns -= frame->first_column;
     for (int64_t i = 0; i < plan->rows.count; i++) {
         for (int64_t j = 0; j < plan->columns.count; j++) {
             int64_t y = i * conv->dilation, x = j * conv->dilation;
@@ -201,44 +223,7 @@ static int phase_used(const ub__conv_plan *plan, int64_t phase,
     return 0;
 }
 
-/* Elements [*begin, *end) of a phase that lie on the map, when element i is
- * at first + i * stride. */
-static void phase_range(int64_t first, int64_t stride, int64_t map,
-                        int64_t elements, int64_t *begin, int64_t *end)
-{
-    *begin = first < 0 ? divide_up(-first, stride) : 0;
-    *end = first >= map ? 0 : (map - 1 - first) / stride + 1;
-    *end = min_int(*end, elements);
-    *begin = min_int(*begin, *end);
-}
-
-static void copy_row(int64_t n, int64_t stride, const float *from, float *to)
-{
-    if (stride != 1) {
-        for (int64_t i = 0; i < n; i++)
-            to[i] = from[i * stride];
-        return;
-    }
-    switch (n) { /* constant sizes need no call */
-    case 4: memcpy(to, from, 4 * sizeof *to); break;
-    case 8: memcpy(to, from, 8 * sizeof *to); break;
-    case 16: memcpy(to, from, 16 * sizeof *to); break;
-    default: memcpy(to, from, (size_t) n * sizeof *to); break;
-    }
-}
-
-static void add_row(int64_t n, int64_t stride, const float *from, float *to)
-{
-    if (stride != 1) {
-        for (int64_t i = 0; i < n; i++)
-            to[i * stride] += from[i];
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
-        to[i] += from[i];
-}
-
-/* One phase plane, in either direction: from the plane when window_in. */
+/* One phase plane, in either direction: from the plane when window_to. */
 static void move_phase(const ub__frame *frame, int64_t y, int64_t x,
                        const float *plane_from, float *plane_to,
                        const float *window_from, float *window_to)
@@ -252,16 +237,16 @@ static void move_phase(const ub__frame *frame, int64_t y, int64_t x,
                 &bottom);
     phase_range(frame->left + x, stride, conv->in_width, pitch, &left, &right);
     for (int64_t i = top; i < bottom; i++) {
-        int64_t inside = at + i * pitch + left;
+        int64_t inside = at + i * pitch;
         int64_t outside = (frame->top + y + i * stride) * conv->in_width +
-                          frame->left + x + left * stride;
+                          frame->left + x;
 
         if (window_to != NULL)
-            copy_row(right - left, stride, plane_from + outside,
-                     window_to + inside);
+            for (int64_t j = left; j < right; j++)
+                window_to[inside + j] = plane_from[outside + j * stride];
         else
-            add_row(right - left, stride, window_from + inside,
-                    plane_to + outside);
+            for (int64_t j = left; j < right; j++)
+                plane_to[outside + j * stride] += window_from[inside + j];
     }
 }
 
@@ -281,7 +266,18 @@ static void move_phases(const ub__frame *frame, const float *plane_from,
 
 void ub__frame_fill(const ub__frame *frame, const float *plane, float *window)
 {
-    move_phases(frame, plane, NULL, NULL, window);
+    int64_t width = frame->plan->conv.in_width;
+    int64_t pitch = frame->window.pitch;
+
+    if (frame->plan->conv.stride != 1) {
+        move_phases(frame, plane, NULL, NULL, window);
+        return;
+    }
+    plane += (frame->top + frame->first_row) * width + frame->left +
+             frame->first_column;
+    window += frame->first_row * pitch + frame->first_column;
+    frame->plan->loops->copy_rows(frame->rows, frame->columns, plane, width,
+                                  window, pitch);
 }
 
 void ub__frame_drain(const ub__frame *frame, const float *window, float *plane)

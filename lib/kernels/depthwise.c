@@ -18,11 +18,13 @@ struct job {
     float *y, *gx, *gw;
     int accumulate;
     /* per-worker memory, in floats from its start */
-    int64_t weights_at, sums_at, doubles_at, window_at, rows_at, floats;
+    int64_t taps_at, weights_at, sums_at, doubles_at, window_at, rows_at;
+    int64_t floats;
 };
 
 struct space {
     int64_t *offset; /* [taps] */
+    int64_t *tap;    /* [taps] where they are in a kernel */
     float *weights;  /* [taps] */
     float *sums;     /* [taps][UB__LANES] */
     double *doubles; /* [taps] */
@@ -65,7 +67,8 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     window = ub__conv_window_floats(plan, plan->band);
     backward = (plan->band + 2 * job->spread_rows) * pitch_of(job) +
                job->spread_columns + UB__OVERRUN;
-    job->weights_at = aligned(2 * plan->taps);
+    job->taps_at = aligned(2 * plan->taps); /* of 64-bit integers */
+    job->weights_at = 2 * job->taps_at;
     job->sums_at = job->weights_at + aligned(plan->taps);
     job->doubles_at = job->sums_at + plan->taps * UB__LANES;
     job->window_at = job->doubles_at + aligned(2 * plan->taps);
@@ -80,6 +83,7 @@ static struct space space_of(const struct job *job, int worker)
     struct space space;
 
     space.offset = (int64_t *) (void *) start;
+    space.tap = (int64_t *) (void *) (start + job->taps_at);
     space.weights = start + job->weights_at;
     space.sums = start + job->sums_at;
     space.doubles = (double *) (void *) (start + job->doubles_at);
@@ -98,15 +102,31 @@ static int64_t out_area(const struct job *job)
     return job->plan.conv.out_height * job->plan.conv.out_width;
 }
 
-/* A channel's weight at a tap that was not left out. */
-static int64_t weight_at(const struct job *job, int64_t channel, int64_t i,
-                         int64_t j)
+/* Where tap (i, j) of those that were not left out is in a kernel. */
+static int64_t tap_at(const struct job *job, int64_t i, int64_t j)
+{
+    return (job->plan.rows.first + i) * job->plan.conv.kernel_width +
+           job->plan.columns.first + j;
+}
+
+static void find_taps(const struct job *job, const struct space *space)
+{
+    int64_t t = 0;
+
+    for (int64_t i = 0; i < job->plan.rows.count; i++)
+        for (int64_t j = 0; j < job->plan.columns.count; j++)
+            space->tap[t++] = tap_at(job, i, j);
+}
+
+static void take_weights(const struct job *job, const struct space *space,
+                         int64_t channel, int64_t taps)
 {
     const ub__conv *conv = &job->plan.conv;
+    const float *w = job->w +
+                     channel * conv->kernel_height * conv->kernel_width;
 
-    return (channel * conv->kernel_height + job->plan.rows.first + i) *
-               conv->kernel_width +
-           job->plan.columns.first + j;
+    for (int64_t t = 0; t < taps; t++)
+        space->weights[t] = w[space->tap[t]];
 }
 
 static void begin_band(const struct job *job, int64_t band,
@@ -130,35 +150,24 @@ static int64_t flat_length(const ub__frame *frame)
 
 /* -- forward -------------------------------------------------------------- */
 
-static void put_rows(const ub__frame *frame, const float *rows, float bias,
-                     float *y)
-{
-    int64_t columns = frame->window.columns;
-
-    for (int64_t r = 0; r < frame->window.rows; r++, y += columns) {
-        const float *from = rows + r * frame->window.pitch;
-
-        for (int64_t c = 0; c < columns; c++)
-            y[c] = from[c] + bias;
-    }
-}
-
 static void forward_plane(const struct job *job, const ub__frame *frame,
                           const struct space *space, int64_t band,
                           int64_t plane)
 {
     const ub__conv *conv = &job->plan.conv;
-    int64_t channel = plane % conv->in_channels, t = 0;
+    int64_t channel = plane % conv->in_channels;
+    int64_t columns = frame->window.columns;
+    float *y = job->y + plane * out_area(job) +
+               band * job->plan.band * conv->out_width;
 
-    for (int64_t i = 0; i < job->plan.rows.count; i++)
-        for (int64_t j = 0; j < job->plan.columns.count; j++)
-            space->weights[t++] = job->w[weight_at(job, channel, i, j)];
+    take_weights(job, space, channel, job->plan.taps);
     ub__frame_fill(frame, job->x + plane * in_area(job), space->window);
     job->loops->correlate(flat_length(frame), job->plan.taps, space->weights,
                           space->offset, space->window, space->rows);
-    put_rows(frame, space->rows, job->bias ? job->bias[channel] : 0.0f,
-             job->y + plane * out_area(job) +
-                 band * job->plan.band * conv->out_width);
+    job->loops->copy_rows(frame->window.rows, columns, space->rows,
+                          frame->window.pitch, y, columns);
+    for (int64_t i = 0; job->bias && i < frame->window.rows * columns; i++)
+        y[i] += job->bias[channel];
 }
 
 static void forward_task(void *arg, int64_t task, int worker)
@@ -169,6 +178,7 @@ static void forward_task(void *arg, int64_t task, int worker)
 
     ub__split(job->plan.conv.batch * job->plan.conv.in_channels, 1, job->tasks,
               task, &begin, &end);
+    find_taps(job, &space);
     for (int64_t band = 0; band < job->plan.bands; band++) {
         ub__frame frame;
 
@@ -180,30 +190,29 @@ static void forward_task(void *arg, int64_t task, int worker)
 
 /* -- backward to the data ------------------------------------------------- */
 
-/* Rows [first, first + rows) of each phase of the input. */
-struct phase_band {
+/* Rows of one phase of the input: element (i, j) of a phase is the input's
+ * (top + (first + i) * stride, left + j * stride). */
+struct phase {
     int64_t first, rows;
+    int64_t top, left;
+    int64_t row_begin, row_end; /* those on the map, of 0 .. rows */
+    int64_t begin, end;         /* columns on the map */
+    int64_t taps;               /* that read this phase */
 };
 
-/* The output's gradient with zeros around, at the pitch of a phase. */
-static void fill_gradient(const struct job *job, struct phase_band band,
-                          const float *gy, float *window)
+/* Elements i of 0 .. n for which 0 <= at + i * stride < map. */
+static void inside(int64_t at, int64_t stride, int64_t n, int64_t map,
+                   int64_t *begin, int64_t *end)
 {
-    int64_t width = job->plan.conv.out_width;
-    int64_t height = job->plan.conv.out_height;
-
-    for (int64_t i = 0; i < band.rows + job->spread_rows; i++) {
-        int64_t row = band.first - job->spread_rows + i;
-
-        if (row >= 0 && row < height)
-            memcpy(window + i * pitch_of(job) + job->spread_columns,
-                   gy + row * width, (size_t) width * sizeof *gy);
-    }
+    *begin = at < 0 ? (-at + stride - 1) / stride : 0;
+    *end = at < map ? (map - 1 - at) / stride + 1 : 0;
+    *end = *end < n ? *end : n;
+    *begin = *begin < *end ? *begin : *end;
 }
 
-/* The taps that read one phase, and what they read of the gradient. */
-static int64_t phase_taps(const struct job *job, int64_t channel, int64_t y,
-                          int64_t x, const struct space *space)
+/* The taps that read phase (y, x), and what they read of the gradient. */
+static int64_t phase_taps(const struct job *job, int64_t y, int64_t x,
+                          const struct space *space)
 {
     const ub__conv *conv = &job->plan.conv;
     int64_t stride = conv->stride, t = 0;
@@ -211,14 +220,12 @@ static int64_t phase_taps(const struct job *job, int64_t channel, int64_t y,
     for (int64_t i = 0; i < job->plan.rows.count; i++) {
         int64_t down = i * conv->dilation;
 
-        if (down % stride != y)
-            continue;
         for (int64_t j = 0; j < job->plan.columns.count; j++) {
             int64_t right = j * conv->dilation;
 
-            if (right % stride != x)
+            if (down % stride != y || right % stride != x)
                 continue;
-            space->weights[t] = job->w[weight_at(job, channel, i, j)];
+            space->tap[t] = tap_at(job, i, j);
             space->offset[t++] = (job->spread_rows - down / stride) *
                                      pitch_of(job) +
                                  job->spread_columns - right / stride;
@@ -227,88 +234,121 @@ static int64_t phase_taps(const struct job *job, int64_t channel, int64_t y,
     return t;
 }
 
-static void put_phase(const struct job *job, struct phase_band band, int64_t y,
-                      int64_t x, const float *rows, float *gx)
+static void phase_init(const struct job *job, int64_t first, int64_t y,
+                       int64_t x, const struct space *space,
+                       struct phase *phase)
+{
+    const ub__conv *conv = &job->plan.conv;
+    int64_t step = job->plan.band + job->spread_rows;
+
+    phase->first = first;
+    phase->rows = conv->out_height + job->spread_rows - first;
+    if (phase->rows > step)
+        phase->rows = step;
+    phase->top = job->plan.rows.base + y;
+    phase->left = job->plan.columns.base + x;
+    inside(phase->top + first * conv->stride, conv->stride, phase->rows,
+           conv->in_height, &phase->row_begin, &phase->row_end);
+    inside(phase->left, conv->stride, pitch_of(job), conv->in_width,
+           &phase->begin, &phase->end);
+    phase->taps = phase_taps(job, y, x, space);
+}
+
+/* The output's gradient with zeros around, at the pitch of a phase. */
+static void fill_gradient(const struct job *job, const struct phase *phase,
+                          const float *gy, float *window)
+{
+    const ub__conv *conv = &job->plan.conv;
+    int64_t pitch = pitch_of(job), begin, end;
+    int64_t first = phase->first - job->spread_rows;
+
+    inside(first, 1, phase->rows + job->spread_rows, conv->out_height, &begin,
+           &end);
+    job->loops->copy_rows(
+        end - begin, conv->out_width, gy + (first + begin) * conv->out_width,
+        conv->out_width, window + begin * pitch + job->spread_columns, pitch);
+}
+
+static void put_phase(const struct job *job, const struct phase *phase,
+                      const float *rows, float *gx)
 {
     const ub__conv *conv = &job->plan.conv;
     int64_t stride = conv->stride, pitch = pitch_of(job);
-    int64_t left = job->plan.columns.base + x, begin = 0, end = pitch;
+    int64_t row = phase->top + (phase->first + phase->row_begin) * stride;
 
-    if (left < 0)
-        begin = (-left + stride - 1) / stride;
-    while (end > begin && left + (end - 1) * stride >= conv->in_width)
-        end--;
-    for (int64_t i = 0; i < band.rows; i++) {
-        int64_t row = job->plan.rows.base + y + (band.first + i) * stride;
-        const float *from = rows + i * pitch;
-        float *to = gx + row * conv->in_width + left;
-
-        if (row < 0 || row >= conv->in_height)
-            continue;
-        if (stride == 1)
-            for (int64_t j = begin; j < end; j++)
-                to[j] += from[j];
-        else
-            for (int64_t j = begin; j < end; j++)
-                to[j * stride] += from[j];
+    rows += phase->row_begin * pitch;
+    gx += row * conv->in_width + phase->left;
+    if (stride == 1) {
+        (job->accumulate ? job->loops->add_rows : job->loops->copy_rows)(
+            phase->row_end - phase->row_begin, phase->end - phase->begin,
+            rows + phase->begin, pitch, gx + phase->begin, conv->in_width);
+        return;
+    }
+    for (int64_t i = phase->row_begin; i < phase->row_end; i++) {
+        for (int64_t j = phase->begin; j < phase->end; j++)
+            gx[j * stride] += rows[j];
+        rows += pitch;
+        gx += stride * conv->in_width;
     }
 }
 
-static void data_plane(const struct job *job, const struct space *space,
-                       struct phase_band band, int64_t plane)
+/* Does each element of the input belong to a phase that is stored, so that
+ * none needs to be cleared first? */
+static int stores_all(const struct job *job)
 {
     const ub__conv *conv = &job->plan.conv;
-    float *gx = job->gx + plane * in_area(job);
 
-    if (band.first == 0 && !job->accumulate)
-        zero(gx, in_area(job));
-    fill_gradient(job, band, job->gy + plane * out_area(job), space->window);
-    for (int64_t y = 0; y < conv->stride; y++) {
-        for (int64_t x = 0; x < conv->stride; x++) {
-            int64_t taps = phase_taps(job, plane % conv->in_channels, y, x,
-                                      space);
+    return conv->stride == 1 && job->plan.rows.base <= 0 &&
+           job->plan.columns.base <= 0 &&
+           job->plan.rows.base + conv->out_height + job->spread_rows >=
+               conv->in_height &&
+           job->plan.columns.base + pitch_of(job) >= conv->in_width;
+}
 
-            if (taps == 0)
-                continue;
-            job->loops->correlate(band.rows * pitch_of(job), taps,
-                                  space->weights, space->offset, space->window,
-                                  space->rows);
-            put_phase(job, band, y, x, space->rows, gx);
-        }
+static void data_phase(const struct job *job, const struct space *space,
+                       const struct phase *phase, int64_t begin, int64_t end)
+{
+    for (int64_t plane = begin; plane < end; plane++) {
+        take_weights(job, space, plane % job->plan.conv.in_channels,
+                     phase->taps);
+        fill_gradient(job, phase, job->gy + plane * out_area(job),
+                      space->window);
+        job->loops->correlate(phase->rows * pitch_of(job), phase->taps,
+                              space->weights, space->offset, space->window,
+                              space->rows);
+        put_phase(job, phase, space->rows, job->gx + plane * in_area(job));
     }
 }
 
 static void data_task(void *arg, int64_t task, int worker)
 {
     const struct job *job = arg;
+    const ub__conv *conv = &job->plan.conv;
     struct space space = space_of(job, worker);
-    int64_t rows = job->plan.conv.out_height + job->spread_rows;
-    int64_t step = job->plan.band + job->spread_rows, begin, end;
+    int64_t rows = conv->out_height + job->spread_rows, begin, end;
 
-    ub__split(job->plan.conv.batch * job->plan.conv.in_channels, 1, job->tasks,
-              task, &begin, &end);
-    for (int64_t first = 0; first < rows; first += step) {
-        struct phase_band band = { first, rows - first };
+    ub__split(conv->batch * conv->in_channels, 1, job->tasks, task, &begin,
+              &end);
+    if (!job->accumulate && !stores_all(job))
+        zero(job->gx + begin * in_area(job), (end - begin) * in_area(job));
+    for (int64_t first = 0; first < rows;) {
+        struct phase phase = { .rows = 0 };
 
-        if (band.rows > step)
-            band.rows = step;
-        zero(space.window, (band.rows + job->spread_rows) * pitch_of(job) +
-                               job->spread_columns + UB__OVERRUN);
-        for (int64_t plane = begin; plane < end; plane++)
-            data_plane(job, &space, band, plane);
+        zero(space.window,
+             (job->plan.band + 2 * job->spread_rows) * pitch_of(job) +
+                 job->spread_columns + UB__OVERRUN);
+        for (int64_t y = 0; y < conv->stride; y++) {
+            for (int64_t x = 0; x < conv->stride; x++) {
+                phase_init(job, first, y, x, &space, &phase);
+                if (phase.taps > 0)
+                    data_phase(job, &space, &phase, begin, end);
+            }
+        }
+        first += phase.rows;
     }
 }
 
 /* -- backward to the weight ----------------------------------------------- */
-
-static void spread_rows(const ub__frame *frame, const float *gy, float *rows)
-{
-    int64_t columns = frame->window.columns;
-
-    for (int64_t r = 0; r < frame->window.rows; r++)
-        memcpy(rows + r * frame->window.pitch, gy + r * columns,
-               (size_t) columns * sizeof *gy);
-}
 
 static void flush_sums(const struct job *job, const struct space *space)
 {
@@ -336,10 +376,10 @@ static void weight_band(const struct job *job, const struct space *space,
         int64_t plane = b * conv->in_channels + channel;
 
         ub__frame_fill(&frame, job->x + plane * in_area(job), space->window);
-        spread_rows(&frame,
-                    job->gy + plane * out_area(job) +
-                        band * job->plan.band * conv->out_width,
-                    space->rows);
+        job->loops->copy_rows(frame.window.rows, conv->out_width,
+                              job->gy + plane * out_area(job) +
+                                  band * job->plan.band * conv->out_width,
+                              conv->out_width, space->rows, frame.window.pitch);
         job->loops->tap_sums(length, job->plan.taps, space->offset,
                              space->window, space->rows, space->sums);
         terms += length;
@@ -354,20 +394,20 @@ static void weight_task(void *arg, int64_t channel, int worker)
 {
     const struct job *job = arg;
     const ub__conv *conv = &job->plan.conv;
-    int64_t kernel = conv->kernel_height * conv->kernel_width, t = 0;
+    int64_t kernel = conv->kernel_height * conv->kernel_width;
     struct space space = space_of(job, worker);
+    float *gw = job->gw + channel * kernel;
 
     zero(space.sums, job->plan.taps * UB__LANES);
     for (int64_t i = 0; i < job->plan.taps; i++)
         space.doubles[i] = 0.0;
     for (int64_t band = 0; band < job->plan.bands; band++)
         weight_band(job, &space, band, channel);
+    find_taps(job, &space);
     if (!job->accumulate)
-        zero(job->gw + channel * kernel, kernel);
-    for (int64_t i = 0; i < job->plan.rows.count; i++)
-        for (int64_t j = 0; j < job->plan.columns.count; j++)
-            job->gw[weight_at(job, channel, i, j)] += (float)
-                                                          space.doubles[t++];
+        zero(gw, kernel);
+    for (int64_t t = 0; t < job->plan.taps; t++)
+        gw[space.tap[t]] += (float) space.doubles[t];
 }
 
 /* -- for conv.c ----------------------------------------------------------- */

@@ -169,7 +169,7 @@ double ub__sum_squares(ub_context *context, int64_t n, const float *x)
     return sum;
 }
 
-/* -- channel masks -------------------------------------------------------- */
+/* -- channels ------------------------------------------------------------- */
 
 static void mask_task(void *arg, int64_t task, int worker)
 {
@@ -211,18 +211,55 @@ static void mask_backward_task(void *arg, int64_t c, int worker)
     job->out[c] = job->accumulate ? job->out[c] + sum : sum;
 }
 
+/* One task per channel, or all at once where waking the pool costs more. */
+static void run_channels(ub_context *context, struct job *job, ub__task_fn task)
+{
+    double work = (double) job->batch * (double) job->channels *
+                  (double) job->area;
+
+    job->loops = ub__loops_for(context);
+    if (ub__tasks_for(context, work, job->channels) > 1) {
+        ub__parallel(context, job->channels, task, job);
+        return;
+    }
+    for (int64_t c = 0; c < job->channels; c++)
+        task(job, c, 0);
+}
+
 void ub__mask_backward(ub_context *context, int64_t batch, int64_t channels,
                        int64_t area, const float *x, const float *gy,
                        float *gmask, int accumulate)
 {
     struct job job = { .batch = batch, .channels = channels, .area = area };
 
-    job.loops = ub__loops_for(context);
     job.x = x;
     job.g = gy;
     job.out = gmask;
     job.accumulate = accumulate;
-    ub__parallel(context, channels, mask_backward_task, &job);
+    run_channels(context, &job, mask_backward_task);
+}
+
+static void sums_task(void *arg, int64_t c, int worker)
+{
+    const struct job *job = arg;
+    double sums[2];
+
+    (void) worker;
+    job->loops->moments(job->batch, job->area, job->channels * job->area,
+                        job->x + c * job->area, 0.0f, sums);
+    job->out[c] = job->accumulate ? job->out[c] + (float) sums[0]
+                                  : (float) sums[0];
+}
+
+void ub__channel_sums(ub_context *context, int64_t batch, int64_t channels,
+                      int64_t area, const float *x, float *out, int accumulate)
+{
+    struct job job = { .batch = batch, .channels = channels, .area = area };
+
+    job.x = x;
+    job.out = out;
+    job.accumulate = accumulate;
+    run_channels(context, &job, sums_task);
 }
 
 /* -- optimizers ----------------------------------------------------------- */

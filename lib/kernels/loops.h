@@ -94,6 +94,11 @@ typedef struct ub__step {
     /* to[j][i] = from[i][j]; rows of `to` and `from` so far apart */          \
     X(void, transpose, (int64_t rows, int64_t columns, const float *from,      \
                         int64_t from_row, float *to, int64_t to_row))          \
+    /* rows so far apart, from one place to another */                         \
+    X(void, copy_rows, (int64_t rows, int64_t columns, const float *from,      \
+                        int64_t from_pitch, float *to, int64_t to_pitch))      \
+    X(void, add_rows, (int64_t rows, int64_t columns, const float *from,       \
+                       int64_t from_pitch, float *to, int64_t to_pitch))       \
     /* each tap of a window to a row of `to`, row_stride apart, or back */     \
     X(void, unfold, (const ub__window *window, const float *from, float *to,   \
                      int64_t row_stride))                                      \
@@ -128,5 +133,9 @@ const ub__loops *ub__loops_for(const ub_context *context);
 /* How many tasks a job of so much work (elements, roughly) is worth, at most
  * `limit`. Depends on the work and the number of threads. */
 int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit);
+
+/* out[c] (+)= sum of x over the channel, in double */
+void ub__channel_sums(ub_context *context, int64_t batch, int64_t channels,
+                      int64_t area, const float *x, float *out, int accumulate);
 
 #endif

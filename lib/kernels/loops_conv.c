@@ -1,57 +1,94 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernels/variant.h"
 
-/* Rows of `columns` elements, `pitch` apart, to contiguous ones. A constant
- * `columns` becomes moves of registers. */
-static inline void pack(int64_t rows, int64_t columns, int64_t pitch,
-                        const float *restrict from, float *restrict to)
+/* A constant `columns` becomes moves of registers. */
+static inline void move_row(int64_t columns, const float *restrict from,
+                            float *restrict to)
 {
-    for (int64_t r = 0; r < rows; r++, from += pitch, to += columns)
-        memcpy(to, from, (size_t) columns * sizeof *to);
+#if UB__VECTOR_BYTES == 64
+    if (columns == 16 || columns == 32) {
+        store(to, load(from));
+        if (columns == 32)
+            store(to + WIDTH, load(from + WIDTH));
+        return;
+    }
+#endif
+    memcpy(to, from, (size_t) columns * sizeof *to);
 }
 
-static inline void unpack_add(int64_t rows, int64_t columns, int64_t pitch,
-                              const float *restrict from, float *restrict to)
+static inline void move_rows(int64_t rows, int64_t columns, const float *from,
+                             int64_t from_pitch, float *to, int64_t to_pitch)
 {
-    for (int64_t r = 0; r < rows; r++, from += columns, to += pitch)
+    for (int64_t r = 0; r < rows; r++)
+        move_row(columns, from + r * from_pitch, to + r * to_pitch);
+}
+
+void UB__LOOP(copy_rows)(int64_t rows, int64_t columns, const float *from,
+                         int64_t from_pitch, float *to, int64_t to_pitch)
+{
+    switch (columns) {
+    case 4: move_rows(rows, 4, from, from_pitch, to, to_pitch); break;
+    case 8: move_rows(rows, 8, from, from_pitch, to, to_pitch); break;
+    case 16: move_rows(rows, 16, from, from_pitch, to, to_pitch); break;
+    case 32: move_rows(rows, 32, from, from_pitch, to, to_pitch); break;
+    default: move_rows(rows, columns, from, from_pitch, to, to_pitch); break;
+    }
+}
+
+static inline void sum_rows(int64_t rows, int64_t columns, const float *from,
+                            int64_t from_pitch, float *to, int64_t to_pitch)
+{
+    for (int64_t r = 0; r < rows; r++, from += from_pitch, to += to_pitch)
         for (int64_t c = 0; c < columns; c++)
             to[c] += from[c];
+}
+
+void UB__LOOP(add_rows)(int64_t rows, int64_t columns, const float *from,
+                        int64_t from_pitch, float *to, int64_t to_pitch)
+{
+    switch (columns) {
+    case 4: sum_rows(rows, 4, from, from_pitch, to, to_pitch); break;
+    case 8: sum_rows(rows, 8, from, from_pitch, to, to_pitch); break;
+    case 16: sum_rows(rows, 16, from, from_pitch, to, to_pitch); break;
+    case 32: sum_rows(rows, 32, from, from_pitch, to, to_pitch); break;
+    default: sum_rows(rows, columns, from, from_pitch, to, to_pitch); break;
+    }
+}
+
+/* All taps of a window; constant sizes as far as possible. */
+static inline void unfold_window(const ub__window *window, int64_t rows,
+                                 int64_t columns, const float *from, float *to,
+                                 int64_t row_stride)
+{
+    for (int64_t t = 0; t < window->taps; t++, to += row_stride)
+        move_rows(rows, columns, from + window->offset[t], window->pitch, to,
+                  columns);
 }
 
 void UB__LOOP(unfold)(const ub__window *window, const float *from, float *to,
                       int64_t row_stride)
 {
-    const int64_t rows = window->rows, pitch = window->pitch;
+    const int64_t rows = window->rows, columns = window->columns;
 
-    for (int64_t t = 0; t < window->taps; t++, to += row_stride) {
-        const float *tap = from + window->offset[t];
-
-        switch (window->columns) {
-        case 4: pack(rows, 4, pitch, tap, to); break;
-        case 8: pack(rows, 8, pitch, tap, to); break;
-        case 16: pack(rows, 16, pitch, tap, to); break;
-        case 32: pack(rows, 32, pitch, tap, to); break;
-        default: pack(rows, window->columns, pitch, tap, to); break;
-        }
-    }
+    if (rows == 4 && columns == 4)
+        unfold_window(window, 4, 4, from, to, row_stride);
+    else if (rows == 8 && columns == 8)
+        unfold_window(window, 8, 8, from, to, row_stride);
+    else if (columns == 16)
+        unfold_window(window, rows, 16, from, to, row_stride);
+    else if (columns == 32)
+        unfold_window(window, rows, 32, from, to, row_stride);
+    else
+        unfold_window(window, rows, columns, from, to, row_stride);
 }
 
 void UB__LOOP(fold)(const ub__window *window, const float *from,
                     int64_t row_stride, float *to)
 {
-    const int64_t rows = window->rows, pitch = window->pitch;
-
-    for (int64_t t = 0; t < window->taps; t++, from += row_stride) {
-        float *tap = to + window->offset[t];
-
-        switch (window->columns) {
-        case 4: unpack_add(rows, 4, pitch, from, tap); break;
-        case 8: unpack_add(rows, 8, pitch, from, tap); break;
-        case 16: unpack_add(rows, 16, pitch, from, tap); break;
-        case 32: unpack_add(rows, 32, pitch, from, tap); break;
-        default: unpack_add(rows, window->columns, pitch, from, tap); break;
-        }
-    }
+    for (int64_t t = 0; t < window->taps; t++, from += row_stride)
+        UB__LOOP(add_rows)
+    (window->rows, window->columns, from, window->columns,
+     to + window->offset[t], window->pitch);
 }
 
 /* Four vectors at a time, so that additions do not wait for each other. */

@@ -85,47 +85,70 @@ void UB__LOOP(affine)(int64_t n, const float *x, float scale, float shift,
     }
 }
 
-static inline void norm_step(const float *x, const float *gy,
-                             const ub__norm_row *row, wide_vector mean,
-                             wide_vector sum[2], wide_vector product[2])
-{
-    float masked[WIDTH];
-    vector g = load(gy);
-    wide_vector low, high;
+/* Sums of a few vectors in float go into sums in double. */
+struct norm_sums {
+    vector sum, product;
+    int64_t steps;
+    wide_vector total[2]; /* of sum and of product */
+};
 
-    if (row->relu)
-        g = where_positive(load(x) * row->scale + row->shift, g);
-    store(masked, g);
-    low = load_wide(masked);
-    high = load_wide(masked + HALF);
-    sum[0] += low;
-    sum[1] += high;
-    product[0] += low * (load_wide(x) - mean);
-    product[1] += high * (load_wide(x + HALF) - mean);
+#define FLUSH_STEPS 16
+
+static inline void norm_flush(struct norm_sums *sums)
+{
+    float values[2][WIDTH];
+
+    store(values[0], sums->sum);
+    store(values[1], sums->product);
+    for (int i = 0; i < 2; i++)
+        sums->total[i] += load_wide(values[i]) + load_wide(values[i] + HALF);
+    sums->sum = sums->product = (vector){ 0 };
+    sums->steps = 0;
+}
+
+static inline void norm_step(vector x, vector g, const ub__norm_row row,
+                             int relu, struct norm_sums *sums)
+{
+    if (relu)
+        g = where_positive(x * row.scale + row.shift, g);
+    sums->sum += g;
+    sums->product += g * (x - row.mean);
+    if (++sums->steps == FLUSH_STEPS)
+        norm_flush(sums);
+}
+
+static inline void norm_rows(int64_t rows, int64_t n, int64_t stride,
+                             const float *x, const float *gy,
+                             const ub__norm_row row, int relu, double out[2])
+{
+    struct norm_sums sums = { { 0 }, { 0 }, 0, { { 0 }, { 0 } } };
+
+    for (int64_t r = 0; r < rows; r++, x += stride, gy += stride) {
+        int64_t i = 0;
+
+        for (; i + WIDTH <= n; i += WIDTH)
+            norm_step(load(x + i), load(gy + i), row, relu, &sums);
+        if (i < n) {
+            float rest_x[WIDTH], rest_gy[WIDTH];
+
+            load_rest(n - i, x + i, 0.0f, rest_x);
+            load_rest(n - i, gy + i, 0.0f, rest_gy);
+            norm_step(load(rest_x), load(rest_gy), row, relu, &sums);
+        }
+    }
+    norm_flush(&sums);
+    out[0] = sum_wide(sums.total[0]);
+    out[1] = sum_wide(sums.total[1]);
 }
 
 void UB__LOOP(norm_sums)(int64_t rows, int64_t n, int64_t stride,
                          const float *x, const float *gy,
                          const ub__norm_row *row, double out[2])
 {
-    wide_vector sum[2] = { { 0 }, { 0 } }, product[2] = { { 0 }, { 0 } };
-    wide_vector mean = (double) row->mean - (wide_vector){ 0 };
-
-    for (int64_t r = 0; r < rows; r++, x += stride, gy += stride) {
-        int64_t i = 0;
-
-        for (; i + WIDTH <= n; i += WIDTH)
-            norm_step(x + i, gy + i, row, mean, sum, product);
-        if (i < n) {
-            float rest_x[WIDTH], rest_gy[WIDTH];
-
-            load_rest(n - i, x + i, 0.0f, rest_x);
-            load_rest(n - i, gy + i, 0.0f, rest_gy);
-            norm_step(rest_x, rest_gy, row, mean, sum, product);
-        }
-    }
-    out[0] = sum_wide(sum[0] + sum[1]);
-    out[1] = sum_wide(product[0] + product[1]);
+    if (row->relu)
+        norm_rows(rows, n, stride, x, gy, *row, 1, out);
+    else
+        norm_rows(rows, n, stride, x, gy, *row, 0, out);
 }
 
 static inline void gradient_row(int64_t n, const float *x, const float *gy,

@@ -92,6 +92,21 @@ static int64_t parts_of(const ub_context *context, const ub__norm *norm)
                          limit);
 }
 
+/* One task per channel, or a single one when that is not worth it. */
+static void run_channels(ub_context *context, struct job *job, ub__task_fn task)
+{
+    int64_t channels = job->norm->channels;
+    double work = (double) job->norm->batch * (double) channels *
+                  (double) job->norm->area;
+
+    if (ub__tasks_for(context, work, channels) > 1) {
+        ub__parallel(context, channels, task, job);
+        return;
+    }
+    for (int64_t c = 0; c < channels; c++)
+        task(job, c, 0);
+}
+
 void ub__norm_statistics(ub_context *context, const ub__norm *norm,
                          const float *x, double *mean, double *variance)
 {
@@ -103,7 +118,7 @@ void ub__norm_statistics(ub_context *context, const ub__norm *norm,
     job.variance_out = variance;
     job.tasks = parts_of(context, norm);
     if (job.tasks == 1) {
-        ub__parallel(context, norm->channels, statistics_task, &job);
+        run_channels(context, &job, statistics_task);
         return;
     }
     for (int64_t c = 0; c < norm->channels; c++) {
@@ -261,7 +276,7 @@ void ub__norm_backward(ub_context *context, const ub__norm *norm, int training,
     job.accumulate_weight = accumulate_weight;
     job.tasks = parts_of(context, norm);
     if (job.tasks == 1) {
-        ub__parallel(context, norm->channels, backward_task, &job);
+        run_channels(context, &job, backward_task);
         return;
     }
     for (int64_t c = 0; c < norm->channels; c++) {
