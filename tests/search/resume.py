@@ -85,10 +85,19 @@ def kill_and_resume(root, seconds, expected, number):
     same(f"same bits after SIGKILL {number}", folder, expected)
 
 
-def interrupt_and_resume(root, seconds, expected):
+def first_epoch(process, folder):
+    """Wait until the run in the folder has logged an epoch, of several."""
+    log = os.path.join(folder, "log.jsonl")
+    while process.poll() is None:
+        if os.path.exists(log) and os.path.getsize(log) > 0:
+            return
+        time.sleep(0.01)
+
+
+def interrupt_and_resume(root, expected):
     folder = os.path.join(root, "interrupted")
     process = start(folder)
-    time.sleep(seconds)
+    first_epoch(process, folder)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=LIMIT)
     check("SIGINT ends with status 130", process.returncode == 130,
@@ -122,7 +131,7 @@ def main():
         same("same bits when finished", reference, expected)
         for number, shares in enumerate(([0.15], [0.4], [0.6, 0.2], [0.85])):
             kill_and_resume(root, [whole * s for s in shares], expected, number)
-        interrupt_and_resume(root, whole * 0.5, expected)
+        interrupt_and_resume(root, expected)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     return 1 if failed else 0

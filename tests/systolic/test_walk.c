@@ -119,9 +119,12 @@ static int64_t pick(ub_rng *rng, int64_t n)
 
 static ub__tiling random_tiling(ub_rng *rng)
 {
-    ub__tiling t = { .gemm = { sizeof(t.gemm), pick(rng, 300), pick(rng, 40),
-                               pick(rng, 30), pick(rng, 6) } };
+    ub__tiling t = { .gemm = { .size = sizeof(t.gemm) } };
 
+    t.gemm.m = pick(rng, 300);
+    t.gemm.k = pick(rng, 40);
+    t.gemm.n = pick(rng, 30);
+    t.gemm.count = pick(rng, 6);
     t.gemm.input_elements = pick(rng, t.gemm.m * t.gemm.k);
     t.rows = pick(rng, 8);
     t.columns = pick(rng, 8);
