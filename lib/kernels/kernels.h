@@ -80,7 +80,9 @@ void ub__norm_statistics(ub_context *context, const ub__norm *norm,
 void ub__norm_apply(ub_context *context, const ub__norm *norm, const float *x,
                     const float *scale, const float *shift, float *y);
 /* Gradient when mean and inverse deviation come from x itself (`training`) or
- * are constants. The ReLU's mask is recomputed from x, scale and shift. gx,
+ * are constants. The ReLU's mask is recomputed with scale = weight *
+ * inverse_deviation and shift = bias - mean * scale, in float, which the
+ * forward pass must have used. weight and bias NULL stand for 1 and 0. gx,
  * gweight, gbias may be NULL. */
 void ub__norm_backward(ub_context *context, const ub__norm *norm, int training,
                        const float *x, const float *gy, const float *mean,

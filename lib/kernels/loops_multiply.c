@@ -9,6 +9,11 @@
  * sees constant loops over an array of vectors, which it keeps in registers.
  */
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 48")
+#endif
 
 /* One element of the inner dimension. */
 INLINE void tile_step(const float *a, int64_t a_row, const float *b, int rows,
@@ -16,14 +21,14 @@ INLINE void tile_step(const float *a, int64_t a_row, const float *b, int rows,
 {
     vector line[3];
 
-#pragma GCC unroll 3
+    UNROLL
     for (int v = 0; v < vectors; v++)
         line[v] = load(b + v * WIDTH);
-#pragma GCC unroll 16
+    UNROLL
     for (int r = 0; r < rows; r++) {
         vector factor = splat(a[r * a_row]);
 
-#pragma GCC unroll 3
+        UNROLL
         for (int v = 0; v < vectors; v++)
             sum[r * vectors + v] += factor * line[v];
     }
@@ -35,7 +40,7 @@ INLINE void tile_of(const ub__product *p, int64_t row, int64_t column, int rows,
     const int64_t a_row = p->a_row, a_column = p->a_column, b_row = p->b_row;
     vector sum[3 * 16];
 
-#pragma GCC unroll 48
+    UNROLL
     for (int i = 0; i < rows * vectors; i++)
         sum[i] = (vector){ 0 };
     for (int64_t t = 0; t < p->taps; t++) {
@@ -45,9 +50,9 @@ INLINE void tile_of(const ub__product *p, int64_t row, int64_t column, int rows,
         for (int64_t k = 0; k < p->k; k++, a += a_column, b += b_row)
             tile_step(a, a_row, b, rows, vectors, sum);
     }
-#pragma GCC unroll 16
+    UNROLL
     for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 3
+        UNROLL
         for (int v = 0; v < vectors; v++) {
             float *c = p->c + (row + r) * p->c_row + column + v * WIDTH;
 
