@@ -453,15 +453,15 @@ typedef struct ub_conv_norm ub_conv_norm;
 
 /**
  * Create the layer and its parameters, in this order: "<prefix>.conv.weight"
- * (He-normal), "<prefix>.norm.weight" (ones), "<prefix>.norm.bias" (zeros),
- * and the buffers "<prefix>.norm.running_mean" (zeros) and
- * "<prefix>.norm.running_var" (ones).
+ * (uniform within 1 / sqrt(fan-in)), "<prefix>.norm.weight" (ones),
+ * "<prefix>.norm.bias" (zeros), and the buffers "<prefix>.norm.running_mean"
+ * (zeros) and "<prefix>.norm.running_var" (ones).
  *
  * @param parameters  receives the parameters; must outlive the layer; as
  *                    before on failure
  * @param prefix      of the names, not empty
  * @param options     shape, or NULL for the defaults; not kept
- * @param rng         advances by one normal number per weight
+ * @param rng         advances by one uniform number per weight
  * @param[out] out    owned by the caller; untouched on failure
  *
  * @retval UB_ERR_INVALID      an option is out of its range, or a name in use
@@ -563,8 +563,9 @@ typedef struct ub_model ub_model;
  * The parameters, in the order of the layers, are "<layer>.weight" and
  * "<layer>.bias" of convolutions and linear layers, and "<layer>.weight",
  * "<layer>.bias", "<layer>.running_mean" and "<layer>.running_var" of batch
- * normalization. Convolutions start He-normal with biases of 0, linear layers
- * as those of ub_linear_layer_create(), batch normalization as the identity.
+ * normalization. Convolutions start uniform within 1 / sqrt(fan-in) with biases
+ * of 0, linear layers as those of ub_linear_layer_create(), batch normalization
+ * as the identity.
  *
  * @param context   where memory comes from; must outlive the model
  * @param network   copied; its context must outlive the model

@@ -83,7 +83,8 @@ void ub_supernet_options_init(ub_supernet_options *options, size_t size);
 
 /**
  * Create a supernet. Logits of decisions start from a standard normal
- * distribution, those of masks as ub_mask_create() says, weights He-normal.
+ * distribution, those of masks as ub_mask_create() says, weights as
+ * ub_conv_norm_create() says.
  *
  * @param context    where errors go
  * @param space      borrowed until the supernet is destroyed

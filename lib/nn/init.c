@@ -3,20 +3,38 @@
 
 #include <math.h>
 
-ub_status ub_init_he_normal(ub_tensor *tensor, ub_rng *rng)
+static ub_status find_fan_in(const ub_tensor *tensor, double *fan_in)
 {
-    const int64_t *shape;
-    int64_t fan_in;
-
-    if (tensor == NULL || rng == NULL)
-        return UB_ERR_INVALID;
-    shape = ub_tensor_shape(tensor);
     if (ub_tensor_rank(tensor) < 2)
         return ub__fail(ub_tensor_context(tensor), UB_ERR_SHAPE,
                         "init: weights of rank %d have no fan-in",
                         ub_tensor_rank(tensor));
-    fan_in = ub_tensor_count(tensor) / shape[0];
-    return ub_init_normal(tensor, rng, 0.0, sqrt(2.0 / (double) fan_in));
+    *fan_in = (double) (ub_tensor_count(tensor) / ub_tensor_shape(tensor)[0]);
+    return UB_OK;
+}
+
+ub_status ub__init_weight(ub_tensor *weight, ub_rng *rng)
+{
+    double fan_in;
+    const ub_status status = find_fan_in(weight, &fan_in);
+
+    if (status != UB_OK)
+        return status;
+    return ub_init_uniform(weight, rng, -1.0 / sqrt(fan_in),
+                           1.0 / sqrt(fan_in));
+}
+
+ub_status ub_init_he_normal(ub_tensor *tensor, ub_rng *rng)
+{
+    double fan_in;
+    ub_status status;
+
+    if (tensor == NULL || rng == NULL)
+        return UB_ERR_INVALID;
+    status = find_fan_in(tensor, &fan_in);
+    if (status != UB_OK)
+        return status;
+    return ub_init_normal(tensor, rng, 0.0, sqrt(2.0 / fan_in));
 }
 
 ub_status ub_init_uniform(ub_tensor *tensor, ub_rng *rng, double low,

@@ -100,7 +100,7 @@ static ub_status conv_norm_parameters(ub_parameters *parameters,
     if (status != UB_OK)
         return status;
     /* Last, so that a failure leaves rng as it was. */
-    return ub_init_he_normal(ub_variable_value(layer->weight), rng);
+    return ub__init_weight(ub_variable_value(layer->weight), rng);
 }
 
 static ub_status linear_parameters(ub_parameters *parameters,

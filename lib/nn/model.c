@@ -55,7 +55,7 @@ static ub_status create_conv(ub_parameters *parameters,
         status = ub__parameters_add(parameters, info->name, "bias",
                                     UB_PARAMETER_WEIGHT, 1, shape, &own->bias);
     if (status == UB_OK)
-        status = ub_init_he_normal(ub_variable_value(own->weight), rng);
+        status = ub__init_weight(ub_variable_value(own->weight), rng);
     return status;
 }
 

@@ -20,6 +20,12 @@ ub_status ub__archive_need(ub_context *context, const ub_archive *archive,
                            const char *prefix, const char *name,
                            const ub_tensor *like, ub_tensor **out);
 
+/* Uniform within 1 / sqrt(fan-in), where convolutions and linear layers start.
+ * Behind a convolution, batch normalization makes the size of a step relative
+ * to that of the weight count. The rates of U-Boost NAS are meant for weights
+ * of this size; He's, larger by sqrt(6), learn six times as slowly. */
+ub_status ub__init_weight(ub_tensor *weight, ub_rng *rng);
+
 /* Append "<prefix>.<name>". */
 ub_status ub__parameters_add(ub_parameters *parameters, const char *prefix,
                              const char *name, ub_parameter_kind kind, int rank,

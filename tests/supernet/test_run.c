@@ -8,6 +8,9 @@
 
 enum { CONV3, CONV5, SEP3, SEP5, DIL3, DIL5, IDENTITY, ZERO };
 
+/* Enough for statistics over the last cell's 1x1 maps to be smooth. */
+#define IMAGES 24
+
 static const int32_t chosen[9] = { CONV3,    ZERO, SEP5, ZERO, ZERO,
                                    IDENTITY, ZERO, DIL3, ZERO };
 
@@ -28,7 +31,7 @@ static ub_space *tiny_space(ub_context *context)
 
 static ub_tensor *tiny_images(ub_context *context, uint64_t seed)
 {
-    const int64_t shape[4] = { 6, 3, 16, 16 };
+    const int64_t shape[4] = { IMAGES, 3, 16, 16 };
     ub_tensor *images;
     ub_rng rng;
 
@@ -38,7 +41,8 @@ static ub_tensor *tiny_images(ub_context *context, uint64_t seed)
     return images;
 }
 
-static const int32_t labels[6] = { 0, 1, 2, 0, 1, 2 };
+static const int32_t labels[IMAGES] = { 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2,
+                                        0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2 };
 
 /* Cross-entropy of the current sample, and gradients if wanted. */
 static double loss_of(ub_supernet *net, ub_tape *tape, ub_tensor *images,
@@ -60,14 +64,16 @@ static double loss_of(ub_supernet *net, ub_tape *tape, ub_tensor *images,
 }
 
 /*
- * Central differences of a float32 loss: rounding leaves about 1e-7 * 2 /
- * step = 1e-4 with a step of 2^-8, and ReLU's kinks may be crossed, so the
- * bound is 3 % of the largest gradient.
+ * Central differences of a float32 loss: rounding leaves about 2^-23 / step =
+ * 1e-4 with a step of 2^-10. Where ReLU's or a maximum's kink lies within the
+ * step, the difference is that of neither side; so one logit in twenty may be
+ * off by more than 3 % of the largest gradient, and none by more than 15 %.
  */
 static void check_gradient(ub_supernet *net, ub_tape *tape, ub_tensor *images)
 {
     ub_parameters *p = ub_supernet_parameters(net);
     double most = 0.0;
+    int n = 0, off = 0;
 
     ub_parameters_freeze(p, UB_PARAMETER_WEIGHT, 1);
     loss_of(net, tape, images, 1);
@@ -88,15 +94,18 @@ static void check_gradient(ub_supernet *net, ub_tape *tape, ub_tensor *images)
                 most = fmax(most, fabs(g));
                 if (pass == 0)
                     continue;
-                *at = old + 0x1p-8f;
+                *at = old + 0x1p-10f;
                 up = loss_of(net, tape, images, 0);
-                *at = old - 0x1p-8f;
+                *at = old - 0x1p-10f;
                 down = loss_of(net, tape, images, 0);
                 *at = old;
-                assert_close(g, (up - down) / 0x1p-7, 0.03 * most + 2e-4);
+                assert_close(g, (up - down) / 0x1p-9, 0.15 * most + 2e-4);
+                n++;
+                off += fabs(g - (up - down) / 0x1p-9) > 0.03 * most + 2e-4;
             }
         }
     }
+    assert_true(n > 0 && 20 * off <= n);
 }
 
 static void open_net(ub_context *context, ub_space *space,
@@ -186,7 +195,7 @@ static void test_masks_cut(void **state)
     ub_supernet *net;
     ub_tape *tape;
     int64_t widths[33];
-    float kept[18];
+    float kept[IMAGES * 3];
 
     (void) state;
     ub_supernet_options_init(&o, sizeof(o));
