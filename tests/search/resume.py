@@ -70,36 +70,32 @@ def same(name, folder, expected):
     check(name, not different, ", ".join(different))
 
 
-def kill_and_resume(root, seconds, expected, number):
-    """Kill after each share of the time, the later ones while resuming."""
+def stop_after(process, epochs, number):
+    """Send a signal a little after so many epochs' lines have come."""
+    for _ in range(epochs):
+        process.stderr.readline()
+    time.sleep(0.2)
+    process.send_signal(number)
+    return process.communicate(timeout=LIMIT)[1]
+
+
+def kill_and_resume(root, epochs, expected, number):
+    """Kill after each of the numbers of epochs, the later ones resumed."""
     folder = os.path.join(root, f"killed{number}")
-    first = True
-    for share in seconds:
-        process = start(folder, *([] if first else ["--resume"]))
-        first = False
-        time.sleep(share)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    for turn, count in enumerate(epochs):
+        process = start(folder, *(["--resume"] if turn else []))
+        stop_after(process, count, signal.SIGKILL)
+        check(f"SIGKILL {number}.{turn} came in time",
+              process.returncode == -signal.SIGKILL, str(process.returncode))
     status, errors = finish(folder, "--resume")
     check(f"resumed after SIGKILL {number}", status == 0, errors[-300:])
     same(f"same bits after SIGKILL {number}", folder, expected)
 
 
-def first_epoch(process, folder):
-    """Wait until the run in the folder has logged an epoch, of several."""
-    log = os.path.join(folder, "log.jsonl")
-    while process.poll() is None:
-        if os.path.exists(log) and os.path.getsize(log) > 0:
-            return
-        time.sleep(0.01)
-
-
 def interrupt_and_resume(root, expected):
     folder = os.path.join(root, "interrupted")
     process = start(folder)
-    first_epoch(process, folder)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=LIMIT)
+    errors = stop_after(process, 3, signal.SIGINT)
     check("SIGINT ends with status 130", process.returncode == 130,
           str(process.returncode))
     check("SIGINT says how to go on", "--resume" in errors, errors[-300:])
@@ -118,9 +114,7 @@ def main():
     root = tempfile.mkdtemp(prefix="uboost-resume-")
     try:
         reference = os.path.join(root, "reference")
-        began = time.monotonic()
         status, errors = finish(reference)
-        whole = time.monotonic() - began
         check("undisturbed run", status == 0, errors[-300:])
         if failed:
             return 1
@@ -129,8 +123,9 @@ def main():
         check("resuming a finished run changes nothing", again == 0,
               errors[-300:])
         same("same bits when finished", reference, expected)
-        for number, shares in enumerate(([0.15], [0.4], [0.6, 0.2], [0.85])):
-            kill_and_resume(root, [whole * s for s in shares], expected, number)
+        # The data's line, then one of each epoch: 2 + 2 + 3.
+        for number, epochs in enumerate(([1], [2], [4, 2], [6])):
+            kill_and_resume(root, epochs, expected, number)
         interrupt_and_resume(root, expected)
     finally:
         shutil.rmtree(root, ignore_errors=True)
