@@ -17,7 +17,7 @@ stop() {
     exit 1
 }
 
-"$root/.ci/packages" build test || stop "installing packages"
+"$root/.ci/packages" build test data || stop "installing packages"
 
 echo "building in $build"
 rm -rf "$build"

@@ -65,7 +65,7 @@ with_whole_archive() {
 }
 
 with_cmake() {
-    cmake -S "$here/cmake" -B "$work/cmake" -DCMAKE_C_COMPILER="${cc##* }" \
+    cmake -G Ninja -S "$here/cmake" -B "$work/cmake" -DCMAKE_C_COMPILER="${cc##* }" \
         -Duboost_DIR="$libdir/cmake/uboost" &&
         cmake --build "$work/cmake" &&
         needs_libuboost "$work/cmake/consumer" && "$work/cmake/consumer" &&
@@ -74,8 +74,9 @@ with_cmake() {
 }
 
 cmake_refuses() {
-    ! cmake -S "$here/cmake" -B "$work/cmake-no" -DWANTED=9.9 \
-        -Duboost_DIR="$libdir/cmake/uboost"
+    ! cmake -G Ninja -S "$here/cmake" -B "$work/cmake-no" -DWANTED=9.9 \
+        -Duboost_DIR="$libdir/cmake/uboost" >"$work/refusal" 2>&1 &&
+        grep -q 'compatible with' "$work/refusal"
 }
 
 with_subproject() {
