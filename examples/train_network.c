@@ -115,6 +115,7 @@ static int parse(arguments *a, int argc, char **argv)
     a->options.preset = "train_network";
     a->options.train_images = 0;
     a->options.train_epochs = 30;
+    a->options.train_batch = 256;
     a->out = "train-out";
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == HELP) {

@@ -89,14 +89,15 @@ typedef struct ub_search_options {
     double tau_decay;         /**< factor per epoch; 0.95 */
     double tau_floor;         /**< 0.001 */
 
-    int64_t train_batch;   /**< 256 */
-    double train_rate;     /**< SGD with Nesterov momentum 0.9; 0.1 */
-    double train_decay;    /**< 5e-4 */
-    double train_warmup;   /**< rising part of the one-cycle; 0.1 */
-    double max_grad_norm;  /**< of both; 0.5; 0: no clipping */
-    double smoothing;      /**< of the labels in final training; 0 */
-    int64_t crop_padding;  /**< of the random crop; 4 */
-    int32_t flip;          /**< 1: random horizontal flip (default) */
+    int64_t train_batch;  /**< 256, the paper's; quick and small, which have few
+                               steps: 64 */
+    double train_rate;    /**< SGD with Nesterov momentum 0.9; 0.1 */
+    double train_decay;   /**< 5e-4 */
+    double train_warmup;  /**< rising part of the one-cycle; 0.1 */
+    double max_grad_norm; /**< of both; 0.5; 0: no clipping */
+    double smoothing;     /**< of the labels in final training; 0 */
+    int64_t crop_padding; /**< of the random crop; 4 */
+    int32_t flip;         /**< 1: random horizontal flip (default) */
     int32_t reserved_tail; /**< 0 */
 } ub_search_options;
 

@@ -10,22 +10,26 @@
     .search_rate = 0.05, .search_momentum = 0.9, .search_decay = 3e-4,        \
     .search_gamma = 0.5, .search_step = 30, .architecture_rate = 0.1,         \
     .weight_share = 0.8, .tau = 1.0, .tau_decay = 0.95, .tau_floor = 0.001,   \
-    .train_batch = 256, .train_rate = 0.1, .train_decay = 5e-4,               \
-    .train_warmup = 0.1, .max_grad_norm = 0.5, .crop_padding = 4, .flip = 1
+    .train_rate = 0.1, .train_decay = 5e-4, .train_warmup = 0.1,              \
+    .max_grad_norm = 0.5, .crop_padding = 4, .flip = 1
 
+/* A few epochs of few images make too few steps with the paper's training
+ * batch of 256, so the small presets take 64. */
 static const ub_search_options presets[] = {
     { COMMON, .preset = "quick", .base_width = 8, .widths = { 4, 16, 2 },
       .rows = 8, .columns = 8, .cost_scale = 1, .train_images = 4000,
-      .micro_epochs = 1, .channel_epochs = 1, .train_epochs = 2 },
+      .train_batch = 64, .micro_epochs = 1, .channel_epochs = 1,
+      .train_epochs = 2 },
     { COMMON, .preset = "small", .base_width = 16, .widths = { 8, 32, 4 },
       .rows = 16, .columns = 16, .cost_scale = 1, .train_images = 20000,
-      .micro_epochs = 2, .channel_epochs = 3, .train_epochs = 10 },
+      .train_batch = 64, .micro_epochs = 2, .channel_epochs = 3,
+      .train_epochs = 10 },
     { COMMON, .preset = "paper8", .base_width = 16, .widths = { 8, 35, 1 },
       .rows = 128, .columns = 128, .cost_scale = 8, .micro_epochs = 10,
-      .channel_epochs = 30, .train_epochs = 100 },
+      .channel_epochs = 30, .train_epochs = 100, .train_batch = 256 },
     { COMMON, .preset = "paper", .base_width = 128, .widths = { 64, 280, 8 },
       .rows = 128, .columns = 128, .cost_scale = 1, .micro_epochs = 10,
-      .channel_epochs = 30, .train_epochs = 100 },
+      .channel_epochs = 30, .train_epochs = 100, .train_batch = 256 },
 };
 
 #define N_PRESETS (sizeof(presets) / sizeof(presets[0]))
