@@ -76,7 +76,7 @@ with_cmake() {
 cmake_refuses() {
     ! cmake -G Ninja -S "$here/cmake" -B "$work/cmake-no" -DWANTED=9.9 \
         -Duboost_DIR="$libdir/cmake/uboost" >"$work/refusal" 2>&1 &&
-        grep -q 'compatible with' "$work/refusal"
+        grep -q 'not accepted' "$work/refusal"
 }
 
 with_subproject() {
