@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from headers import Report, enumerators, public_headers
+sys.dont_write_bytecode = True
+from headers import Report, enumerators, public_headers  # noqa: E402
 
 TABLE = pathlib.Path("tests") / "abi" / "enums.txt"
 

@@ -7,7 +7,8 @@ import pathlib
 import re
 import sys
 
-from headers import Report, read
+sys.dont_write_bytecode = True
+from headers import Report, read  # noqa: E402
 
 FREE = {"attr", "version"}
 POSIX = re.compile(r"(unistd|pthread|dirent|fcntl|semaphore|poll|dlfcn|"

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 
-from headers import Report
+sys.dont_write_bytecode = True
+from headers import Report  # noqa: E402
 
 DENIED = {
     "prints": """printf vprintf puts putchar putc_unlocked perror psignal

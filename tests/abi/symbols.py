@@ -10,7 +10,8 @@ import re
 import subprocess
 import sys
 
-from headers import Report, declared, functions
+sys.dont_write_bytecode = True
+from headers import Report, declared, functions  # noqa: E402
 
 # Exported by libunbound, which a program may link with as well.
 TAKEN = re.compile(r"ub_(strerror|version|wait|poll|process|cancel|fd|"
