@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# usage: bench/lambda.sh SEARCH_CIFAR10 DATA [FOLDER]
+# What the weight of the latency does: preset quick, 3, 3 and 4 epochs, seeds
+# 1 to 3, at lambda 0.1 and 5. Prints simulated cycles (batch 1) and test
+# accuracy of each, and the means. The runs stay in FOLDER, if it is given.
+set -eu
+if [ $# -lt 2 ]; then
+    sed -n '3,6s/^# //p' "$0" >&2
+    exit 1
+fi
+program=$1
+data=$2
+folder=${3:-}
+if [ -z "$folder" ]; then
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+fi
+
+# figure NAME FILE: a number of a result.json
+figure() {
+    sed -n "s/^ *\"$1\": \([^,]*\),*/\1/p" "$2"
+}
+
+for seed in 1 2 3; do
+    for lambda in 0.1 5; do
+        out=$folder/seed$seed-lambda$lambda
+        [ -f "$out/result.json" ] || "$program" --data "$data" --preset quick \
+            --hw systolic --epochs 3,3,4 --seed "$seed" --lambda "$lambda" \
+            --out "$out" --resume >/dev/null 2>&1
+        echo "$seed $lambda $(figure simulated_cycles "$out/result.json")" \
+            "$(figure test_accuracy "$out/result.json")"
+    done
+done | awk '
+BEGIN { printf "%-6s %-8s %10s %10s\n", "seed", "lambda", "cycles", "accuracy" }
+{
+    printf "%-6d %-8s %10d %10.4f\n", $1, $2, $3, $4
+    cycles[$2] += $3 / 3
+    accuracy[$2] += $4 / 3
+}
+END {
+    for (l in cycles)
+        printf "%-6s %-8s %10.0f %10.4f\n", "mean", l, cycles[l], accuracy[l]
+    printf "lambda 5 against 0.1: cycles %+.1f %%, accuracy %+.2f points\n",
+        100 * (cycles["5"] / cycles["0.1"] - 1),
+        100 * (accuracy["5"] - accuracy["0.1"])
+}'
