@@ -31,24 +31,10 @@ void ub__place_rng(const ub_search_options *options, int stage, int64_t epoch,
 
 static ub_status create_loader(const relax *r, const ub__data *data,
                                const ub_dataset *set, int64_t batch,
-                               int training, ub_loader **out)
+                               ub_loader **out)
 {
-    ub_loader_options o;
-
-    ub_loader_options_init(&o, sizeof(o));
-    o.batch = batch;
-    o.seed = r->options->seed * 4 + (uint64_t) r->stage;
-    for (int c = 0; c < 4; c++) {
-        o.mean[c] = data->mean[c];
-        o.std[c] = data->std[c];
-    }
-    if (training) {
-        o.shuffle = 1;
-        o.drop_last = 1;
-        o.crop_padding = (int32_t) r->options->crop_padding;
-        o.flip = r->options->flip;
-    }
-    return ub_loader_create(r->context, set, &o, out);
+    return ub__data_loader(r->context, r->options, data, r->stage, set, batch,
+                           out);
 }
 
 /* The share of an epoch's steps that trains weights; both kinds get one. */
@@ -72,10 +58,9 @@ static ub_status create_split_loaders(relax *r, const ub__data *data)
     if (status == UB_OK)
         status = ub_dataset_slice(data->search, at, n, &r->shares[1]);
     if (status == UB_OK)
-        status = create_loader(r, data, r->shares[0], batch, 1,
-                               &r->weight_loader);
+        status = create_loader(r, data, r->shares[0], batch, &r->weight_loader);
     if (status == UB_OK)
-        status = create_loader(r, data, r->shares[1], batch, 1,
+        status = create_loader(r, data, r->shares[1], batch,
                                &r->architecture_loader);
     if (status != UB_OK)
         return status;
@@ -89,12 +74,11 @@ static ub_status create_loaders(relax *r, const ub__data *data)
     const int64_t batch = r->options->search_batch;
     ub_status status;
 
-    status = create_loader(r, data, data->validation, 250, 0, &r->validation);
+    status = create_loader(r, data, data->validation, 0, &r->validation);
     if (status == UB_OK && r->options->splits == 2)
         status = create_split_loaders(r, data);
     else if (status == UB_OK) {
-        status = create_loader(r, data, data->search, batch, 1,
-                               &r->weight_loader);
+        status = create_loader(r, data, data->search, batch, &r->weight_loader);
         if (status != UB_OK)
             return status;
         r->architecture_loader = r->weight_loader;
@@ -220,43 +204,19 @@ static ub_status step(void *self, int64_t epoch, int64_t index,
     return status;
 }
 
-static ub_status validate(relax *r, double *accuracy)
+static ub_status argmax_logits(void *self, ub_variable *x, ub_variable **logits)
 {
-    int64_t correct = 0, images = 0;
-    ub_status status = ub_loader_start(r->validation, 0, 0);
+    relax *r = self;
 
-    ub_tape_set_recording(r->tape, 0);
-    while (status == UB_OK) {
-        const int32_t *labels;
-        ub_variable *x, *logits;
-        ub_tensor *batch;
-        int64_t n, right = 0;
-
-        status = ub_loader_next(r->validation, &batch, &labels, &n);
-        if (status != UB_OK || n == 0)
-            break;
-        status = ub_tape_constant(r->tape, batch, &x);
-        if (status == UB_OK)
-            status = ub_supernet_forward(r->net, r->tape, x, UB_SUPERNET_ARGMAX,
-                                         &logits);
-        if (status == UB_OK)
-            status = ub_count_correct(ub_variable_value(logits), labels, 1,
-                                      &right);
-        correct += right;
-        images += n;
-        ub_tape_clear(r->tape);
-    }
-    ub_tape_clear(r->tape);
-    ub_tape_set_recording(r->tape, 1);
-    *accuracy = images ? (double) correct / (double) images : 0.0;
-    return status;
+    return ub_supernet_forward(r->net, r->tape, x, UB_SUPERNET_ARGMAX, logits);
 }
 
 static ub_status end_epoch(void *self, int64_t epoch, json_t *line)
 {
     relax *r = self;
     double accuracy;
-    ub_status status = validate(r, &accuracy);
+    ub_status status = ub__accuracy(r->validation, r->tape, argmax_logits, r,
+                                    &accuracy);
 
     (void) epoch;
     if (status != UB_OK)

@@ -84,6 +84,20 @@ ub_status ub__data_open(ub_context *context, const ub_search_options *options,
                         int with_validation, ub__data *data);
 void ub__data_close(ub__data *data);
 
+/* Loader of a set for a stage: with a batch size it is for learning (shuffled,
+ * augmented, whole batches), with 0 for testing. */
+ub_status ub__data_loader(ub_context *context, const ub_search_options *options,
+                          const ub__data *data, int stage,
+                          const ub_dataset *set, int64_t batch,
+                          ub_loader **out);
+
+/* Share of a loader's images that are classified right; `forward` computes
+ * the logits on the tape, which does not record meanwhile. */
+typedef ub_status (*ub__logits_fn)(void *self, ub_variable *x,
+                                   ub_variable **logits);
+ub_status ub__accuracy(ub_loader *loader, ub_tape *tape, ub__logits_fn forward,
+                       void *self, double *accuracy);
+
 /* Run one search to its end on a fresh supernet and write its state. */
 ub_status ub__relax(ub__run *run, const ub_search_options *options,
                     const ub__data *data, int stage, ub_supernet *net);

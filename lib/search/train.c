@@ -17,31 +17,6 @@ typedef struct train {
     double rate;
 } train;
 
-static ub_status create_loader(ub_context *context,
-                               const ub_search_options *options,
-                               const ub__data *data, const ub_dataset *set,
-                               int training, ub_loader **out)
-{
-    const int64_t n = ub_dataset_count(set);
-    ub_loader_options o;
-
-    ub_loader_options_init(&o, sizeof(o));
-    o.seed = options->seed * 4 + UB__STAGE_TRAIN;
-    for (int c = 0; c < 4; c++) {
-        o.mean[c] = data->mean[c];
-        o.std[c] = data->std[c];
-    }
-    o.batch = 250;
-    if (training) {
-        o.batch = options->train_batch < n ? options->train_batch : n;
-        o.shuffle = 1;
-        o.drop_last = 1;
-        o.crop_padding = (int32_t) options->crop_padding;
-        o.flip = options->flip;
-    }
-    return ub_loader_create(context, set, &o, out);
-}
-
 static ub_status create_optimizer(train *t)
 {
     ub_optimizer_options o;
@@ -64,8 +39,8 @@ static ub_status train_open(train *t, const ub__data *data,
     if (status != UB_OK)
         return status;
     t->parameters = ub_model_parameters(t->model);
-    status = create_loader(t->context, t->options, data, data->train, 1,
-                           &t->loader);
+    status = ub__data_loader(t->context, t->options, data, UB__STAGE_TRAIN,
+                             data->train, t->options->train_batch, &t->loader);
     if (status == UB_OK)
         status = create_optimizer(t);
     if (status == UB_OK)
@@ -169,47 +144,22 @@ static ub_status load(void *self, const ub_archive *archive)
     return status;
 }
 
-static ub_status test_batch(train *t, ub_tensor *images, const int32_t *labels,
-                            int64_t *correct)
+static ub_status model_logits(void *self, ub_variable *x, ub_variable **logits)
 {
-    ub_variable *x, *logits;
-    ub_status status = ub_tape_constant(t->tape, images, &x);
+    train *t = self;
 
-    if (status == UB_OK)
-        status = ub_model_forward(t->model, t->tape, x, UB_NORM_RUNNING,
-                                  &logits);
-    if (status == UB_OK)
-        status = ub_count_correct(ub_variable_value(logits), labels, 1,
-                                  correct);
-    ub_tape_clear(t->tape);
-    return status;
+    return ub_model_forward(t->model, t->tape, x, UB_NORM_RUNNING, logits);
 }
 
 static ub_status test(train *t, const ub__data *data, double *accuracy)
 {
-    int64_t correct = 0, images = 0;
     ub_loader *loader = NULL;
-    ub_status status = create_loader(t->context, t->options, data, data->test,
-                                     0, &loader);
+    ub_status status = ub__data_loader(t->context, t->options, data,
+                                       UB__STAGE_TRAIN, data->test, 0, &loader);
 
-    ub_tape_set_recording(t->tape, 0);
     if (status == UB_OK)
-        status = ub_loader_start(loader, 0, 0);
-    while (status == UB_OK) {
-        const int32_t *labels;
-        ub_tensor *batch;
-        int64_t n, right = 0;
-
-        status = ub_loader_next(loader, &batch, &labels, &n);
-        if (status != UB_OK || n == 0)
-            break;
-        status = test_batch(t, batch, labels, &right);
-        correct += right;
-        images += n;
-    }
+        status = ub__accuracy(loader, t->tape, model_logits, t, accuracy);
     ub_loader_destroy(&loader);
-    if (status == UB_OK)
-        *accuracy = images ? (double) correct / (double) images : 0.0;
     return status;
 }
 
