@@ -175,17 +175,22 @@ static ub_status write_network(ub__run *run, const ub_network *network)
     return status;
 }
 
+/* Priced before it is trained: what cannot be priced fails early. */
 static ub_status finish(ub__run *run, const ub_search_options *options,
                         const ub__data *data, const ub__pricing *pricing,
                         const ub_network *network, ub_search_result *result)
 {
-    double accuracy;
-    ub_status status = write_network(run, network);
+    ub_search_result r = { .size = sizeof(r) };
+    ub_status status = ub__price(options, pricing, network, &r);
 
     if (status == UB_OK)
-        status = ub__train(run, options, data, network, &accuracy);
+        status = write_network(run, network);
     if (status == UB_OK)
-        status = ub__report(run, options, pricing, network, accuracy, result);
+        status = ub__train(run, options, data, network, &r.test_accuracy);
+    if (status == UB_OK)
+        status = ub__report(run, options, pricing, &r);
+    if (status == UB_OK)
+        *result = r;
     return status;
 }
 

@@ -185,26 +185,25 @@ static ub_status write_result(ub__run *run, const ub_search_options *options,
     return status;
 }
 
-ub_status ub__report(ub__run *run, const ub_search_options *options,
-                     const ub__pricing *pricing, const ub_network *network,
-                     double test_accuracy, ub_search_result *result)
+ub_status ub__price(const ub_search_options *options,
+                    const ub__pricing *pricing, const ub_network *network,
+                    ub_search_result *result)
 {
-    ub_search_result r = { .size = sizeof(r) };
     ub_network *priced = NULL;
     ub_status status = ub_network_scaled(network, options->cost_scale, &priced);
 
     if (status == UB_OK)
-        status = price(options, pricing, priced, &r);
+        status = price(options, pricing, priced, result);
     ub_network_destroy(&priced);
-    if (status != UB_OK)
-        return status;
-    r.test_accuracy = test_accuracy;
-    r.parameters = ub_network_parameters(network);
-    r.macs = ub_network_macs(network);
-    for (int i = 0; i < 3; i++)
-        r.seconds[i] = run->seconds[i];
-    status = write_result(run, options, pricing, &r);
-    if (status == UB_OK)
-        *result = r;
+    result->parameters = ub_network_parameters(network);
+    result->macs = ub_network_macs(network);
     return status;
+}
+
+ub_status ub__report(ub__run *run, const ub_search_options *options,
+                     const ub__pricing *pricing, ub_search_result *result)
+{
+    for (int i = 0; i < 3; i++)
+        result->seconds[i] = run->seconds[i];
+    return write_result(run, options, pricing, result);
 }

@@ -139,8 +139,12 @@ ub_status ub__table_add_network(ub_util_table *table,
                                 const ub_cost_model *simulator, int64_t batch,
                                 const ub_network *network);
 
+/* What the network costs, into the result. */
+ub_status ub__price(const ub_search_options *options,
+                    const ub__pricing *pricing, const ub_network *network,
+                    ub_search_result *result);
+/* Add the run's times and write result.json. */
 ub_status ub__report(ub__run *run, const ub_search_options *options,
-                     const ub__pricing *pricing, const ub_network *network,
-                     double test_accuracy, ub_search_result *result);
+                     const ub__pricing *pricing, ub_search_result *result);
 
 #endif
