@@ -155,6 +155,7 @@ typedef struct ub_search_result {
  * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ
  * @retval UB_ERR_IO           a file cannot be read or written
  * @retval UB_ERR_FORMAT       a file of the run is damaged
+ * @retval UB_ERR_RANGE        the network takes too many cycles to count
  * @retval UB_ERR_NUMERIC      the loss is not finite
  * @retval UB_ERR_INTERRUPTED  stopped by the callback, can be resumed
  * @retval UB_ERR_NOMEM        out of memory
@@ -183,6 +184,7 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
  * @retval UB_ERR_SHAPE        the images do not fit the network
  * @retval UB_ERR_IO           a file cannot be read or written
  * @retval UB_ERR_FORMAT       a file of the run is damaged
+ * @retval UB_ERR_RANGE        the network takes too many cycles to count
  * @retval UB_ERR_NUMERIC      the loss is not finite
  * @retval UB_ERR_INTERRUPTED  stopped by the callback, can be resumed
  * @retval UB_ERR_NOMEM        out of memory
