@@ -19,14 +19,26 @@ UB_BEGIN_DECLS
 
 /** Which operand of the matrix product stays in the array. */
 typedef enum ub_dataflow {
-    UB_DATAFLOW_WS = 0 /**< weight stationary */
+    UB_DATAFLOW_WS = 0, /**< weight stationary */
+    UB_DATAFLOW_OS = 1, /**< output stationary */
+    UB_DATAFLOW_IS = 2  /**< input stationary */
 } ub_dataflow;
+
+/** What joins several arrays with their banks. */
+typedef enum ub_interconnect {
+    UB_INTERCONNECT_CROSSBAR = 0,   /**< never refuses; latency 1 */
+    UB_INTERCONNECT_BENES_COPY = 1, /**< never refuses; latency 4 n - 1, with
+                                         n = ceil(log2 arrays) */
+    UB_INTERCONNECT_BENES = 2,      /**< latency 2 n - 1 */
+    UB_INTERCONNECT_BANYAN = 3,     /**< latency n + 2 expansion */
+    UB_INTERCONNECT_BUS = 4         /**< one source at a time; latency 1 */
+} ub_interconnect;
 
 /**
  * A systolic array with its memory. Fill with ub_hardware_init() first.
  *
- * Each array has three banks of on-chip memory of the same size: input maps,
- * weights, and partial sums or results.
+ * Each array has three banks of on-chip memory: input maps, weights, and
+ * partial sums or results.
  */
 typedef struct ub_hardware {
     size_t size;           /**< set by ub_hardware_init() */
@@ -40,7 +52,24 @@ typedef struct ub_hardware {
     double bandwidth;      /**< bytes per second to and from external memory;
                                 infinity: no limit; 80 * 2^30 */
     int32_t dataflow;      /**< a ub_dataflow; UB_DATAFLOW_WS */
-    int32_t reserved;      /**< 0 */
+    int32_t interconnect;  /**< a ub_interconnect; UB_INTERCONNECT_CROSSBAR */
+    int64_t expansion;     /**< banyan: log2 of the extra copies, 0 to 3; 0 */
+
+    int64_t input_bank_bytes;  /**< 0: bank_bytes */
+    int64_t weight_bank_bytes; /**< 0: bank_bytes */
+    int64_t output_bank_bytes; /**< 0: bank_bytes */
+    int64_t input_bytes;       /**< of an input element; 0: element_bytes */
+    int64_t weight_bytes;      /**< of a weight; 0: element_bytes */
+    int64_t output_bytes;      /**< of a result; 0: element_bytes */
+    double input_bandwidth;    /**< a channel of its own, in bytes per second;
+                                    0: shares `bandwidth` */
+    double weight_bandwidth;   /**< as input_bandwidth */
+    double output_bandwidth;   /**< as input_bandwidth */
+    int64_t memory_latency; /**< cycles from a request to its first byte; 0 */
+    int64_t burst_bytes;    /**< transfers are whole multiples of this; 1 */
+    int64_t vector_lanes;   /**< elements per cycle of the vector unit, which
+                                 takes pooling and element-wise layers; 0:
+                                 they cost nothing */
 } ub_hardware;
 
 /** Set every field to its default, the U-Boost paper's 128 x 128 array. */
@@ -62,15 +91,16 @@ ub_status ub_hardware_set_array(ub_hardware *hardware, int64_t rows,
                                 int64_t columns);
 
 /**
- * Whether a description makes sense: sizes are positive (rows and columns up
- * to 2^16, arrays 1, element bytes up to 64), clock and bandwidth are positive
- * and not NaN, the clock is finite, the dataflow is known.
+ * Whether a description makes sense: sizes are positive or, where 0 has a
+ * meaning, not negative (rows, columns and arrays up to 2^16, element bytes up
+ * to 64), clock and bandwidth are positive and not NaN, the clock is finite,
+ * dataflow and interconnect are known. A model or simulator may still lack a
+ * dataflow or the interconnect.
  *
  * @param hardware  description, of any age
  *
  * @retval UB_ERR_INVALID      a field is out of its range
- * @retval UB_ERR_UNSUPPORTED  more than one array, another dataflow, or a
- *                             field this library does not know
+ * @retval UB_ERR_UNSUPPORTED  a field this library does not know
  */
 UB_API_CHECK
 ub_status ub_hardware_check(const ub_hardware *hardware);

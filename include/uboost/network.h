@@ -22,7 +22,7 @@ UB_BEGIN_DECLS
 /** Most channels a layer may have. */
 #define UB_NETWORK_MAX_CHANNELS ((int64_t) 1 << 20)
 /** Largest height or width of a map, a kernel, a stride or a padding. */
-#define UB_NETWORK_MAX_EXTENT   ((int64_t) 1 << 16)
+#define UB_NETWORK_MAX_EXTENT   ((int64_t) 1 << 20)
 /** Most layers of a network. */
 #define UB_NETWORK_MAX_LAYERS   ((int64_t) 1 << 20)
 
@@ -40,13 +40,15 @@ typedef enum ub_layer_kind {
     UB_LAYER_ADD = 8,         /**< sum of inputs of the same shape */
     UB_LAYER_CONCAT = 9,      /**< inputs of the same map, by channels */
     UB_LAYER_FLATTEN = 10,    /**< channels * height * width channels, 1 x 1 */
-    UB_LAYER_IDENTITY = 11    /**< its input */
+    UB_LAYER_IDENTITY = 11,   /**< its input */
+    UB_LAYER_MATMUL = 12      /**< products of two maps, channel by channel:
+                                   height x width by height x width */
 } ub_layer_kind;
 
 /**
  * The name of a kind as files have it: "input", "conv", "linear",
  * "batch_norm", "relu", "max_pool", "avg_pool", "global_pool", "add",
- * "concat", "flatten", "identity"; NULL for any other value.
+ * "concat", "flatten", "identity", "matmul"; NULL for any other value.
  */
 UB_API
 const char *ub_layer_kind_str(int32_t kind);
@@ -61,7 +63,9 @@ typedef struct ub_layer {
     int32_t bias;          /**< conv, linear: 1 with a bias; 0 */
     int32_t count_padding; /**< avg_pool: 1 divides by the whole kernel always,
                                 0 by the taps inside the map; 0 */
-    int32_t reserved;      /**< 0 */
+    int32_t round_up;      /**< conv and pools: 1 rounds the output extent up,
+                                so that the last window may reach beyond the
+                                map; 0 */
     int64_t out_channels;  /**< conv, linear: required; 0 */
     int64_t kernel_height; /**< conv and pools; 1 */
     int64_t kernel_width;  /**< conv and pools; 1 */
@@ -70,6 +74,17 @@ typedef struct ub_layer {
     int64_t pad_width;     /**< conv and pools, columns on both sides; 0 */
     int64_t dilation;      /**< conv, both ways; 1 */
     int64_t groups;        /**< conv: divides both channel counts; 1 */
+    int64_t in_channels;   /**< with the next two a map of its own that the
+                                layer reads, whatever its inputs make: they
+                                only come before it; 0: its inputs' map */
+    int64_t in_height;     /**< 0 with in_channels */
+    int64_t in_width;      /**< 0 with in_channels */
+    int32_t sparse_keep;   /**< conv, linear: of every sparse_block weights
+                                along a window so many are stored; 0: dense */
+    int32_t sparse_block;  /**< at least sparse_keep; 0 when dense */
+    int32_t on_chip;       /**< 1: its input need not be loaded; 0 */
+    int32_t transpose;     /**< matmul: 1 when the second map is width x height
+                                of the product's operand; 0 */
 } ub_layer;
 
 /** Set every field to its default and the kind to the one given. */

@@ -49,14 +49,44 @@
 
 UB_BEGIN_DECLS
 
+/** Whose known defects a simulation reproduces. */
+typedef enum ub_systolic_compat {
+    UB_SYSTOLIC_COMPAT_NONE = 0,     /**< none: the corrected behaviour */
+    UB_SYSTOLIC_COMPAT_SCALESIM = 1, /**< SCALE-Sim v3's; level 2 */
+    UB_SYSTOLIC_COMPAT_CSIM = 2      /**< csim's; level 1 */
+} ub_systolic_compat;
+
+/** What the layers' sparsity means, and how sparse weights are stored. */
+typedef enum ub_systolic_sparsity {
+    UB_SYSTOLIC_DENSE = 0,  /**< all layers are taken as dense */
+    UB_SYSTOLIC_CSR = 1,    /**< compressed rows */
+    UB_SYSTOLIC_CSC = 2,    /**< compressed columns */
+    UB_SYSTOLIC_ELLPACK = 3 /**< blocks of ELLPACK */
+} ub_systolic_sparsity;
+
 /** Settings of a simulation. Fill with ub_systolic_options_init() first. */
 typedef struct ub_systolic_options {
     size_t size;      /**< set by ub_systolic_options_init() */
     int64_t batch;    /**< images; 1 */
-    int32_t level;    /**< of detail; 1, the only one there is */
+    int32_t level;    /**< of detail; 0 to 3; 1 */
     int32_t prefetch; /**< rounds that loads may run ahead, 0 to 127; 100 */
     int32_t charge_inputs;  /**< 0: inputs are on chip already; 1 */
     int32_t charge_outputs; /**< 0: results stay on chip; 1 */
+    int32_t compat;         /**< a ub_systolic_compat; none */
+    int32_t os_drain;       /**< levels 2 and 3, output stationary: 1 adds the
+                                 cycles in which a fold's results leave the
+                                 array, one per row; 0, as SCALE-Sim */
+    int32_t count_memory;   /**< level 2: 1 counts external memory traffic as
+                                 SCALE-Sim's CALC mode does; 0 */
+    int32_t sparsity;       /**< level 2: a ub_systolic_sparsity;
+                                 UB_SYSTOLIC_ELLPACK */
+    int64_t tile_m;         /**< level 1: rows of an input tile; 0: rows of the
+                                 array */
+    int64_t tile_k;         /**< level 1: rows of a weight tile; 0: rows of the
+                                 array */
+    int64_t tile_n;         /**< level 1: columns of a weight tile; 0: columns
+                                 of the array */
+    uint64_t seed;          /**< level 3: of the operands; 1 */
 } ub_systolic_options;
 
 /** Set every field to its default. */
@@ -81,6 +111,20 @@ typedef struct ub_systolic_stats {
     double latency_ms;        /**< cycles / clock */
     double utilization;       /**< MACs / (cycles * processing elements); 1 when
                                    there are no cycles */
+
+    /* Where the cycles of all processing elements went: shares of cycles *
+     * rows * columns * arrays, which add to 1; all 0 without cycles. */
+    double share_busy;           /**< multiplying; the utilization */
+    double share_unused_rows;    /**< streaming, on rows without weights */
+    double share_unused_columns; /**< streaming, on columns without weights */
+    double share_unused_arrays;  /**< arrays without a tile in the round */
+    double share_weight_load;    /**< shifting weights in */
+    double share_fill;           /**< until the first result leaves */
+    double share_drain;          /**< until the last result has left */
+    double share_wait_weights;   /**< waiting for external memory */
+    double share_wait_inputs;    /**< waiting for external memory */
+    double share_wait_outputs;   /**< waiting for external memory */
+    double share_vector;         /**< while the vector unit works */
 } ub_systolic_stats;
 
 /**

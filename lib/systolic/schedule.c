@@ -12,6 +12,8 @@ static const ub_systolic_options defaults = {
     .prefetch = 100,
     .charge_inputs = 1,
     .charge_outputs = 1,
+    .sparsity = UB_SYSTOLIC_ELLPACK,
+    .seed = 1,
 };
 
 static int64_t min_of(int64_t a, int64_t b)
@@ -237,7 +239,7 @@ static ub_status options_in(const ub_systolic_options *options,
         full.charge_inputs > 1 || full.charge_outputs < 0 ||
         full.charge_outputs > 1)
         return UB_ERR_INVALID;
-    if (full.level != 1)
+    if (full.level != 1 || full.compat != UB_SYSTOLIC_COMPAT_NONE)
         return UB_ERR_UNSUPPORTED;
     *out = full;
     return UB_OK;
@@ -311,6 +313,8 @@ ub_status ub_systolic_gemm(const ub_gemm *gemm, const ub_hardware *hardware,
         return status;
     if (!gemm_valid(gemm) || out == NULL || out->size < sizeof(*out))
         return UB_ERR_INVALID;
+    if (h.arrays != 1 || h.dataflow != UB_DATAFLOW_WS)
+        return UB_ERR_UNSUPPORTED;
     if (gemm->count > 0) {
         t = cut(gemm, &h, &o);
         if (!(most_cycles(&t) <= MAX_CYCLES))

@@ -273,6 +273,8 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
 
     if (status == UB_OK && options == NULL)
         status = UB_ERR_INVALID;
+    if (status == UB_OK && (h.arrays != 1 || h.dataflow != UB_DATAFLOW_WS))
+        status = UB_ERR_UNSUPPORTED;
     if (status == UB_OK)
         status = options_in(options, &full);
     if (status != UB_OK)
