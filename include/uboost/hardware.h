@@ -117,14 +117,15 @@ typedef struct ub_gemm {
     int64_t count; /**< number of such products, the groups; 0 for layers that
                         compute none */
     int64_t input_elements; /**< elements of the input map that one product
-                                 reads, padding and repetition excepted; at
-                                 most m * k */
+                                 reads, padding and repetition excepted, and
+                                 what lies between windows; at most m * k */
 } ub_gemm;
 
 /**
  * A layer as matrix products: convolution m = batch * output height * width,
- * k = window, n = filters, all per group; linear m = batch; all others
- * count = 0.
+ * k = window, n = filters, all per group; linear m = batch; matmul m x k by k x
+ * n, count = channels * batch; all others count = 0. A layer's map of its own
+ * counts as its input map; its sparsity is not applied.
  *
  * @param layer     from ub_network_layer()
  * @param batch     images, at least 1
@@ -174,13 +175,17 @@ void ub_cost_layer_init(ub_cost_layer *layer, size_t size);
 /**
  * A layer of a network as cost models see it. A convolution with as many
  * groups as inputs and as outputs is UB_COST_DEPTHWISE; what computes no
- * matrix product is UB_COST_FREE.
+ * matrix product is UB_COST_FREE. A UB_LAYER_MATMUL of C x M x K by C x K x N
+ * is a 1 x 1 UB_COST_CONV on a map of M x 1 with C * batch groups of K inputs
+ * and N outputs, and a batch of 1: its second operand counts as weights, of
+ * which each image has its own. Sparsity is not applied.
  *
  * @param layer     from ub_network_layer()
  * @param batch     images, at least 1
  * @param[out] out  of the size that out->size says, set by the caller
  *
  * @retval UB_ERR_INVALID  batch is below 1, or a size is not set
+ * @retval UB_ERR_RANGE    channels * batch of a matmul overflow
  */
 UB_API_CHECK
 ub_status ub_cost_layer_from(const ub_layer_info *layer, int64_t batch,
