@@ -46,9 +46,9 @@ static const char *const compats[] = { "none", "scalesim", "csim" };
     {                                                               \
         section, key, UB__CONFIG_CHOICE, offset, low, high, choices \
     }
-#define DOUBLE(key, field)                                          \
-    {                                                               \
-        UBOOST, key, UB__CONFIG_DOUBLE, HARDWARE(field), 0, 0, NULL \
+#define DOUBLE(key, field, low, high)                                    \
+    {                                                                    \
+        UBOOST, key, UB__CONFIG_DOUBLE, HARDWARE(field), low, high, NULL \
     }
 #define TEXT(section, key, field)                           \
     {                                                       \
