@@ -295,7 +295,8 @@ static void gather(reader *r, size_t indent, char *value, size_t *size)
         r->line++;
         if (is_empty(&l))
             continue;
-        value[(*size)++] = '\n';
+        if (*size > 0)
+            value[(*size)++] = '\n';
         memmove(value + *size, l.text, l.size);
         *size += l.size;
     }
