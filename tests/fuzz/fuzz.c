@@ -13,14 +13,13 @@ static size_t used; /* bytes that are not given back */
 /* A block begins with its size, in as many bytes as keep it aligned. */
 static void *limited_alloc(size_t bytes, size_t alignment)
 {
+    void *memory;
     char *block;
 
-    if (bytes > FUZZ_MEMORY || used + bytes > FUZZ_MEMORY)
+    if (bytes > FUZZ_MEMORY || used + bytes > FUZZ_MEMORY ||
+        posix_memalign(&memory, alignment, alignment + bytes) != 0)
         return NULL;
-    block = aligned_alloc(alignment,
-                          (bytes + 2 * alignment - 1) / alignment * alignment);
-    if (block == NULL)
-        return NULL;
+    block = memory;
     memcpy(block, &bytes, sizeof(bytes));
     used += bytes;
     return block + alignment;
