@@ -481,8 +481,8 @@ void ub_csim_tiling_init(ub_csim_tiling *tiling, size_t size);
  * UB_LAYER_IDENTITY, with the first of its inputs' map; the first of all
  * becomes the network's input when it comes without deps. Depthwise
  * convolutions are a layer for each channel in csim, and stay so. `on_chip` is
- * set when raw_input is 0. `deps` become inputs; a layer without any reads the
- * network's input.
+ * set when raw_input is 0. `deps`, which must come before it, become inputs; a
+ * layer without any reads the network's input.
  *
  * @param context         owns the memory
  * @param path            file of at most 64 MiB
