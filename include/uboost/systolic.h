@@ -93,6 +93,24 @@ typedef struct ub_systolic_options {
 UB_API
 void ub_systolic_options_init(ub_systolic_options *options, size_t size);
 
+/* -- from a configuration -------------------------------------------------- */
+
+/**
+ * Settings that ub_hardware_read_config() found: those of the same name, and
+ * `sparsity` from sparse and sparse_format.
+ *
+ * @param config        read only
+ * @param[out] options  .size set by the caller; what the configuration does not
+ *                      know gets its default
+ *
+ * @retval UB_ERR_INVALID      a size is not set, or sparse or sparse_format is
+ *                             out of its range
+ * @retval UB_ERR_UNSUPPORTED  config has a field this library does not know
+ */
+UB_API_CHECK
+ub_status ub_systolic_options_from(const ub_hardware_config *config,
+                                   ub_systolic_options *options);
+
 /** What a simulated layer or network cost. */
 typedef struct ub_systolic_stats {
     size_t size;           /**< sizeof(ub_systolic_stats), set by the caller */
