@@ -1,37 +1,48 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# usage: bench/lambda.sh SEARCH_CIFAR10 DATA [FOLDER]
+# usage: bench/lambda.sh SEARCH_CIFAR10 DATA [FOLDER [NAME]]
 # What the weight of the latency does: preset quick, 3, 3 and 4 epochs, seeds
 # 1 to 3, at lambda 0.1 and 5. Prints simulated cycles (batch 1) and test
-# accuracy of each, and the means. The runs stay in FOLDER, if it is given.
+# accuracy of each, and the means. The runs stay in FOLDER, if it is given, and
+# the table is kept in doc/results/NAME.
 set -eu
 if [ $# -lt 2 ]; then
-    sed -n '3,6s/^# //p' "$0" >&2
+    sed -n '3,7s/^# //p' "$0" >&2
     exit 1
 fi
+root=$(cd "$(dirname "$0")/.." && pwd)
 program=$1
 data=$2
 folder=${3:-}
+name=${4:-}
 if [ -z "$folder" ]; then
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
 fi
+mkdir -p "$folder"
 
 # figure NAME FILE: a number of a result.json
 figure() {
     sed -n "s/^ *\"$1\": \([^,]*\),*/\1/p" "$2"
 }
 
-for seed in 1 2 3; do
-    for lambda in 0.1 5; do
-        out=$folder/seed$seed-lambda$lambda
-        [ -f "$out/result.json" ] || "$program" --data "$data" --preset quick \
-            --hw systolic --epochs 3,3,4 --seed "$seed" --lambda "$lambda" \
-            --out "$out" --resume >/dev/null 2>&1
-        echo "$seed $lambda $(figure simulated_cycles "$out/result.json")" \
-            "$(figure test_accuracy "$out/result.json")"
+# seed, lambda, cycles and accuracy of each run
+runs() {
+    for seed in 1 2 3; do
+        for lambda in 0.1 5; do
+            out=$folder/seed$seed-lambda$lambda
+            [ -f "$out/result.json" ] || "$program" --data "$data" \
+                --preset quick --hw systolic --epochs 3,3,4 --seed "$seed" \
+                --lambda "$lambda" --out "$out" --resume >/dev/null 2>&1
+            echo "$seed $lambda" \
+                "$(figure simulated_cycles "$out/result.json")" \
+                "$(figure test_accuracy "$out/result.json")"
+        done
     done
-done | awk '
+}
+
+summarise() {
+    awk '
 BEGIN { printf "%-6s %-8s %10s %10s\n", "seed", "lambda", "cycles", "accuracy" }
 {
     printf "%-6d %-8s %10d %10.4f\n", $1, $2, $3, $4
@@ -45,3 +56,14 @@ END {
         100 * (cycles["5"] / cycles["0.1"] - 1),
         100 * (accuracy["5"] - accuracy["0.1"])
 }'
+}
+
+if [ -z "$name" ]; then
+    runs | summarise
+    exit
+fi
+to=$root/doc/results/$name
+mkdir -p "$to"
+runs | summarise | tee "$to/table.txt"
+"$root/bench/run_note.sh" "$folder" \
+    bench/lambda.sh search_cifar10 "$(basename "$data")" >"$to/run.txt"

@@ -18,14 +18,5 @@ mkdir -p "$to"
 for name in config.json result.json log.jsonl network.json; do
     cp "$from/$name" "$to/$name"
 done
-seconds=$(sed -n 's/.*"seconds_[a-z]*": \([0-9.]*\).*/\1/p' \
-    "$from/result.json" | awk '{ sum += $1 } END { printf "%.0f", sum }')
-{
-    echo "command: $*"
-    echo "ended:   $(date -u -r "$from/result.json" '+%Y-%m-%d %H:%M UTC')"
-    echo "seconds: $seconds (all stages)"
-    echo "version: $(git -C "$root" describe --always 2>/dev/null || echo -)"
-    echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo |
-        head -n 1), $(nproc) processors"
-} >"$to/run.txt"
+"$root/bench/run_note.sh" "$from" "$@" >"$to/run.txt"
 cat "$to/run.txt"

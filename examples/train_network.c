@@ -18,7 +18,7 @@ static const char usage[] =
     "  --network FILE    network.json to train\n"
     "  --data PATH       as for search_cifar10\n"
     "  --epochs N        (30)\n"
-    "  --batch N         (256)\n"
+    "  --batch N         (64)\n"
     "  --rate F          highest learning rate of the one-cycle (0.1)\n"
     "  --smoothing F     of the labels (0)\n"
     "  --train-images N  class-balanced choice of N training images (all)\n"
@@ -115,7 +115,7 @@ static int parse(arguments *a, int argc, char **argv)
     a->options.preset = "train_network";
     a->options.train_images = 0;
     a->options.train_epochs = 30;
-    a->options.train_batch = 256;
+    a->options.train_batch = 64;
     a->out = "train-out";
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == HELP) {
