@@ -217,6 +217,44 @@ UB_API_CHECK
 ub_status ub_systolic_model(const ub_systolic_machine *machine,
                             ub_cost_model *out);
 
+/* -- csim ------------------------------------------------------------------ */
+
+/** What csim reports of a network; names of csim in brackets. */
+typedef struct ub_systolic_csim_stats {
+    size_t size;          /**< sizeof(ub_systolic_csim_stats), set by the
+                               caller */
+    int64_t cycles;       /**< until the last round but one has ended; -1: gave
+                               up (no_cycles) */
+    int64_t stall_cycles; /**< in which arrays and adders waited for tiles; all
+                               that passed by then when it gave up
+                               (memory_stall_cycles) */
+    int64_t last_round;   /**< of the arrays, from 0 (no_main_rounds) */
+    int64_t last_adder_round;  /**< of the adders, 0 without any
+                                    (no_post_rounds) */
+    int64_t operations;        /**< two for each MAC that ran (no_ops) */
+    int64_t additions;         /**< of the adders (no_post_ops) */
+    int64_t sram_read_bytes;   /**< (total_sram_read_bytes) */
+    int64_t sram_write_bytes;  /**< (total_sram_write_bytes) */
+    int64_t tile_products;     /**< in the plan (total_no_gemm_ops) */
+    double input_bytes;        /**< from external memory (x_tiles_bw_usage) */
+    double weight_bytes;       /**< from external memory (w_tiles_bw_usage) */
+    double partial_bytes;      /**< from and to external memory: partial sums
+                                    and results (p_tiles_bw_usage) */
+    double interconnect_watts; /**< of its seven networks, each as wide as an
+                                    array has columns (interconnect_tdp) */
+    double routed_mebibytes;   /**< through the arrays' four networks, as
+                                    planned (interconn_total_mbytes) */
+    double routed_once_mebibytes; /**< the same, a tile that several arrays
+                                      read in a round counted once
+                                      (interconn_total_mbytes_with_multicast) */
+} ub_systolic_csim_stats;
+
+UB_API_CHECK
+ub_status ub_systolic_csim(const ub_network *network,
+                           const ub_hardware *hardware,
+                           const ub_systolic_options *options, int64_t repeats,
+                           ub_systolic_csim_stats *out);
+
 UB_END_DECLS
 
 /** @} */
