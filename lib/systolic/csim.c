@@ -9,25 +9,43 @@
 
 /* -- what passes through the networks -------------------------------------- */
 
-static float megabytes(const ub__csim_plan *plan, int32_t tile)
+/* The tile that network `kind` carries for an op, UB__CSIM_KINDS being that of
+ * partial sums going in; -1: none. */
+static int32_t carried(const ub__csim_plan *plan, const ub__csim_op *op,
+                       int kind)
 {
-    return (float) plan->tiles[tile].bytes / MEBIBYTE;
+    switch (kind) {
+    case UB__CSIM_X: return op->x;
+    case UB__CSIM_W: return op->w;
+    case UB__CSIM_P: return op->p;
+    default: return op->pin < 0 ? -1 : plan->ops[op->pin].p;
+    }
 }
 
-/* In csim's order, in single precision, the last round and all. */
-static void count_routed(const ub__csim_plan *plan, ub_systolic_csim_stats *out)
+/* In single precision, and so in csim's order: a round's networks one after the
+ * other. `seen` says in which round a tile was last counted. */
+static void count_routed(const ub__csim_plan *plan, int32_t *seen,
+                         ub_systolic_csim_stats *out)
 {
     float all = 0.0F, once = 0.0F;
 
-    for (int64_t r = 0; r < plan->n_rounds; r++) {
-        for (int32_t i = plan->rounds[r].op; i >= 0; i = plan->ops[i].next) {
-            const ub__csim_op *op = &plan->ops[i];
+    for (int64_t i = 0; i < plan->n_tiles; i++)
+        seen[i] = -1;
+    for (int64_t k = 0; k < plan->n_rounds * (UB__CSIM_KINDS + 1); k++) {
+        const int32_t r = (int32_t) (k / (UB__CSIM_KINDS + 1));
+        const int kind = (int) (k % (UB__CSIM_KINDS + 1));
 
-            all += megabytes(plan, op->x);
-            all += megabytes(plan, op->w);
-            all += megabytes(plan, op->p);
-            if (op->pin >= 0)
-                all += megabytes(plan, plan->ops[op->pin].p);
+        for (int32_t i = plan->rounds[r].op; i >= 0; i = plan->ops[i].next) {
+            const int32_t tile = carried(plan, &plan->ops[i], kind);
+            float size;
+
+            if (tile < 0)
+                continue;
+            size = (float) plan->tiles[tile].bytes / MEBIBYTE;
+            all += size;
+            if (seen[tile] != r)
+                once += size;
+            seen[tile] = r;
         }
     }
     out->routed_mebibytes = (double) all;
@@ -62,6 +80,7 @@ ub_status ub__csim_simulate(ub_context *context, const ub__csim_layer *layers,
 {
     ub__csim_plan plan = { .context = context, .machine = machine };
     ub__csim_memory memory = { .plan = &plan };
+    int32_t *seen = NULL;
     ub_status status;
 
     *out = (ub_systolic_csim_stats){ .size = sizeof(*out) };
@@ -75,6 +94,10 @@ ub_status ub__csim_simulate(ub_context *context, const ub__csim_layer *layers,
     if (status == UB_OK)
         status = ub__csim_clock(&memory, out, extra);
     if (status == UB_OK) {
+        seen = ub__alloc(context, (size_t) plan.n_tiles, sizeof(*seen));
+        status = seen == NULL ? UB_ERR_NOMEM : UB_OK;
+    }
+    if (status == UB_OK) {
         out->last_round = plan.last_main;
         out->last_adder_round = plan.last_post;
         out->tile_products = plan.n_ops;
@@ -82,8 +105,9 @@ ub_status ub__csim_simulate(ub_context *context, const ub__csim_layer *layers,
         out->weight_bytes = (double) memory.moved[UB__CSIM_W];
         out->partial_bytes = (double) memory.moved[UB__CSIM_P];
         out->interconnect_watts = watts(machine);
-        count_routed(&plan, out);
+        count_routed(&plan, seen, out);
     }
+    ub__free(context, seen);
     ub__csim_memory_free(&memory);
     ub__csim_plan_free(&plan);
     return status;
