@@ -136,8 +136,10 @@ static ub_status never(const ticker *c)
 {
     return ub__fail(c->plan->context, UB_ERR_INVALID,
                     "systolic: csim would wait for the tiles of round 0 "
-                    "forever: loads may run %d rounds ahead",
-                    (int) c->plan->machine->prefetch);
+                    "forever: loads may run %d rounds ahead, at %g bytes per "
+                    "cycle",
+                    (int) c->plan->machine->prefetch,
+                    (double) c->plan->machine->bandwidth);
 }
 
 /* Cycles up to the next change of what is on chip. */

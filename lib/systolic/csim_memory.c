@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "systolic/csim.h"
 
-/* Some seconds of stepping. */
-#define MAX_STREAMED ((int64_t) 1 << 33)
+/* As many as csim can count, seconds of stepping. */
+#define MAX_STREAMED ((int64_t) 1 << 31)
+#define CHUNK        ((int64_t) 1 << 20)
 
 /* What a cycle of external memory was. */
 enum {
@@ -396,7 +397,8 @@ static int step(ub__csim_memory *memory, int32_t round)
     return what;
 }
 
-/* Cycles that do nothing but move all the bytes they can for one tile. */
+/* Cycles, at most n, that do nothing but move all the bytes they can for one
+ * tile; -1 when its bytes are too few to be seen in the sum. */
 static int64_t stream(ub__csim_memory *memory, int64_t n)
 {
     const float bandwidth = memory->plan->machine->bandwidth;
@@ -413,6 +415,8 @@ static int64_t stream(ub__csim_memory *memory, int64_t n)
     whole = (float) tile->bytes;
     if (tile->on_chip || fetched == 0.0F)
         return 0;
+    if (fetched + bandwidth == fetched && moved + bandwidth == moved)
+        return -1;
     for (; cycles < n && fetched + bandwidth < whole; cycles++) {
         fetched += bandwidth;
         moved += bandwidth;
@@ -422,17 +426,21 @@ static int64_t stream(ub__csim_memory *memory, int64_t n)
     return cycles;
 }
 
+static int64_t min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t ub__csim_memory_run(ub__csim_memory *memory, int64_t n, int32_t round,
                             int stop)
 {
     int64_t left = n;
 
     while (left > 0) {
-        const int64_t allowed = MAX_STREAMED - memory->streamed;
-        int64_t cycles = 1;
+        int64_t streamed = 0;
         int what;
 
-        if (allowed < 1) {
+        if (memory->streamed >= MAX_STREAMED) {
             memory->failure = ub__fail(
                 memory->plan->context, UB_ERR_RANGE,
                 "systolic: external memory needs more than %lld cycles",
@@ -444,10 +452,12 @@ int64_t ub__csim_memory_run(ub__csim_memory *memory, int64_t n, int32_t round,
             return -1;
         if (what == IDLE)
             return n;
-        if (what == MOVED && left > 1)
-            cycles += stream(memory, left - 1 < allowed ? left - 1 : allowed);
-        left -= cycles;
-        memory->streamed += cycles;
+        if (what == MOVED)
+            streamed = stream(memory, min_of(left - 1, CHUNK));
+        if (streamed < 0)
+            return n;
+        left -= 1 + streamed;
+        memory->streamed += 1 + streamed;
         if (what == CHANGED && stop)
             break;
     }
