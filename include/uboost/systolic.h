@@ -217,6 +217,131 @@ UB_API_CHECK
 ub_status ub_systolic_model(const ub_systolic_machine *machine,
                             ub_cost_model *out);
 
+/* -- csim ------------------------------------------------------------------ */
+
+/** What csim reports of a network; names of csim in brackets. */
+typedef struct ub_systolic_csim_stats {
+    size_t size;          /**< sizeof(ub_systolic_csim_stats), set by the
+                               caller */
+    int64_t cycles;       /**< until the last round but one has ended; -1: gave
+                               up (no_cycles) */
+    int64_t stall_cycles; /**< in which arrays and adders waited for tiles; all
+                               that passed by then when it gave up
+                               (memory_stall_cycles) */
+    int64_t last_round;   /**< of the arrays, from 0 (no_main_rounds) */
+    int64_t last_adder_round;  /**< of the adders, 0 without any
+                                    (no_post_rounds) */
+    int64_t operations;        /**< two for each MAC that ran (no_ops) */
+    int64_t additions;         /**< of the adders (no_post_ops) */
+    int64_t sram_read_bytes;   /**< (total_sram_read_bytes) */
+    int64_t sram_write_bytes;  /**< (total_sram_write_bytes) */
+    int64_t tile_products;     /**< in the plan (total_no_gemm_ops) */
+    double input_bytes;        /**< from external memory (x_tiles_bw_usage) */
+    double weight_bytes;       /**< from external memory (w_tiles_bw_usage) */
+    double partial_bytes;      /**< from and to external memory: partial sums
+                                    and results (p_tiles_bw_usage) */
+    double interconnect_watts; /**< of its seven networks, each as wide as an
+                                    array has columns (interconnect_tdp) */
+    double routed_mebibytes;   /**< through the arrays' four networks, as
+                                    planned (interconn_total_mbytes) */
+    double routed_once_mebibytes; /**< the same, a tile that several arrays
+                                      read in a round counted once
+                                      (interconn_total_mbytes_with_multicast) */
+} ub_systolic_csim_stats;
+
+/**
+ * Simulate a network as csim does, the simulator of the SOSA compiler
+ * (yuezuegu/sosa-compiler, of 2023-01-04), to the last digit.
+ *
+ * There are P arrays, P adders and 3 P banks: inputs, weights, and partial
+ * sums or results. Products are cut into tiles of tile_m of m, tile_k of k and
+ * tile_n of n; a layer of several products has them next to each other. Input
+ * tiles of a convolution take rows * columns / (kernel height * width) bytes,
+ * rounded down; those of one with a group for each channel rows * columns.
+ *
+ * **Plan.** Layers are placed in their order, each behind the last round of
+ * all its inputs; layers without a product take no round. Input tiles (k
+ * before m) and weight tiles (k before n) are dealt out to the banks. An input
+ * tile times a weight tile goes to the first round with an idle array, no other
+ * tile of the same banks, a free bank for its result and free routes; the order
+ * is k, m, n, and the lowest array and bank are taken. A result then starts
+ * the sum of the first later round that starts from nothing yet (k in order)
+ * and does not read that bank; what is left is added in pairs, first in first
+ * out.
+ *
+ * **Clock.** A round takes max(rows of inputs, rows of the next round's
+ * weights, rows added, 2 l + 1) + 1 cycles, with the latency l of the
+ * interconnect: 1 for crossbar and bus, 4 n - 1 for Benes with copies, n + 2
+ * expansion for banyan, n = ceil(log2 P). The next round begins once all its
+ * tiles are on chip. l + 1 cycles are added at the end.
+ *
+ * **Memory.** One queue: the weights of a round, then its inputs, less than
+ * `prefetch` rounds ahead. A tile of a full bank goes, first in first out, when
+ * the last round that asked for it has passed.
+ *
+ * What it does that one would not expect, and what level 1 does without
+ * UB_SYSTOLIC_COMPAT_CSIM instead:
+ *
+ * - The last round is planned, and its tiles are loaded, but it never runs: not
+ *   its cycles, not its MACs. A layer of one tile has utilization 0. (It runs.)
+ * - The first weights shift in once all of them have come; an array that is
+ *   done begins anew while another is not, so that tiles of 32 and 12 rows take
+ *   33 * 13 = 429 cycles. (max(rows) + 1.)
+ * - Weights shift in at the start of the round before, whether they have come
+ *   or not, and again when the array has them already; sram_read_bytes counts
+ *   that. (When they have come; once.)
+ * - Inputs of a layer with `on_chip` are there without taking room, until they
+ *   are evicted; in repetitions they are loaded like others. (They stay.)
+ * - A result is written to external memory only if it is evicted, in cycles in
+ *   which a load found no room; repetitions write none. (All are, unless
+ *   charge_outputs is 0.)
+ * - A partial sum that is evicted before it is read comes back from external
+ *   memory, where nobody wrote it. (Partial sums fit by the choice of blocks.)
+ * - Each pair of tiles is added by two adders, operands exchanged, in two
+ *   rounds; both count. (One adder.)
+ * - A stall of more than 100 * rows cycles ends the simulation with cycles of
+ *   -1. With `prefetch` = 1 every network of two rounds does. (No limit.)
+ * - Bytes of external memory are added up in single precision, byte by
+ *   bandwidth; so are routed_mebibytes. bandwidth counts as GiB/s. (Integers.)
+ * - Repetition i begins at i times (last round + 1) + 1: a round without work
+ *   is between the first two. (No repetitions.)
+ *
+ * The same is reached with compat = UB_SYSTOLIC_COMPAT_CSIM and level 1 by
+ * ub_systolic_run(): the total is that of this function, the statistics of a
+ * layer are those of the layer alone, and do not add up to it; by
+ * ub_systolic_layer() and ub_systolic_gemm(), which then take memory (of
+ * malloc()) while they run and may return UB_ERR_NOMEM; and by
+ * ub_systolic_model(). In ub_systolic_stats macs and utilization are of what
+ * ran, stall_inputs has the stalls in which all weights were there,
+ * output_bytes is partial_bytes, shares are 0; giving up is UB_ERR_RANGE.
+ *
+ * @param network   only read
+ * @param hardware  the machine, weight stationary, without channels of their
+ *                  own, bursts or memory latency; output_bytes and vector_lanes
+ *                  are not looked at
+ * @param options   NULL: the defaults; batch, prefetch, charge_inputs (0: as
+ *                  on_chip of all layers) and the tile sizes are looked at
+ * @param repeats   times that the network runs, at least 1 (no_repeat)
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense, a bank is smaller
+ *                             than one tile that it has to take, or csim would
+ *                             wait forever for the first tiles
+ * @retval UB_ERR_RANGE        more than 2^23 products of tiles, a tile of 2
+ * GiB, 2^31 cycles for the first weights, or 2^31 for external memory
+ * @retval UB_ERR_UNSUPPORTED  hardware that csim does not have,
+ *                             UB_INTERCONNECT_BENES, a banyan without expansion
+ *                             for one array, another level, or a network at
+ *                             which csim itself fails: it evicts an input that
+ *                             took no room
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_systolic_csim(const ub_network *network,
+                           const ub_hardware *hardware,
+                           const ub_systolic_options *options, int64_t repeats,
+                           ub_systolic_csim_stats *out);
+
 UB_END_DECLS
 
 /** @} */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "systolic/csim.h"
 #include "systolic/systolic.h"
 
 #include <math.h>
@@ -93,6 +94,8 @@ ub_status ub_systolic_run(const ub_network *network,
     status = check_call(network, hardware, total, layers, n);
     if (status != UB_OK)
         return status;
+    if (ub__csim_wanted(options))
+        return ub__csim_run(network, hardware, options, total, layers);
     count = ub_network_layers(network);
     each = ub__alloc(ub_network_context(network), (size_t) count,
                      sizeof(*each));

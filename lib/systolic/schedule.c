@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "systolic/csim.h"
 #include "systolic/systolic.h"
 
 #include <math.h>
@@ -307,6 +308,10 @@ ub_status ub_systolic_gemm(const ub_gemm *gemm, const ub_hardware *hardware,
     ub__tiling t;
     ub_status status = ub__hardware_in(hardware, &h);
 
+    if (status == UB_OK && ub__csim_wanted(options))
+        return gemm_valid(gemm) && out != NULL && out->size >= sizeof(*out)
+                   ? ub__csim_gemm(gemm, hardware, options, out)
+                   : UB_ERR_INVALID;
     if (status == UB_OK)
         status = options_in(options, &o);
     if (status != UB_OK)
@@ -335,8 +340,11 @@ ub_status ub_systolic_layer(const ub_layer_info *layer,
 {
     ub_gemm g = { .size = sizeof(g) };
     ub_systolic_options o;
-    ub_status status = options_in(options, &o);
+    ub_status status;
 
+    if (ub__csim_wanted(options))
+        return ub__csim_layer_alone(layer, hardware, options, out);
+    status = options_in(options, &o);
     if (status == UB_OK)
         status = ub_layer_gemm(layer, o.batch, &g);
     if (status != UB_OK)
