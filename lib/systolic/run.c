@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "systolic/systolic.h"
 
+#include "systolic/fold.h"
+
 #include <math.h>
 
 /* -- network -------------------------------------------------------------- */
@@ -29,6 +31,15 @@ static int add_stats(ub_systolic_stats *to, const ub_systolic_stats *s)
            add_int64(&to->sram_write_bytes, s->sram_write_bytes);
 }
 
+/* External memory at level 2 takes memory, and so a context. */
+static int wants_memory(const ub_systolic_options *options)
+{
+    ub_systolic_options o;
+
+    return ub__systolic_options_in(options, &o) == UB_OK && o.level == 2 &&
+           o.count_memory != 0;
+}
+
 static ub_status simulate(const ub_network *network, int64_t index,
                           const ub_hardware *hardware,
                           const ub_systolic_options *options,
@@ -38,6 +49,11 @@ static ub_status simulate(const ub_network *network, int64_t index,
     ub_status status = ub_network_layer(network, index, &info);
 
     *out = (ub_systolic_stats){ .size = sizeof(*out) };
+    if (status == UB_OK && wants_memory(options)) {
+        status = ub__layer_with_memory(ub_network_context(network), &info,
+                                       hardware, options, out);
+        return status; /* the text says why */
+    }
     if (status == UB_OK)
         status = ub_systolic_layer(&info, hardware, options, out);
     if (status == UB_OK)
