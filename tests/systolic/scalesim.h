@@ -156,4 +156,31 @@ static inline ub_systolic_options compat_options(void)
     return o;
 }
 
+/* -- reports -------------------------------------------------------------- */
+
+static inline ub_systolic_report report(ub_context *context,
+                                        const ub_layer_info *info,
+                                        const ub_hardware *h,
+                                        const ub_systolic_options *o)
+{
+    ub_systolic_report r = { .size = sizeof(r) };
+
+    if (ub_systolic_report_layer(context, info, h, o, &r) != UB_OK)
+        fail_msg("%s", ub_context_last_error(context));
+    return r;
+}
+
+static inline char *read_text(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = calloc(1, 65536);
+
+    assert_non_null(text);
+    if (f == NULL)
+        fail_msg("%s is not there", path);
+    assert_true(fread(text, 1, 65535, f) > 0);
+    fclose(f);
+    return text;
+}
+
 #endif

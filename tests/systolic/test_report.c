@@ -1,299 +1,287 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "systolic/scalesim.h"
 
+#include "systolic/fold.h"
+
 #include <math.h>
-#include <sys/stat.h>
 
-#define KIB    1024
-#define LAYERS 16
+/* -- numbers -------------------------------------------------------------- */
 
-static ub_systolic_report report(ub_context *context, const ub_layer_info *info,
-                                 const ub_hardware *h,
-                                 const ub_systolic_options *o)
+static void numbers(void **state)
 {
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        { 0.0, "0.0" },
+        { 8.0, "8.0" },
+        { -3.0, "-3.0" },
+        { 0.1, "0.1" },
+        { 1.0 / 3.0, "0.3333333333333333" },
+        { 2.0 / 3.0 * 100.0, "66.66666666666666" },
+        { 0.0001, "0.0001" },
+        { 0.00001, "1e-05" },
+        { 1.5e-7, "1.5e-07" },
+        { 123456789.0, "123456789.0" },
+        { 9007199254740993.0, "9007199254740992.0" },
+        { 1e16, "1e+16" },
+        { 1.25e22, "1.25e+22" },
+        { 1e100, "1e+100" },
+        { 2.2250738585072014e-308, "2.2250738585072014e-308" },
+        { INFINITY, "inf" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char text[32];
+
+        ub__python_float(cases[i].value, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+/* -- networks ------------------------------------------------------------- */
+
+static ub_status small_network(ub_context *context, ub_network **out)
+{
+    ub_layer conv, pool, linear;
+    int64_t at = 0;
+    ub_status status = ub_network_create(context, "n", 3, 12, 12, out);
+
+    ub_layer_init(&conv, sizeof(conv), UB_LAYER_CONV);
+    conv.out_channels = 20;
+    conv.kernel_height = conv.kernel_width = 3;
+    ub_layer_init(&pool, sizeof(pool), UB_LAYER_GLOBAL_POOL);
+    ub_layer_init(&linear, sizeof(linear), UB_LAYER_LINEAR);
+    linear.out_channels = 10;
+    if (status == UB_OK)
+        status = ub_network_add(*out, "conv", &conv, 1, &at, &at);
+    if (status == UB_OK)
+        status = ub_network_add(*out, "pool", &pool, 1, &at, &at);
+    if (status == UB_OK)
+        status = ub_network_add(*out, "fc", &linear, 1, &at, NULL);
+    return status;
+}
+
+static ub_status run_and_write(ub_context *context, void *arg)
+{
+    const ub_hardware h = hardware_of(8, 8, UB_DATAFLOW_WS, 256);
+    ub_systolic_options o = compat_options();
+    ub_systolic_stats total = { .size = sizeof(total) };
+    ub_systolic_report reports[4] = { { .size = sizeof(reports[0]) } };
+    ub_network *network = NULL;
+    ub_status status = small_network(context, &network);
+
+    (void) arg;
+    for (int64_t i = 0; i < 4 && status == UB_OK; i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+
+        reports[i].size = sizeof(reports[i]);
+        status = ub_network_layer(network, i, &info);
+        if (status == UB_OK)
+            status = ub_systolic_report_layer(context, &info, &h, &o,
+                                              &reports[i]);
+    }
+    if (status == UB_OK)
+        status = ub_systolic_write_reports(context, test_folder(), reports, 4);
+    if (status == UB_OK)
+        status = ub_systolic_run(network, &h, &o, &total, NULL, 0);
+    if (status == UB_OK) {
+        assert_int_equal(reports[0].products + reports[2].products, 0);
+        assert_int_equal(total.input_bytes, reports[1].dram_input.count +
+                                                reports[3].dram_input.count);
+        assert_int_equal(total.weight_bytes, reports[1].dram_weight.count +
+                                                 reports[3].dram_weight.count);
+        assert_int_equal(total.output_bytes, reports[1].dram_output.count +
+                                                 reports[3].dram_output.count);
+        assert_int_equal(total.cycles, reports[1].cycles + reports[3].cycles);
+        assert_true(total.input_bytes > 3 * 144 + 20);
+    }
+    ub_network_destroy(&network);
+    return status;
+}
+
+static void networks(void **state)
+{
+    ub_context *context = test_context(1);
+    char *text;
+
+    (void) state;
+    assert_int_equal(run_and_write(context, NULL), UB_OK);
+    text = read_text(test_path("COMPUTE_REPORT.csv"));
+    assert_non_null(strstr(text, "\n0, "));
+    assert_non_null(strstr(text, "\n1, "));
+    assert_null(strstr(text, "\n2, "));
+    free(text);
+    ub_context_destroy(&context);
+}
+
+static void out_of_memory(void **state)
+{
+    (void) state;
+    assert_survives_oom(run_and_write, 1, NULL);
+}
+
+/* -- hostile input -------------------------------------------------------- */
+
+typedef struct call {
+    ub_context *context;
+    test_layer l;
+    ub_hardware h;
+    ub_systolic_options o;
+} call;
+
+static void open_call(call *c, ub_context *context)
+{
+    c->context = context;
+    conv_layer(&c->l, 9, 9, 3, 3, 4, 8, 1);
+    c->h = hardware_of(4, 4, UB_DATAFLOW_WS, 1024);
+    ub_systolic_options_init(&c->o, sizeof(c->o));
+}
+
+static ub_status attempt(call *c)
+{
+    ub_systolic_report r = { .size = sizeof(r), .cycles = -7 };
+    const ub_status status = ub_systolic_report_layer(c->context, &c->l.info,
+                                                      &c->h, &c->o, &r);
+
+    assert_true((status == UB_OK) == (r.cycles != -7));
+    if (status != UB_OK)
+        assert_non_null(strstr(ub_context_last_error(c->context), "systolic"));
+    open_call(c, c->context);
+    return status;
+}
+
+static void bad_hardware(call *c)
+{
+    c->h.rows = 0;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->h.arrays = 2;
+    assert_int_equal(attempt(c), UB_ERR_UNSUPPORTED);
+    c->h.input_bank_bytes = 99;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->h.weight_bank_bytes = 200;
+    c->h.weight_bytes = 4;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->h.output_bank_bytes = 1; /* each result leaves at once */
+    c->h.output_bytes = 8;
+    assert_int_equal(attempt(c), UB_OK);
+}
+
+static void bad_options(call *c)
+{
+    c->o.compat = UB_SYSTOLIC_COMPAT_CSIM;
+    assert_int_equal(attempt(c), UB_ERR_UNSUPPORTED);
+    c->o.batch = 0;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->o.count_memory = 3;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    /* at finite bandwidth all has to fit half a bank of 1024 */
+    c->o.count_memory = 2;
+    assert_int_equal(attempt(c), UB_ERR_UNSUPPORTED);
+    c->o.count_memory = 2;
+    c->h.bank_bytes = 1 << 20;
+    c->h.input_bank_bytes = c->h.weight_bank_bytes = 0;
+    c->h.output_bank_bytes = 0;
+    assert_int_equal(attempt(c), UB_OK);
+    c->o.count_memory = 2;
+    c->h.bank_bytes = 1 << 20;
+    c->h.input_bank_bytes = c->h.weight_bank_bytes = 0;
+    c->h.output_bank_bytes = 0;
+    c->h.bandwidth = 0.5 * c->h.clock_hz;
+    assert_int_equal(attempt(c), UB_ERR_UNSUPPORTED);
+    c->o.count_memory = 2;
+    c->h.bandwidth = INFINITY;
+    assert_int_equal(attempt(c), UB_ERR_UNSUPPORTED);
+}
+
+static void bad_layers(call *c)
+{
+    c->l.layer.sparse_keep = 1;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->l.layer.sparse_keep = 3;
+    c->l.layer.sparse_block = 2;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->l.layer.sparse_keep = 1;
+    c->l.layer.sparse_block = 2;
+    c->h.dataflow = UB_DATAFLOW_IS;
+    assert_int_equal(attempt(c), UB_ERR_UNSUPPORTED);
+    c->l.info.out_height = 0;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->l.info.out_height = (int64_t) 1 << 32;
+    assert_int_equal(attempt(c), UB_ERR_RANGE);
+    c->l.info.size = 0;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+    c->l.info.layer = NULL;
+    assert_int_equal(attempt(c), UB_ERR_INVALID);
+}
+
+static void hostile(void **state)
+{
+    ub_context *context = test_context(1);
     ub_systolic_report r = { .size = sizeof(r) };
+    call c;
 
-    if (ub_systolic_report_layer(context, info, h, o, &r) != UB_OK)
-        fail_msg("%s", ub_context_last_error(context));
-    return r;
+    (void) state;
+    open_call(&c, context);
+    assert_int_equal(attempt(&c), UB_OK);
+    bad_hardware(&c);
+    bad_options(&c);
+    bad_layers(&c);
+    assert_int_equal(ub_systolic_report_layer(NULL, &c.l.info, &c.h, NULL, &r),
+                     UB_ERR_INVALID);
+    assert_int_equal(
+        ub_systolic_report_layer(context, &c.l.info, &c.h, NULL, NULL),
+        UB_ERR_INVALID);
+    assert_int_equal(
+        ub_systolic_report_layer(context, &c.l.info, NULL, NULL, &r),
+        UB_ERR_INVALID);
+    assert_int_equal(ub_systolic_write_reports(context, NULL, &r, 1),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_systolic_write_reports(context, ".", NULL, 1),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_systolic_write_reports(NULL, ".", &r, 1),
+                     UB_ERR_INVALID);
+    assert_int_equal(
+        ub_systolic_write_reports(context, test_path("no-folder"), &r, 1),
+        UB_ERR_IO);
+    r.sparsity = 7;
+    assert_int_equal(ub_systolic_write_reports(context, ".", &r, 1),
+                     UB_ERR_INVALID);
+    ub_context_destroy(&context);
 }
 
-/* -- golden tables -------------------------------------------------------- */
-
-static void assert_percent(const table *t, const char *column, double value)
+/* Groups are the same layer again and again. */
+static void groups(void **state)
 {
-    assert_close(value, strtod(table_text(t, column), NULL),
-                 1e-12 * fabs(value));
-}
-
-static void assert_column(const table *t, const char *operand, const char *what,
-                          int64_t value)
-{
-    char name[64];
-
-    snprintf(name, sizeof(name), "dram_%s_%s", operand, what);
-    if (table_int(t, name) != value)
-        fail_msg("%s, layer %s, %s on %s x %s: %s is %lld, not %s",
-                 table_text(t, "topology"), table_text(t, "layer"),
-                 table_text(t, "df"), table_text(t, "rows"),
-                 table_text(t, "cols"), name, (long long) value,
-                 table_text(t, name));
-}
-
-static void assert_accesses(const table *t, const char *operand,
-                            const char *count, const ub_systolic_accesses *a)
-{
-    assert_column(t, operand, "start", a->start);
-    assert_column(t, operand, "stop", a->stop);
-    assert_column(t, operand, count, a->count);
-}
-
-static void check_row(const table *t, ub_context *context, int64_t words)
-{
+    ub_context *context = test_context(1);
+    const ub_hardware h = hardware_of(4, 4, UB_DATAFLOW_WS, 128);
     const ub_systolic_options o = compat_options();
-    const ub_hardware h = hardware_of(table_int(t, "rows"),
-                                      table_int(t, "cols"),
-                                      dataflow_of(table_text(t, "df")), words);
-    ub_systolic_report r;
+    ub_systolic_report one, all;
     test_layer l;
 
-    assert_string_equal(table_text(t, "status"), "ok");
-    table_layer(t, &l);
-    r = report(context, &l.info, &h, &o);
-    assert_int_equal(r.cycles, table_int(t, "total_cycles"));
-    assert_int_equal(r.stall_cycles, table_int(t, "stall_cycles"));
-    assert_percent(t, "overall_util_pct", r.utilization);
-    assert_percent(t, "mapping_eff_pct", r.mapping_efficiency);
-    assert_percent(t, "compute_util_pct", r.compute_utilization);
-    assert_int_equal(r.sram_input.count, table_int(t, "sram_ifmap_reads"));
-    assert_int_equal(r.sram_weight.count, table_int(t, "sram_filter_reads"));
-    assert_int_equal(r.sram_output.count, table_int(t, "sram_ofmap_writes"));
-    assert_accesses(t, "ifmap", "reads", &r.dram_input);
-    assert_accesses(t, "filter", "reads", &r.dram_weight);
-    assert_accesses(t, "ofmap", "writes", &r.dram_output);
-    assert_int_equal(r.cycles_with_prefetch,
-                     table_int(t, "total_cycles_incl_prefetch"));
-}
-
-static void check_table(const char *name, int64_t words)
-{
-    ub_context *context;
-    int rows = 0;
-    table t;
-
-    table_open(&t, name);
-    context = test_context(1);
-    for (; table_next(&t); rows++)
-        check_row(&t, context, words);
-    assert_true(rows > 0);
+    (void) state;
+    conv_layer(&l, 9, 9, 3, 3, 4, 8, 1);
+    one = report(context, &l.info, &h, &o);
+    l.layer.groups = 5;
+    l.info.in_channels *= 5;
+    l.info.out_channels *= 5;
+    all = report(context, &l.info, &h, &o);
+    assert_int_equal(all.cycles, 5 * one.cycles);
+    assert_int_equal(all.dram_input.count, 5 * one.dram_input.count);
+    assert_int_equal(all.dram_input.start, one.dram_input.start);
+    assert_int_equal(all.dram_output.stop,
+                     one.dram_output.stop + 4 * (one.cycles + 1));
+    assert_close(all.mapping_efficiency, one.mapping_efficiency, 0.0);
     ub_context_destroy(&context);
-}
-
-static void golden_small(void **state)
-{
-    (void) state;
-    check_table("scalesim/golden_full_calc_64k.csv", 64 * KIB);
-}
-
-static void golden_large(void **state)
-{
-    (void) state;
-    check_table("scalesim/golden_full_calc_big.csv", 8192 * KIB);
-}
-
-/* -- golden reports ------------------------------------------------------- */
-
-static char *read_text(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = calloc(1, 65536);
-
-    assert_non_null(text);
-    if (f == NULL)
-        fail_msg("%s is not there", path);
-    assert_true(fread(text, 1, 65535, f) > 0);
-    fclose(f);
-    return text;
-}
-
-/* Value of a key of a configuration, which all of them have. */
-static void config_text(const char *config, const char *key, char out[64])
-{
-    const char *at = strstr(config, key);
-
-    assert_non_null(at);
-    at += strlen(key);
-    at += strspn(at, " :=");
-    assert_int_equal(sscanf(at, "%63s", out), 1);
-}
-
-static int64_t config_int(const char *config, const char *key)
-{
-    char text[64];
-
-    config_text(config, key, text);
-    return strtoll(text, NULL, 10);
-}
-
-static int32_t representation(const char *config)
-{
-    static const char *const names[] = { "csr", "csc", "ellpack_block" };
-    char text[64];
-
-    config_text(config, "SparsitySupport", text);
-    if (strcmp(text, "false") == 0)
-        return UB_SYSTOLIC_DENSE;
-    assert_string_equal(text, "true");
-    config_text(config, "SparseRep", text);
-    for (int32_t i = 0; i < 3; i++) {
-        if (strcmp(text, names[i]) == 0)
-            return UB_SYSTOLIC_CSR + i;
-    }
-    fail_msg("sparse representation %s", text);
-    return -1;
-}
-
-static void read_config(const char *path, ub_hardware *h,
-                        ub_systolic_options *o)
-{
-    char *config = read_text(path), text[64];
-
-    config_text(config, "Dataflow", text);
-    *h = hardware_of(config_int(config, "ArrayHeight"),
-                     config_int(config, "ArrayWidth"), dataflow_of(text), 0);
-    h->input_bank_bytes = KIB * config_int(config, "IfmapSramSzkB");
-    h->weight_bank_bytes = KIB * config_int(config, "FilterSramSzkB");
-    h->output_bank_bytes = KIB * config_int(config, "OfmapSramSzkB");
-    *o = compat_options();
-    o->sparsity = representation(config);
-    config_text(config, "InterfaceBandwidth", text);
-    if (strcmp(text, "USER") == 0) {
-        o->count_memory = 2;
-        h->input_bandwidth = h->clock_hz *
-                             (double) config_int(config,
-                                                 "IfmapSRAMBankBandwidth");
-        h->weight_bandwidth = h->clock_hz *
-                              (double) config_int(config,
-                                                  "FilterSRAMBankBandwidth");
-        h->output_bandwidth = h->clock_hz *
-                              (double) config_int(config, "\nBandwidth");
-    } else {
-        assert_string_equal(text, "CALC");
-    }
-    free(config);
-}
-
-/* Layers of a topology of either form; convolutions have eight fields. */
-static int64_t read_topology(const char *path, test_layer layers[LAYERS])
-{
-    FILE *f = fopen(path, "r");
-    char row[256];
-    int64_t n = 0;
-
-    assert_non_null(f);
-    assert_non_null(fgets(row, sizeof(row), f));
-    while (fgets(row, sizeof(row), f) != NULL) {
-        long long v[7], keep = 0, block = 0;
-        int fields = 0;
-
-        for (char *at = row; (at = strchr(at, ',')) != NULL;) {
-            at++;
-            if (sscanf(at, " %lld : %lld", &keep, &block) == 2)
-                break;
-            keep = 0;
-            if (fields < 7 && sscanf(at, " %lld", &v[fields]) == 1)
-                fields++;
-        }
-        if (fields == 0)
-            continue;
-        assert_true(n < LAYERS && (fields == 7 || fields == 3));
-        if (fields == 7)
-            conv_layer(&layers[n], v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
-        else
-            conv_layer(&layers[n], v[0], v[2], 1, v[2], 1, v[1], 1);
-        layers[n].layer.sparse_keep = (int32_t) keep;
-        layers[n++].layer.sparse_block = (int32_t) block;
-    }
-    fclose(f);
-    assert_true(n > 0);
-    return n;
-}
-
-static void assert_same_file(const char *folder, const char *name)
-{
-    char golden[512];
-    char *expected, *actual;
-
-    snprintf(golden, sizeof(golden), "%s/%s", folder, name);
-    expected = read_text(golden);
-    actual = read_text(test_path(name));
-    if (strcmp(expected, actual) != 0)
-        fail_msg("%s:\n%s\nis not\n%s", golden, actual, expected);
-    free(expected);
-    free(actual);
-}
-
-/* One run of SCALE-Sim: all reports, byte for byte. */
-static void check_run(const char *topology, const char *config)
-{
-    const int sparse = strncmp(config, "sparse", 6) == 0;
-    ub_context *context = test_context(1);
-    ub_systolic_report reports[LAYERS];
-    test_layer layers[LAYERS];
-    char name[128], folder[512];
-    ub_systolic_options o;
-    ub_hardware h;
-    int64_t n;
-
-    snprintf(name, sizeof(name), "scalesim/tiny/%s.cfg", config);
-    read_config(test_golden(name), &h, &o);
-    snprintf(name, sizeof(name), "scalesim/tiny/%s.csv", topology);
-    n = read_topology(test_golden(name), layers);
-    for (int64_t i = 0; i < n; i++)
-        reports[i] = report(context, &layers[i].info, &h, &o);
-    assert_int_equal(
-        ub_systolic_write_reports(context, test_folder(), reports, n), UB_OK);
-    snprintf(name, sizeof(name), "scalesim/tiny/out_%s/%s",
-             strncmp(topology, "sparse", 6) == 0 ? topology
-             : strstr(topology, "conv") != NULL  ? "conv"
-                                                 : "gemm",
-             config);
-    snprintf(folder, sizeof(folder), "%s", test_golden(name));
-    assert_same_file(folder, "COMPUTE_REPORT.csv");
-    assert_same_file(folder, "BANDWIDTH_REPORT.csv");
-    assert_same_file(folder, "DETAILED_ACCESS_REPORT.csv");
-    if (sparse)
-        assert_same_file(folder, "SPARSE_REPORT.csv");
-    ub_context_destroy(&context);
-}
-
-static void golden_reports(void **state)
-{
-    static const char *const dense[] = { "tiny_4x3_ws", "tiny_4x3_os",
-                                         "tiny_4x3_is", "tiny_4x4_ws",
-                                         "tiny_4x4_os", "tiny_4x4_is" };
-    static const char *const sparse[] = { "sparse_csr", "sparse_csc",
-                                          "sparse_ellpack_block" };
-
-    (void) state;
-    if (test_golden("scalesim") == NULL)
-        skip();
-    for (size_t i = 0; i < sizeof(dense) / sizeof(*dense); i++) {
-        check_run("conv_tiny", dense[i]);
-        check_run("gemm_tiny", dense[i]);
-    }
-    for (size_t i = 0; i < sizeof(sparse) / sizeof(*sparse); i++) {
-        check_run("sparse_conv", sparse[i]);
-        check_run("sparse_gemm", sparse[i]);
-    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_small),
-        cmocka_unit_test(golden_large),
-        cmocka_unit_test(golden_reports),
+        cmocka_unit_test(numbers),       cmocka_unit_test(networks),
+        cmocka_unit_test(out_of_memory), cmocka_unit_test(hostile),
+        cmocka_unit_test(groups),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
