@@ -221,6 +221,12 @@ ub_status ub_systolic_model(const ub_systolic_machine *machine,
  * of skew; with os_drain R more in which a fold's results leave. Groups follow
  * each other.
  *
+ * These are the cycles of level 2; its rounds are folds, share_weight_load is
+ * the R cycles of loading (of inputs, if they are stationary), share_fill the
+ * R - 1 and share_drain the C - 1 of skew and what os_drain adds. They are
+ * shares of the true cycles in any case. Level 0 has F * stream cycles and
+ * counts no bytes.
+ *
  * Source: Samajdar et al., "A systematic methodology for characterizing
  * scalability of DNN accelerators using SCALE-Sim", ISPASS 2020, and the
  * behaviour of SCALE-Sim v3, which UB_SYSTOLIC_COMPAT_SCALESIM reproduces to
@@ -272,7 +278,7 @@ ub_status ub_systolic_fold(const ub_gemm *gemm, const ub_hardware *hardware,
                            ub_systolic_folds *out);
 
 /** Accesses of a memory. Cycle 0 is the layer's first; what is fetched before
- * has negative cycles. */
+ * has negative cycles. Without accesses only the count means something. */
 typedef struct ub_systolic_accesses {
     int64_t start; /**< cycle of the first one */
     int64_t stop;  /**< cycle of the last one */

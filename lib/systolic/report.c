@@ -312,7 +312,7 @@ ub_status ub__layer_with_memory(ub_context *context, const ub_layer_info *layer,
         status = ub_systolic_layer(layer, &h, &o, out);
     if (status != UB_OK)
         return status;
-    if (o.charge_inputs)
+    if (o.charge_inputs && !layer->layer->on_chip)
         out->input_bytes = r.dram_input.count * ub__bytes_of(h.input_bytes, &h);
     out->weight_bytes = r.dram_weight.count * ub__bytes_of(h.weight_bytes, &h);
     if (o.charge_outputs)

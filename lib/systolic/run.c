@@ -16,6 +16,23 @@ static int add_int64(int64_t *to, int64_t value)
     return 1;
 }
 
+/* Of a network: each layer weighs as much as its cycles. */
+static void add_shares(ub_systolic_stats *to, const ub_systolic_stats *s,
+                       double weight)
+{
+    to->share_busy += s->share_busy * weight;
+    to->share_unused_rows += s->share_unused_rows * weight;
+    to->share_unused_columns += s->share_unused_columns * weight;
+    to->share_unused_arrays += s->share_unused_arrays * weight;
+    to->share_weight_load += s->share_weight_load * weight;
+    to->share_fill += s->share_fill * weight;
+    to->share_drain += s->share_drain * weight;
+    to->share_wait_weights += s->share_wait_weights * weight;
+    to->share_wait_inputs += s->share_wait_inputs * weight;
+    to->share_wait_outputs += s->share_wait_outputs * weight;
+    to->share_vector += s->share_vector * weight;
+}
+
 static int add_stats(ub_systolic_stats *to, const ub_systolic_stats *s)
 {
     to->latency_ms += s->latency_ms;
@@ -125,6 +142,9 @@ ub_status ub_systolic_run(const ub_network *network,
                           ((double) sum.cycles * (double) hardware->rows *
                            (double) hardware->columns *
                            (double) hardware->arrays);
+    for (int64_t i = 0; i < count && status == UB_OK && sum.cycles > 0; i++)
+        add_shares(&sum, &each[i],
+                   (double) each[i].cycles / (double) sum.cycles);
     for (int64_t i = 0; i < count && status == UB_OK && layers != NULL; i++)
         layers[i] = each[i];
     if (status == UB_OK && total != NULL)

@@ -96,6 +96,10 @@ static ub_status run_and_write(ub_context *context, void *arg)
                                                  reports[3].dram_output.count);
         assert_int_equal(total.cycles, reports[1].cycles + reports[3].cycles);
         assert_true(total.input_bytes > 3 * 144 + 20);
+        assert_close(total.share_busy + total.share_unused_rows +
+                         total.share_unused_columns + total.share_weight_load +
+                         total.share_fill + total.share_drain,
+                     1.0, 1e-12);
     }
     ub_network_destroy(&network);
     return status;
