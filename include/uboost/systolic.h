@@ -393,6 +393,23 @@ ub_status ub_systolic_write_reports(ub_context *context, const char *folder,
                                     const ub_systolic_report *reports,
                                     int64_t n);
 
+/**
+ * ub_systolic_report_layer() for all layers of a network, then
+ * ub_systolic_write_reports().
+ *
+ * @param network   only read; its context is used
+ * @param hardware  as in ub_systolic_report_layer()
+ * @param options   as in ub_systolic_report_layer()
+ * @param folder    exists; files in it are replaced
+ *
+ * @return as those two; nothing is written unless all layers can be reported
+ */
+UB_API_CHECK
+ub_status ub_systolic_report_network(const ub_network *network,
+                                     const ub_hardware *hardware,
+                                     const ub_systolic_options *options,
+                                     const char *folder);
+
 UB_END_DECLS
 
 /** @} */

@@ -286,3 +286,35 @@ ub_status ub_systolic_write_reports(ub_context *context, const char *folder,
     }
     return status;
 }
+
+ub_status ub_systolic_report_network(const ub_network *network,
+                                     const ub_hardware *hardware,
+                                     const ub_systolic_options *options,
+                                     const char *folder)
+{
+    ub_context *context;
+    ub_systolic_report *reports;
+    ub_status status = UB_OK;
+    int64_t n;
+
+    if (network == NULL)
+        return UB_ERR_INVALID;
+    context = ub_network_context(network);
+    n = ub_network_layers(network);
+    reports = ub__calloc(context, (size_t) n, sizeof(*reports));
+    if (reports == NULL)
+        return UB_ERR_NOMEM;
+    for (int64_t i = 0; i < n && status == UB_OK; i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+
+        reports[i].size = sizeof(*reports);
+        status = ub_network_layer(network, i, &info);
+        if (status == UB_OK)
+            status = ub_systolic_report_layer(context, &info, hardware, options,
+                                              &reports[i]);
+    }
+    if (status == UB_OK)
+        status = ub_systolic_write_reports(context, folder, reports, n);
+    ub__free(context, reports);
+    return status;
+}

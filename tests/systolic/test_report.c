@@ -72,7 +72,6 @@ static ub_status run_and_write(ub_context *context, void *arg)
     ub_network *network = NULL;
     ub_status status = small_network(context, &network);
 
-    (void) arg;
     for (int64_t i = 0; i < 4 && status == UB_OK; i++) {
         ub_layer_info info = { .size = sizeof(info) };
 
@@ -84,6 +83,8 @@ static ub_status run_and_write(ub_context *context, void *arg)
     }
     if (status == UB_OK)
         status = ub_systolic_write_reports(context, test_folder(), reports, 4);
+    if (status == UB_OK && arg != NULL)
+        status = ub_systolic_report_network(network, &h, &o, test_folder());
     if (status == UB_OK)
         status = ub_systolic_run(network, &h, &o, &total, NULL, 0);
     if (status == UB_OK) {
@@ -105,13 +106,39 @@ static ub_status run_and_write(ub_context *context, void *arg)
     return status;
 }
 
+/* A layer at a time and the whole network write the same. */
+static void assert_same_twice(const ub_network *network, const ub_hardware *h,
+                              const ub_systolic_options *o, const char *name)
+{
+    char *before = read_text(test_path(name)), *after;
+
+    remove(test_path(name));
+    assert_int_equal(ub_systolic_report_network(network, h, o, test_folder()),
+                     UB_OK);
+    after = read_text(test_path(name));
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
 static void networks(void **state)
 {
+    const ub_hardware h = hardware_of(8, 8, UB_DATAFLOW_WS, 256);
+    const ub_systolic_options o = compat_options();
     ub_context *context = test_context(1);
+    ub_network *network = NULL;
     char *text;
 
     (void) state;
     assert_int_equal(run_and_write(context, NULL), UB_OK);
+    assert_int_equal(small_network(context, &network), UB_OK);
+    assert_same_twice(network, &h, &o, "COMPUTE_REPORT.csv");
+    assert_same_twice(network, &h, &o, "DETAILED_ACCESS_REPORT.csv");
+    assert_int_equal(ub_systolic_report_network(NULL, &h, &o, test_folder()),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_systolic_report_network(network, &h, &o, NULL),
+                     UB_ERR_INVALID);
+    ub_network_destroy(&network);
     text = read_text(test_path("COMPUTE_REPORT.csv"));
     assert_non_null(strstr(text, "\n0, "));
     assert_non_null(strstr(text, "\n1, "));
@@ -122,8 +149,10 @@ static void networks(void **state)
 
 static void out_of_memory(void **state)
 {
+    int both_writers = 1;
+
     (void) state;
-    assert_survives_oom(run_and_write, 1, NULL);
+    assert_survives_oom(run_and_write, 1, &both_writers);
 }
 
 /* -- hostile input -------------------------------------------------------- */
