@@ -76,8 +76,9 @@ typedef struct ub_systolic_options {
     int32_t os_drain;       /**< levels 2 and 3, output stationary: 1 adds the
                                  cycles in which a fold's results leave the
                                  array, one per row; 0, as SCALE-Sim */
-    int32_t count_memory;   /**< level 2: 1 counts external memory traffic as
-                                 SCALE-Sim's CALC mode does; 0 */
+    int32_t count_memory;   /**< level 2 of ub_systolic_run(), and reports: 1
+                                 counts external memory traffic as SCALE-Sim's
+                                 CALC mode does, 2 as its USER mode; 0 */
     int32_t sparsity;       /**< level 2: a ub_systolic_sparsity;
                                  UB_SYSTOLIC_ELLPACK */
     int64_t tile_m;         /**< level 1: rows of an input tile; 0: rows of the
@@ -341,6 +342,216 @@ ub_status ub_systolic_csim(const ub_network *network,
                            const ub_hardware *hardware,
                            const ub_systolic_options *options, int64_t repeats,
                            ub_systolic_csim_stats *out);
+
+/*
+ * Level 2: folds, as SCALE-Sim counts them.
+ */
+
+/**
+ * What the folds of matrix products cost, without external memory.
+ *
+ * With R x C processing elements, the stationary operand of rows x columns is
+ * cut into F = ceil(rows / R) ceil(columns / C) folds, through each of which
+ * `stream` vectors pass, one fold after the other, nothing overlapped:
+ *
+ * | dataflow          | rows | columns | stream | cycles of a fold      |
+ * |-------------------|------|---------|--------|-----------------------|
+ * | weight stationary | k    | n       | m      | 2 R + C + stream - 2  |
+ * | input stationary  | k    | m       | n      | 2 R + C + stream - 2  |
+ * | output stationary | m    | n       | k      | R + C + stream - 2    |
+ *
+ * that is R cycles to load what is stationary, `stream`, and R - 1 and C - 1
+ * of skew; with os_drain R more in which a fold's results leave. Groups follow
+ * each other.
+ *
+ * These are the cycles of level 2; its rounds are folds, share_weight_load is
+ * the R cycles of loading (of inputs, if they are stationary), share_fill the
+ * R - 1 and share_drain the C - 1 of skew and what os_drain adds. They are
+ * shares of the true cycles in any case. Level 0 has F * stream cycles and
+ * counts no bytes.
+ *
+ * Source: Samajdar et al., "A systematic methodology for characterizing
+ * scalability of DNN accelerators using SCALE-Sim", ISPASS 2020, and the
+ * behaviour of SCALE-Sim v3, which UB_SYSTOLIC_COMPAT_SCALESIM reproduces to
+ * the digit where it differs:
+ *
+ * - It prints the number of the last cycle, one less than there are (of each
+ *   group).
+ * - Output stationary, it counts R + C writes too many for each fold.
+ * - Its compute utilization of stationary weights and inputs is that of a fold
+ *   which is C - 1 cycles longer.
+ */
+typedef struct ub_systolic_folds {
+    size_t size;            /**< sizeof(ub_systolic_folds), set by the caller */
+    int64_t cycles;         /**< of all folds and groups */
+    int64_t fold_cycles;    /**< of one */
+    int64_t row_folds;      /**< of one group: ceil(rows / R) */
+    int64_t column_folds;   /**< of one group: ceil(columns / C) */
+    int64_t macs;           /**< multiply-accumulates */
+    int64_t input_reads;    /**< elements of windows out of the input bank,
+                                 padding included */
+    int64_t weight_reads;   /**< elements out of the weight bank */
+    int64_t output_writes;  /**< results and partial sums into the output
+                                 bank */
+    int64_t partial_writes; /**< of these, partial sums; one less for each
+                                 element than there are row folds */
+    int64_t partial_reads;  /**< partial sums read back to add to them;
+                                 SCALE-Sim counts none */
+    double mapping_efficiency;  /**< processing elements in use, on average */
+    double compute_utilization; /**< the same, times stream / fold_cycles */
+    double utilization;         /**< macs / (cycles R C) */
+} ub_systolic_folds;
+
+/**
+ * Count the folds of matrix products. A pure function: no context, no memory,
+ * any thread; about 0.1 us.
+ *
+ * @param gemm      from ub_layer_gemm(); count 0 costs nothing
+ * @param hardware  array and dataflow
+ * @param options   os_drain and compat are looked at; NULL: the defaults
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense
+ * @retval UB_ERR_RANGE        more than 2^50 cycles
+ * @retval UB_ERR_UNSUPPORTED  more than one array, or csim's compat
+ */
+UB_API_CHECK
+ub_status ub_systolic_fold(const ub_gemm *gemm, const ub_hardware *hardware,
+                           const ub_systolic_options *options,
+                           ub_systolic_folds *out);
+
+/** Accesses of a memory. Cycle 0 is the layer's first; what is fetched before
+ * has negative cycles. Without accesses only the count means something. */
+typedef struct ub_systolic_accesses {
+    int64_t start; /**< cycle of the first one */
+    int64_t stop;  /**< cycle of the last one */
+    int64_t count; /**< elements */
+    double rate;   /**< elements per cycle: on-chip memory over the whole
+                        layer, external memory from start to stop */
+} ub_systolic_accesses;
+
+/**
+ * All that SCALE-Sim reports of a layer.
+ *
+ * External memory (SCALE-Sim's CALC mode) never holds up the array. Half a
+ * bank holds what has been read, in the order of the requests; an element that
+ * it does not hold is read once, and a full half is emptied at once. What
+ * fills a half, half the bank's elements in whole hundredths of the bank, is
+ * fetched while the half before it was filled; the first half, before all
+ * requests, at 10 elements per cycle. Results leave when they outgrow half of
+ * their bank, and at the end, one element per column and cycle. Partial sums
+ * leave as results do and are not read again. Windows' taps in the padding
+ * are no requests.
+ *
+ * Differences of UB_SYSTOLIC_COMPAT_SCALESIM, beside those of
+ * ub_systolic_folds: the last cycle's number instead of the number of cycles
+ * in cycles_with_prefetch, too; results that leave may be counted a few too
+ * many; the utilization is of dense MACs for sparse layers, too; percentages
+ * are summed fold by fold, which only the last digits show.
+ */
+typedef struct ub_systolic_report {
+    size_t size;    /**< sizeof(ub_systolic_report), set by the caller */
+    int64_t cycles; /**< as ub_systolic_folds */
+    int64_t cycles_with_prefetch; /**< from the first access of external memory
+                                       to the last one */
+    int64_t stall_cycles;         /**< 0 */
+    int64_t products;             /**< groups; 0 for layers that compute no
+                                       matrix product, all else is 0 then */
+    double utilization;           /**< MACs done, in percent of those possible
+                                       in `cycles` */
+    double mapping_efficiency;    /**< as ub_systolic_folds, in percent */
+    double compute_utilization;   /**< as ub_systolic_folds, in percent */
+    ub_systolic_accesses sram_input;  /**< reads; of a sparse layer each
+                                           row's sparse_block / sparse_keep
+                                           times */
+    ub_systolic_accesses sram_weight; /**< reads */
+    ub_systolic_accesses sram_output; /**< writes, partial sums included */
+    ub_systolic_accesses dram_input;  /**< reads */
+    ub_systolic_accesses dram_weight; /**< reads */
+    ub_systolic_accesses dram_output; /**< writes, partial sums included */
+    int64_t partial_writes;           /**< as ub_systolic_folds */
+    int64_t partial_reads;            /**< as ub_systolic_folds */
+    double input_reads;               /**< sram_input.count, which may be a
+                                           fraction for a sparse layer */
+    int64_t dense_words;              /**< weights of the layer */
+    double stored_words; /**< those that are stored, and their indices */
+    double index_words;  /**< the indices: csr one for each weight, and rows +
+                              1; csc one for each weight, and columns + 1;
+                              ELLPACK ceil(log2 sparse_block) bits of a 32-bit
+                              word for each weight */
+    double index_rate;   /**< index_words / cycles */
+    int32_t sparsity;    /**< a ub_systolic_sparsity; UB_SYSTOLIC_DENSE for a
+                              dense layer, whose storage is given as if it were
+                              sparse unless the options are dense, too */
+    int32_t reserved;    /**< 0 */
+} ub_systolic_report;
+
+/**
+ * Count folds and external memory of a layer, which takes about a nanosecond
+ * for each request of an element.
+ *
+ * Of a sparse layer the first sparse_keep of every sparse_block elements of a
+ * window are stored and multiplied, the same for all filters.
+ *
+ * @param context   memory for a bit per element of the layer's operands
+ * @param layer     from ub_network_layer()
+ * @param hardware  array, dataflow and banks; bandwidths with count_memory 2
+ * @param options   the level is not looked at; count_memory 2 is SCALE-Sim's
+ *                  USER mode: its bandwidths in whole elements per cycle, for
+ *                  layers that fit half of each bank; NULL: the defaults
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense, or a bank holds fewer
+ *                             than 100 elements
+ * @retval UB_ERR_RANGE        more than 2^50 cycles or 2^36 requests
+ * @retval UB_ERR_UNSUPPORTED  more than one array, csim's compat, a sparse
+ *                             layer that is not weight stationary, or a finite
+ *                             bandwidth with a layer that does not fit
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_systolic_report_layer(ub_context *context,
+                                   const ub_layer_info *layer,
+                                   const ub_hardware *hardware,
+                                   const ub_systolic_options *options,
+                                   ub_systolic_report *out);
+
+/**
+ * Write COMPUTE_REPORT.csv, BANDWIDTH_REPORT.csv and
+ * DETAILED_ACCESS_REPORT.csv, and SPARSE_REPORT.csv if a layer is sparse, as
+ * SCALE-Sim formats them. Layers without products are left out; the others are
+ * numbered from 0.
+ *
+ * @param context  of errors
+ * @param folder   exists; files in it are replaced
+ * @param reports  filled by ub_systolic_report_layer(), one for each layer
+ * @param n        how many
+ *
+ * @retval UB_ERR_INVALID  an argument makes no sense
+ * @retval UB_ERR_IO       a file cannot be written (the text says why)
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_systolic_write_reports(ub_context *context, const char *folder,
+                                    const ub_systolic_report *reports,
+                                    int64_t n);
+
+/**
+ * ub_systolic_report_layer() for all layers of a network, then
+ * ub_systolic_write_reports().
+ *
+ * @param network   only read; its context is used
+ * @param hardware  as in ub_systolic_report_layer()
+ * @param options   as in ub_systolic_report_layer()
+ * @param folder    exists; files in it are replaced
+ *
+ * @return as those two; nothing is written unless all layers can be reported
+ */
+UB_API_CHECK
+ub_status ub_systolic_report_network(const ub_network *network,
+                                     const ub_hardware *hardware,
+                                     const ub_systolic_options *options,
+                                     const char *folder);
 
 UB_END_DECLS
 

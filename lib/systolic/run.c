@@ -2,6 +2,8 @@
 #include "systolic/csim.h"
 #include "systolic/systolic.h"
 
+#include "systolic/fold.h"
+
 #include <math.h>
 
 /* -- network -------------------------------------------------------------- */
@@ -13,6 +15,23 @@ static int add_int64(int64_t *to, int64_t value)
         return 0;
     *to += value;
     return 1;
+}
+
+/* Of a network: each layer weighs as much as its cycles. */
+static void add_shares(ub_systolic_stats *to, const ub_systolic_stats *s,
+                       double weight)
+{
+    to->share_busy += s->share_busy * weight;
+    to->share_unused_rows += s->share_unused_rows * weight;
+    to->share_unused_columns += s->share_unused_columns * weight;
+    to->share_unused_arrays += s->share_unused_arrays * weight;
+    to->share_weight_load += s->share_weight_load * weight;
+    to->share_fill += s->share_fill * weight;
+    to->share_drain += s->share_drain * weight;
+    to->share_wait_weights += s->share_wait_weights * weight;
+    to->share_wait_inputs += s->share_wait_inputs * weight;
+    to->share_wait_outputs += s->share_wait_outputs * weight;
+    to->share_vector += s->share_vector * weight;
 }
 
 static int add_stats(ub_systolic_stats *to, const ub_systolic_stats *s)
@@ -30,6 +49,15 @@ static int add_stats(ub_systolic_stats *to, const ub_systolic_stats *s)
            add_int64(&to->sram_write_bytes, s->sram_write_bytes);
 }
 
+/* External memory at level 2 takes memory, and so a context. */
+static int wants_memory(const ub_systolic_options *options)
+{
+    ub_systolic_options o;
+
+    return ub__systolic_options_in(options, &o) == UB_OK && o.level == 2 &&
+           o.count_memory != 0;
+}
+
 static ub_status simulate(const ub_network *network, int64_t index,
                           const ub_hardware *hardware,
                           const ub_systolic_options *options,
@@ -39,6 +67,11 @@ static ub_status simulate(const ub_network *network, int64_t index,
     ub_status status = ub_network_layer(network, index, &info);
 
     *out = (ub_systolic_stats){ .size = sizeof(*out) };
+    if (status == UB_OK && wants_memory(options)) {
+        status = ub__layer_with_memory(ub_network_context(network), &info,
+                                       hardware, options, out);
+        return status; /* the text says why */
+    }
     if (status == UB_OK)
         status = ub_systolic_layer(&info, hardware, options, out);
     if (status == UB_OK)
@@ -112,6 +145,9 @@ ub_status ub_systolic_run(const ub_network *network,
                           ((double) sum.cycles * (double) hardware->rows *
                            (double) hardware->columns *
                            (double) hardware->arrays);
+    for (int64_t i = 0; i < count && status == UB_OK && sum.cycles > 0; i++)
+        add_shares(&sum, &each[i],
+                   (double) each[i].cycles / (double) sum.cycles);
     for (int64_t i = 0; i < count && status == UB_OK && layers != NULL; i++)
         layers[i] = each[i];
     if (status == UB_OK && total != NULL)

@@ -2,6 +2,8 @@
 #include "systolic/csim.h"
 #include "systolic/systolic.h"
 
+#include "systolic/fold.h"
+
 #include <math.h>
 
 #define MAX_CYCLES 1125899906842624.0 /* 2^50 */
@@ -226,8 +228,18 @@ static double most_cycles(const ub__tiling *t)
 
 /* -- public --------------------------------------------------------------- */
 
-static ub_status options_in(const ub_systolic_options *options,
-                            ub_systolic_options *out)
+/* What levels 0 and 2 alone look at. */
+static int fold_options_valid(const ub_systolic_options *o)
+{
+    return o->os_drain >= 0 && o->os_drain <= 1 && o->count_memory >= 0 &&
+           o->count_memory <= 2 && o->sparsity >= UB_SYSTOLIC_DENSE &&
+           o->sparsity <= UB_SYSTOLIC_ELLPACK &&
+           o->compat >= UB_SYSTOLIC_COMPAT_NONE &&
+           o->compat <= UB_SYSTOLIC_COMPAT_CSIM;
+}
+
+ub_status ub__systolic_options_in(const ub_systolic_options *options,
+                                  ub_systolic_options *out)
 {
     ub_systolic_options full = defaults;
     const ub_status status = ub__options_in(
@@ -238,15 +250,15 @@ static ub_status options_in(const ub_systolic_options *options,
     if (full.batch < 1 || full.prefetch < 0 ||
         full.prefetch > UB__MAX_PREFETCH || full.charge_inputs < 0 ||
         full.charge_inputs > 1 || full.charge_outputs < 0 ||
-        full.charge_outputs > 1)
+        full.charge_outputs > 1 || !fold_options_valid(&full))
         return UB_ERR_INVALID;
-    if (full.level != 1 || full.compat != UB_SYSTOLIC_COMPAT_NONE)
+    if (full.level < 0 || full.level > 3)
         return UB_ERR_UNSUPPORTED;
     *out = full;
     return UB_OK;
 }
 
-static int gemm_valid(const ub_gemm *g)
+int ub__systolic_gemm_valid(const ub_gemm *g)
 {
     int64_t x, w, y, macs;
 
@@ -309,15 +321,25 @@ ub_status ub_systolic_gemm(const ub_gemm *gemm, const ub_hardware *hardware,
     ub_status status = ub__hardware_in(hardware, &h);
 
     if (status == UB_OK && ub__csim_wanted(options))
-        return gemm_valid(gemm) && out != NULL && out->size >= sizeof(*out)
+        return ub__systolic_gemm_valid(gemm) && out != NULL && out->size >= sizeof(*out)
                    ? ub__csim_gemm(gemm, hardware, options, out)
                    : UB_ERR_INVALID;
     if (status == UB_OK)
-        status = options_in(options, &o);
+        status = ub__systolic_options_in(options, &o);
     if (status != UB_OK)
         return status;
-    if (!gemm_valid(gemm) || out == NULL || out->size < sizeof(*out))
+    if (!ub__systolic_gemm_valid(gemm) || out == NULL ||
+        out->size < sizeof(*out))
         return UB_ERR_INVALID;
+    if (o.level != 1) {
+        status = o.level == 3 ? UB_ERR_UNSUPPORTED
+                              : ub__fold_stats(gemm, &h, &o, &stats);
+        if (status == UB_OK)
+            ub__options_out(out, out->size, &stats, sizeof(stats));
+        return status;
+    }
+    if (o.compat != UB_SYSTOLIC_COMPAT_NONE)
+        return UB_ERR_UNSUPPORTED;
     if (h.arrays != 1 || h.dataflow != UB_DATAFLOW_WS)
         return UB_ERR_UNSUPPORTED;
     if (gemm->count > 0) {
@@ -344,9 +366,11 @@ ub_status ub_systolic_layer(const ub_layer_info *layer,
 
     if (ub__csim_wanted(options))
         return ub__csim_layer_alone(layer, hardware, options, out);
-    status = options_in(options, &o);
+    status = ub__systolic_options_in(options, &o);
     if (status == UB_OK)
         status = ub_layer_gemm(layer, o.batch, &g);
+    if (status == UB_OK && (o.level == 0 || o.level == 2))
+        status = ub__stored_gemm(layer, hardware, &o, &g);
     if (status != UB_OK)
         return status;
     return ub_systolic_gemm(&g, hardware, &o, out);

@@ -8,11 +8,16 @@
 
 #define UB__MAX_PREFETCH 127
 
+/* Full, checked copies of what a caller of any age gave. */
+ub_status ub__systolic_options_in(const ub_systolic_options *options,
+                                  ub_systolic_options *out);
+int ub__systolic_gemm_valid(const ub_gemm *g);
+
 /* Times are in 1/1024 of a cycle. */
-#define UB__TICKS        ((int64_t) 1024)
+#define UB__TICKS       ((int64_t) 1024)
 
 /* Latency of the interconnect to the banks and back: 2 l + 1 with l = 1. */
-#define UB__SRAM_CYCLES  ((int64_t) 3)
+#define UB__SRAM_CYCLES ((int64_t) 3)
 
 /* How a product is cut. Counts are of tiles unless named otherwise. */
 typedef struct ub__tiling {
