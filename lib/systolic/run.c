@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "systolic/element.h"
 #include "systolic/systolic.h"
 
 #include <math.h>
@@ -38,6 +39,14 @@ static ub_status simulate(const ub_network *network, int64_t index,
     ub_status status = ub_network_layer(network, index, &info);
 
     *out = (ub_systolic_stats){ .size = sizeof(*out) };
+    if (status == UB_OK && ub__systolic_at_level3(options)) {
+        status = ub__systolic_level3(ub_network_context(network), &info,
+                                     hardware, options, out);
+        return status == UB_OK
+                   ? UB_OK
+                   : ub__fail_within(ub_network_context(network), status,
+                                     "systolic: layer '%.60s'", info.name);
+    }
     if (status == UB_OK)
         status = ub_systolic_layer(&info, hardware, options, out);
     if (status == UB_OK)
