@@ -143,6 +143,43 @@ static void run_traces(struct bench *b, const char *layer)
     }
 }
 
+/* Operands of the largest case. */
+#define EXTENT 256
+static int8_t input[EXTENT * EXTENT], weights[EXTENT * EXTENT];
+static int32_t output[EXTENT * EXTENT];
+
+static void multiply(struct bench *b)
+{
+    const ub_gemm g = { sizeof(g), EXTENT, EXTENT, EXTENT, 1, EXTENT * EXTENT };
+    ub_systolic_stats stats = { .size = sizeof(stats) };
+
+    require(b, ub_systolic_multiply(b->context, &g, &b->hardware, NULL, input,
+                                    weights, output, &stats));
+    b->rows = stats.cycles;
+}
+
+static void run_elements(struct bench *b)
+{
+    static const int64_t arrays[] = { 4, 16, 32, 128, 256 };
+
+    for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+        for (int32_t dataflow = 0; dataflow < 3; dataflow++) {
+            double seconds;
+
+            set_array(b, arrays[i], arrays[i], dataflow);
+            seconds = shortest(b, multiply);
+            printf("{\"bench\": \"elements\", \"rows\": %lld, "
+                   "\"columns\": %lld, \"dataflow\": \"%s\", "
+                   "\"cycles\": %lld, \"cycles_per_s\": %.4g, "
+                   "\"updates_per_s\": %.4g}\n",
+                   (long long) arrays[i], (long long) arrays[i],
+                   dataflows[dataflow], (long long) b->rows,
+                   (double) b->rows / seconds,
+                   (double) (b->rows * arrays[i] * arrays[i]) / seconds);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct bench b = { .seconds = argc > 1 ? strtod(argv[1], NULL) : 0.2 };
@@ -155,6 +192,7 @@ int main(int argc, char **argv)
     run_traces(&b, "conv3");
     set_conv(&b, 16, 18, 40, 3, 1);
     run_traces(&b, "conv3_padded");
+    run_elements(&b);
     ub_context_destroy(&b.context);
     return 0;
 }

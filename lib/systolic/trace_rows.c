@@ -90,11 +90,6 @@ typedef struct text {
     char *at;             /* end of what is written */
     int64_t delay;        /* of the cycles written */
     int64_t rows;         /* written */
-
-    /* the next cycle, but for its last digit */
-    char head[LONGEST];
-    uint64_t tens;
-    int32_t head_size, shift, width, digit;
 } text;
 
 /* The eight digits of a number, the first in the lowest byte: halves of four
@@ -122,6 +117,11 @@ static inline void store(char *to, uint64_t bytes)
     to[5] = (char) (bytes >> 40 & 255);
     to[6] = (char) (bytes >> 48 & 255);
     to[7] = (char) (bytes >> 56);
+}
+
+static int64_t min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Of a number below 10^8. */
@@ -159,32 +159,28 @@ static inline char *put_number(char *to, uint64_t value)
     return value < EIGHT ? put_small(to, value) : put_large(to, value);
 }
 
-static void set_cycle(text *t, int64_t cycle)
+/* Up to ten cycles that differ in their last digit. */
+typedef struct tens {
+    char head[LONGEST]; /* all but the last eight digits */
+    int head_size, shift, width, left;
+    uint64_t digits; /* the last eight */
+} tens;
+
+#define NEXT_DIGIT ((uint64_t) 1 << 56) /* adds one to the last digit */
+
+static void set_tens(tens *t, uint64_t cycle)
 {
-    const uint64_t value = (uint64_t) cycle, low = value % EIGHT;
+    const uint64_t low = cycle % EIGHT;
 
     t->head_size = 0;
     t->width = count_digits(low);
-    if (value >= EIGHT) {
-        t->head_size = (int32_t) (put_number(t->head, value / EIGHT) - t->head);
+    if (cycle >= EIGHT) {
+        t->head_size = (int) (put_number(t->head, cycle / EIGHT) - t->head);
         t->width = 8;
     }
     t->shift = 64 - 8 * t->width;
-    t->tens = eight_digits(low - low % 10);
-    t->digit = (int32_t) (low % 10);
-}
-
-static inline char *put_cycle(text *t, char *to, int64_t cycle)
-{
-    if (t->digit == 10)
-        set_cycle(t, cycle);
-    if (t->head_size > 0) {
-        memcpy(to, t->head, LONGEST);
-        to += t->head_size;
-    }
-    store(to, (t->tens + ((uint64_t) t->digit << 56)) >> t->shift);
-    t->digit++;
-    return to + t->width;
+    t->digits = eight_digits(low);
+    t->left = 10 - (int) (low % 10);
 }
 
 static inline char *put_minus_ones(char *to, int64_t n)
@@ -248,21 +244,38 @@ static ub_status flush(text *t)
     return status;
 }
 
-/* Rows [i, end) as text; there is room. */
-static char *put_rows(text *t, const ub__trace_rows *r, int64_t i, int64_t stop)
+/* Rows [i, stop) as text; there is room. Works on copies: as far as a compiler
+ * knows, text may overwrite whatever has an address. */
+static char *put_rows(const text *t, const ub__trace_rows *rows, int64_t i,
+                      int64_t stop)
 {
+    const ub__trace_rows r = *rows;
     char *to = t->at;
 
-    for (; i < stop; i++) {
-        int64_t begin, end;
+    while (i < stop) {
+        tens cycles;
 
-        ub__trace_span(r, i, &begin, &end);
-        to = put_cycle(t, to, r->cycle + i + t->delay);
-        to = put_minus_ones(to, begin);
-        to = r->padded ? put_padded(r, i, begin, end - begin, to)
-                       : put_inner(r, i, begin, end - begin, to);
-        to = put_minus_ones(to, r->lanes - end);
-        *to++ = '\n';
+        set_tens(&cycles, (uint64_t) (r.cycle + i + t->delay));
+        const int64_t until = min_of(stop, i + cycles.left);
+        const int head_size = cycles.head_size, width = cycles.width;
+        const int shift = cycles.shift;
+        uint64_t digits = cycles.digits;
+
+        for (; i < until; i++, digits += NEXT_DIGIT) {
+            int64_t begin, end;
+
+            if (head_size > 0) {
+                memcpy(to, cycles.head, LONGEST);
+                to += head_size;
+            }
+            store(to, digits >> shift);
+            ub__trace_span(&r, i, &begin, &end);
+            to = put_minus_ones(to + width, begin);
+            to = r.padded ? put_padded(&r, i, begin, end - begin, to)
+                          : put_inner(&r, i, begin, end - begin, to);
+            to = put_minus_ones(to, r.lanes - end);
+            *to++ = '\n';
+        }
     }
     return to;
 }
@@ -283,7 +296,7 @@ static ub_status put_block(void *user, const ub__trace_rows *r)
                 return status;
             continue;
         }
-        n = n < r->n - i ? n : r->n - i;
+        n = min_of(n, r->n - i);
         t->at = put_rows(t, r, i, i + n);
         t->rows += n;
         i += n;
@@ -297,7 +310,6 @@ static ub_status write_text(text *t, const ub__trace_call *call)
 
     t->at = t->buffer;
     t->delay = call->operand == UB_SYSTOLIC_OUTPUT ? 0 : 1;
-    set_cycle(t, t->delay);
     if (t->capacity > 0)
         status = ub__trace_walk(t->context, call, put_block, t);
     if (status == UB_OK)

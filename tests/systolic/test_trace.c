@@ -416,7 +416,7 @@ static void random_layers(void **state)
 static void long_and_wide(void **state)
 {
     static const int64_t arrays[][2] = {
-        { 1, 1 }, { 1, 40 }, { 300, 2 }, { 17, 600 }
+        { 1, 1 }, { 1, 40 }, { 60, 2 }, { 17, 600 }
     };
     ub_context *context = test_context(1);
     struct test_layer layer;
