@@ -124,11 +124,29 @@ static int64_t min_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Of a number below 10^8. */
+/* Of a number below 10^8. From one power of two to the next the digits become
+ * at most one more, at a power of ten: adding what that lacks to 2^32 carries.
+ * The power of two is the exponent of the number as a double, modulo 64, that
+ * of 0 being as good as that of 2. */
+#define DIGITS(n, power) (((uint64_t) (n) << 32) - (power))
 static inline int count_digits(uint64_t value)
 {
-    return 1 + (value > 9) + (value > 99) + (value > 999) + (value > 9999) +
-           (value > 99999) + (value > 999999) + (value > 9999999);
+    static const uint64_t table[64] = {
+        DIGITS(1, 0),       DIGITS(1, 0),         DIGITS(2, 10),
+        DIGITS(2, 0),       DIGITS(2, 0),         DIGITS(3, 100),
+        DIGITS(3, 0),       DIGITS(3, 0),         DIGITS(4, 1000),
+        DIGITS(4, 0),       DIGITS(4, 0),         DIGITS(4, 0),
+        DIGITS(5, 10000),   DIGITS(5, 0),         DIGITS(5, 0),
+        DIGITS(6, 100000),  DIGITS(6, 0),         DIGITS(6, 0),
+        DIGITS(7, 1000000), DIGITS(7, 0),         DIGITS(7, 0),
+        DIGITS(7, 0),       DIGITS(8, 10000000),  DIGITS(8, 0),
+        DIGITS(8, 0),       DIGITS(9, 100000000), [63] = DIGITS(1, 0)
+    };
+    const double number = (double) (int64_t) value;
+    uint64_t bits;
+
+    memcpy(&bits, &number, sizeof(bits));
+    return (int) ((value + table[bits >> 52 & 63]) >> 32);
 }
 
 static inline char *put_small(char *to, uint64_t value)
