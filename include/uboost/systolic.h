@@ -168,6 +168,11 @@ ub_status ub_systolic_layer(const ub_layer_info *layer,
  * @retval UB_ERR_INVALID      an argument makes no sense (the text says which)
  * @retval UB_ERR_RANGE        too many cycles (the text names the layer)
  * @retval UB_ERR_UNSUPPORTED  another level, or hardware that is not simulated
+ * @retval UB_ERR_NUMERIC      level 3: a product is wrong; never, unless there
+ *                             is a fault in the library or the machine
+ * @retval UB_ERR_INTERRUPTED  level 3: the progress callback asked to stop; it
+ *                             is called after each product, which it counts
+ * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK
 ub_status ub_systolic_run(const ub_network *network,
