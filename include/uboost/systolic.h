@@ -187,6 +187,11 @@ ub_status ub_systolic_layer(const ub_layer_info *layer,
  * @retval UB_ERR_INVALID      an argument makes no sense (the text says which)
  * @retval UB_ERR_RANGE        too many cycles (the text names the layer)
  * @retval UB_ERR_UNSUPPORTED  another level, or hardware that is not simulated
+ * @retval UB_ERR_NUMERIC      level 3: a product is wrong; never, unless there
+ *                             is a fault in the library or the machine
+ * @retval UB_ERR_INTERRUPTED  level 3: the progress callback asked to stop; it
+ *                             is called after each product, which it counts
+ * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK
 ub_status ub_systolic_run(const ub_network *network,
@@ -552,6 +557,169 @@ ub_status ub_systolic_report_network(const ub_network *network,
                                      const ub_hardware *hardware,
                                      const ub_systolic_options *options,
                                      const char *folder);
+
+/* -- traces --------------------------------------------------------------- */
+
+/** The operands of a layer. Values are never renumbered. */
+typedef enum ub_systolic_operand {
+    UB_SYSTOLIC_INPUT = 0,   /**< input map; SCALE-Sim's IFMAP */
+    UB_SYSTOLIC_WEIGHTS = 1, /**< weights; FILTER */
+    UB_SYSTOLIC_OUTPUT = 2   /**< results and partial sums; OFMAP */
+} ub_systolic_operand;
+
+/**
+ * Receives what an operand's bank is asked for in a cycle.
+ *
+ * @param user       as handed to ub_systolic_trace()
+ * @param cycle      from 0 on, each once, in order
+ * @param addresses  one for each lane, -1 where nothing is asked for; borrowed
+ *                   for the call, and may be written to
+ * @param n          lanes: rows of the array for what enters at its left side,
+ *                   columns for what enters at the top or leaves at the bottom
+ *
+ * @return other than 0 to stop
+ */
+typedef int (*ub_systolic_trace_fn)(void *user, int64_t cycle,
+                                    int64_t *addresses, int64_t n);
+
+/**
+ * The requests that a layer on one array makes to the bank of one operand,
+ * cycle by cycle, as SCALE-Sim has them. Memory is that of some hundred rows
+ * and of the array's sides, whatever the layer.
+ *
+ * A layer's products run one after the other, each of m x k by k x n in folds;
+ * f is the number of the fold, its cycles are those of level 2, R and C the
+ * array's sides. With i and j for the fold's first row and column:
+ *
+ *     ws  weights (i + R-1-u, j + c)  at f + u, u < R         on column c
+ *         inputs  (t, i + r)          at f + R + t + r        on row r
+ *         results (t, j + c)          at f + 2 R - 1 + t + c  on column c
+ *     is  inputs  (j + c, i + R-1-u)  at f + u, u < R         on column c
+ *         weights (i + r, t)          at f + R + t + r        on row r
+ *         results (j + c, t)          at f + 2 R - 1 + t + c  on column c
+ *     os  inputs  (i + r, t)          at f + t + r            on row r
+ *         weights (t, j + c)          at f + t + c            on column c
+ *         results (i + u, j + c)      at f + k - 1 + u + c    on column c
+ *
+ * Of stationary outputs each is written in the cycle of its last product, over
+ * a line that the elements of a column share. SCALE-Sim writes them in the
+ * opposite order, so that most leave before they are finished; `compat` =
+ * UB_SYSTOLIC_COMPAT_SCALESIM does so too. With `os_drain`, whatever `compat`
+ * says, results shift down once the column's last one is finished, and
+ * (i + R-1-u, j + c) leaves at f + k - 1 + R + u + c.
+ *
+ * Maps lie in memory by rows, columns, channels; an image of the batch behind
+ * the other. Weights lie filter by filter, each by kernel rows, kernel columns,
+ * channels of the group. Results lie as maps do, a linear layer's image by
+ * image. Addresses count elements from `offset` on. A tap outside the map,
+ * whether in the padding or beyond the last whole window, is no request.
+ *
+ * Of sparse weights there is no trace; with `sparsity` = UB_SYSTOLIC_DENSE
+ * they are taken as dense. `level` is not looked at. Layers that compute no
+ * product have no rows.
+ *
+ * @param context   for memory and errors
+ * @param layer     from ub_network_layer()
+ * @param hardware  the array, its dataflow
+ * @param options   NULL: the defaults
+ * @param operand   a ub_systolic_operand
+ * @param offset    first address of the operand, 0 to 2^62
+ * @param fn        called once per cycle
+ * @param user      handed to fn; may be NULL
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense
+ * @retval UB_ERR_RANGE        more than 2^50 cycles, or an address beyond 2^62
+ * @retval UB_ERR_UNSUPPORTED  several arrays, sparse weights, a layer that
+ *                             multiplies two maps, another `compat`
+ * @retval UB_ERR_INTERRUPTED  fn asked to stop
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_systolic_trace(ub_context *context, const ub_layer_info *layer,
+                            const ub_hardware *hardware,
+                            const ub_systolic_options *options, int32_t operand,
+                            int64_t offset, ub_systolic_trace_fn fn,
+                            void *user);
+
+/**
+ * Write the same as text, as SCALE-Sim's *_SRAM_TRACE.csv: a line
+ * `cycle,address,address,...` for each cycle, -1 for no request. Of what is
+ * read the cycle is that of the arrival, one later.
+ *
+ * A file is replaced as a whole; a device or a pipe is written to as it is.
+ * The context's progress callback is called now and then, with the lines
+ * written so far as its step.
+ *
+ * @param context   for memory, errors and progress
+ * @param layer     as ub_systolic_trace()
+ * @param hardware  as ub_systolic_trace()
+ * @param options   as ub_systolic_trace()
+ * @param operand   as ub_systolic_trace()
+ * @param offset    as ub_systolic_trace(); SCALE-Sim's usual ones are 0, 10^7
+ *                  and 2 * 10^7
+ * @param path      the file
+ *
+ * @retval UB_ERR_IO           it cannot be written
+ * @retval UB_ERR_INTERRUPTED  the progress callback asked to stop
+ * @retval UB_ERR_INVALID      and others as ub_systolic_trace()
+ */
+UB_API_CHECK
+ub_status ub_systolic_trace_write(ub_context *context,
+                                  const ub_layer_info *layer,
+                                  const ub_hardware *hardware,
+                                  const ub_systolic_options *options,
+                                  int32_t operand, int64_t offset,
+                                  const char *path);
+
+/* -- processing elements -------------------------------------------------- */
+
+/**
+ * Multiply matrices on an array of registers that is stepped cycle by cycle:
+ * level 3. Operands of one byte, sums of 32 bits. In each cycle every
+ * processing element takes its left neighbour's operand, from above a partial
+ * sum (ws, is), a second operand (os) or the weight that is shifting in, and
+ * multiplies once. What a fold cuts off is fed as zeros, and sums that leave
+ * the array are added to those of the folds before.
+ *
+ * Of F folds, each of T streamed elements, the array of R x C takes
+ *
+ *     ws, is          F (2 R + C + T - 2) cycles
+ *     os              F (R + C + T - 2)
+ *     os, os_drain    F (2 R + C + T - 2)
+ *
+ * as level 2, and asks for what ub_systolic_trace() says in each of them.
+ * ub_systolic_run() with `level` = 3 does this with random operands (`seed`)
+ * for every layer and compares with a plain product; UB_ERR_NUMERIC would say
+ * that they differ. The other functions, which have no context, refuse level 3.
+ * Time is about R C / 10^9 seconds per cycle.
+ *
+ * In the statistics nothing waits for external memory. Processing elements
+ * load (R cycles of a fold, ws and is), fill (R - 1) and drain (C - 1, and R
+ * more with os_drain); what remains of the cycles is spent on used and unused
+ * rows and columns.
+ *
+ * @param context   for memory and errors
+ * @param gemm      shape; input_elements is not looked at
+ * @param hardware  one array; its dataflow
+ * @param options   NULL: the defaults; of them os_drain alone is looked at, and
+ *                  that compat is UB_SYSTOLIC_COMPAT_NONE
+ * @param input     count matrices of m x k, row by row
+ * @param weights   count matrices of k x n, row by row
+ * @param[out] output  count matrices of m x n, row by row; exact
+ * @param[out] stats   .size set by the caller; may be NULL
+ *
+ * @retval UB_ERR_INVALID      an argument makes no sense
+ * @retval UB_ERR_RANGE        more than 2^40 updates of processing elements, or
+ *                             k beyond 131071, which could overflow a sum
+ * @retval UB_ERR_UNSUPPORTED  several arrays, or another `compat`
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_systolic_multiply(ub_context *context, const ub_gemm *gemm,
+                               const ub_hardware *hardware,
+                               const ub_systolic_options *options,
+                               const int8_t *input, const int8_t *weights,
+                               int32_t *output, ub_systolic_stats *stats);
 
 UB_END_DECLS
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "systolic/csim.h"
-#include "systolic/systolic.h"
-
+#include "systolic/element.h"
 #include "systolic/fold.h"
+#include "systolic/systolic.h"
 
 #include <math.h>
 
@@ -71,6 +71,14 @@ static ub_status simulate(const ub_network *network, int64_t index,
         status = ub__layer_with_memory(ub_network_context(network), &info,
                                        hardware, options, out);
         return status; /* the text says why */
+    }
+    if (status == UB_OK && ub__systolic_at_level3(options)) {
+        status = ub__systolic_level3(ub_network_context(network), &info,
+                                     hardware, options, out);
+        return status == UB_OK
+                   ? UB_OK
+                   : ub__fail_within(ub_network_context(network), status,
+                                     "systolic: layer '%.60s'", info.name);
     }
     if (status == UB_OK)
         status = ub_systolic_layer(&info, hardware, options, out);
