@@ -87,6 +87,9 @@ typedef struct ub_systolic_options {
     int64_t tile_n;         /**< level 1: columns of a weight tile; 0: columns
                                  of the array */
     uint64_t seed;          /**< level 3: of the operands; 1 */
+    int32_t packed;         /**< level 1: 1 puts several products of one layer
+                                 on the diagonal of an array; 0 */
+    int32_t reserved;       /**< 0 */
 } ub_systolic_options;
 
 /** Set every field to its default. */
