@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define MAX_TILE ((int64_t) 1 << 32)
+#define NEVER    (INT64_MAX - 1) /* ticks that nothing takes */
 
 static const ub_systolic_options defaults = {
     .size = sizeof(ub_systolic_options),
@@ -23,9 +24,11 @@ typedef struct search {
     const ub_gemm *gemm;
     const ub_hardware *hardware;
     const ub_systolic_options *options;
-    ub__tiling tiling; /* the best one's */
-    ub__outcome best;  /* ticks INT64_MAX: none yet */
-    int countable;     /* whether any split's cycles can be counted */
+    /* the fastest yet; ticks are NEVER without */
+    int64_t ticks;
+    ub__tiling tiling;
+    ub__schedule schedule;
+    int countable; /* whether any split's cycles can be counted */
 } search;
 
 static void consider(search *find, const ub__tiling *t, ub__schedule *s)
@@ -33,12 +36,13 @@ static void consider(search *find, const ub__tiling *t, ub__schedule *s)
     ub__outcome outcome;
 
     if (!ub__tiling_fit(t, find->options->prefetch, s) ||
-        ub__tiling_least_moving(t, s) >= (double) find->best.ticks)
+        ub__tiling_least_moving(t, s) >= (double) find->ticks)
         return;
-    ub__systolic_walk(t, s, &outcome);
-    if (outcome.ticks < find->best.ticks) {
-        find->best = outcome;
+    ub__systolic_walk(t, s, find->ticks, &outcome);
+    if (outcome.ticks < find->ticks) {
+        find->ticks = outcome.ticks;
         find->tiling = *t;
+        find->schedule = *s;
     }
 }
 
@@ -62,7 +66,7 @@ static void consider_blocks(search *find, const ub__tiling *t)
 
                 if ((s.keep_streamed && !again_n) || (s.keep_fixed && !again_m))
                     continue;
-                if ((double) find->best.ticks <= least)
+                if ((double) find->ticks <= least)
                     return;
                 consider(find, t, &s);
             }
@@ -151,7 +155,7 @@ static void consider_split(search *find, const ub__tiling *t, double least,
                            void *arg)
 {
     (void) arg;
-    if (least < (double) find->best.ticks)
+    if (least < (double) find->ticks)
         consider_blocks(find, t);
 }
 
@@ -160,7 +164,7 @@ static void choose(search *find)
 {
     promise first = { .least = INFINITY };
 
-    find->best.ticks = INT64_MAX;
+    find->ticks = NEVER;
     each_split(find, most_promising, &first);
     if (!find->countable)
         return;
@@ -212,7 +216,8 @@ static int gemm_valid(const ub_gemm *g)
 static ub_status simulate(const ub_gemm *gemm, const ub_hardware *h,
                           const ub_systolic_options *o, ub_systolic_stats *out)
 {
-    search find = { gemm, h, o, { .pack = 1 }, { .ticks = 0 }, 0 };
+    search find = { .gemm = gemm, .hardware = h, .options = o };
+    ub__outcome outcome;
 
     if (o->tile_k > h->rows || o->tile_n > h->columns)
         return UB_ERR_INVALID;
@@ -223,9 +228,10 @@ static ub_status simulate(const ub_gemm *gemm, const ub_hardware *h,
     choose(&find);
     if (!find.countable)
         return UB_ERR_RANGE;
-    if (find.best.ticks == INT64_MAX)
+    if (find.ticks == NEVER)
         return UB_ERR_INVALID;
-    *out = ub__systolic_stats(&find.tiling, h, &find.best);
+    ub__systolic_walk(&find.tiling, &find.schedule, INT64_MAX, &outcome);
+    *out = ub__systolic_stats(&find.tiling, h, &outcome);
     return UB_OK;
 }
 

@@ -110,9 +110,10 @@ double ub__tiling_least_computing(const ub__tiling *t);
 /* Whether any schedule's cycles and bytes can be counted. */
 int ub__tiling_countable(const ub__tiling *t);
 
-/* Walk all rounds of all products. */
+/* Walk all rounds of all products. With a limit below INT64_MAX only for the
+ * ticks: at least the limit when it takes so long, and the bytes of nothing. */
 void ub__systolic_walk(const ub__tiling *t, const ub__schedule *schedule,
-                       ub__outcome *out);
+                       int64_t limit, ub__outcome *out);
 
 /* What a walk comes to; .size and utilization are set. */
 ub_systolic_stats ub__systolic_stats(const ub__tiling *t, const ub_hardware *h,

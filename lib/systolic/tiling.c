@@ -18,7 +18,8 @@ static int64_t max_of(int64_t a, int64_t b)
 
 int64_t ub__ceil_div(int64_t n, int64_t size)
 {
-    return (n - 1) / size + 1;
+    /* one array is the usual case, and divisions are slow */
+    return size == 1 ? n : (n - 1) / size + 1;
 }
 
 /* -- the machine ---------------------------------------------------------- */
@@ -142,7 +143,7 @@ ub__tiling ub__tiling_cut(const ub_gemm *gemm, const ub_hardware *h,
 
     inputs.bytes = or_else(h->input_bytes, h->element_bytes);
     inputs.ratio = (double) g.input_elements * (double) inputs.bytes /
-                   ((double) g.m * (double) g.k);
+                   ((double) gemm->m * (double) gemm->k);
     inputs.bank = room(h->input_bank_bytes, h, arrays);
     inputs.charged = o->charge_inputs;
     weights.bytes = or_else(h->weight_bytes, h->element_bytes);

@@ -25,6 +25,8 @@ typedef struct walk {
     int last_m, last_n; /* whether the block ends the product */
     int load_streamed, load_fixed, shift;
     int first_k, last_k;
+    int counting;  /* bytes too */
+    int64_t limit; /* ticks from which on nobody wants to know */
 } walk;
 
 typedef void (*body_fn)(walk *w);
@@ -47,7 +49,6 @@ static void count_round(walk *w, int64_t fixed, int64_t streamed, int64_t store)
     const int64_t all = t->tiles_k > 1 ? t->split.k : sums;
     const int whole = w->last_k && all == 1;
 
-    c->rounds++;
     c->fixed_bytes += fixed;
     c->streamed_bytes += streamed;
     c->result_bytes += store;
@@ -141,7 +142,9 @@ static void run_round(walk *w)
                                ? ub__tiling_transfer(t, &t->results, store)
                                : 0;
     m->at = m->at + 1 < m->ring ? m->at + 1 : 0;
-    count_round(w, fixed, streamed, store);
+    m->counters.rounds++;
+    if (w->counting)
+        count_round(w, fixed, streamed, store);
 }
 
 /* -- loops ---------------------------------------------------------------- */
@@ -220,7 +223,7 @@ static void repeat(walk *w, int64_t n, body_fn body)
     const int64_t enough = w->machine.counters.rounds + w->machine.ring;
     int64_t check = 1;
 
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && w->machine.end < w->limit; i++) {
         machine before;
 
         if (i < check || n - i < 3 || w->machine.counters.rounds < enough) {
@@ -362,12 +365,14 @@ static void walk_products(walk *w)
 }
 
 void ub__systolic_walk(const ub__tiling *t, const ub__schedule *schedule,
-                       ub__outcome *out)
+                       int64_t limit, ub__outcome *out)
 {
     walk w = { .t = t, .s = schedule };
     machine *m = &w.machine;
     int64_t computed;
 
+    w.limit = limit;
+    w.counting = limit == INT64_MAX;
     m->ring = schedule->window + 1;
     m->lag = schedule->room - schedule->window;
     walk_products(&w);

@@ -236,7 +236,8 @@ static void same_as_naive(void **state)
     for (int i = 0; i < 3000; i++) {
         const ub__tiling t = random_tiling(&rng);
         const ub__schedule s = random_schedule(&rng, &t, i % 2 ? 128 : 5);
-        ub__outcome out;
+        ub__outcome out, limited;
+        int64_t limit;
 
         if (t.tiles_m * t.tiles_k * t.tiles_n * t.groups > MAX_ROUNDS)
             continue;
@@ -246,8 +247,13 @@ static void same_as_naive(void **state)
         memset(v->channel, 0, sizeof(v->channel));
         v->t = &t;
         v->s = &s;
-        ub__systolic_walk(&t, &s, &out);
+        ub__systolic_walk(&t, &s, INT64_MAX, &out);
         assert_int_equal(out.ticks, walk_all(v));
+        ub__systolic_walk(&t, &s, out.ticks + 1, &limited);
+        assert_int_equal(limited.ticks, out.ticks);
+        limit = pick(&rng, out.ticks);
+        ub__systolic_walk(&t, &s, limit, &limited);
+        assert_true(limited.ticks >= limit);
         assert_int_equal(out.counters.rounds, v->n);
         assert_int_equal(out.counters.fixed_bytes, v->fixed);
         assert_int_equal(out.counters.streamed_bytes, v->streamed);
@@ -277,11 +283,11 @@ static void monotone(void **state)
 
         t.gemm.m = pick(&rng, 60);
         t.tiles_m = part(t.gemm.m, t.rows);
-        ub__systolic_walk(&t, &s, &out);
+        ub__systolic_walk(&t, &s, INT64_MAX, &out);
         s.room += (int) pick(&rng, UB__MAX_PREFETCH + 1 - s.room) - 1;
         if (i % 3)
             s.window += (int) pick(&rng, s.room + 1 - s.window) - 1;
-        ub__systolic_walk(&t, &s, &better);
+        ub__systolic_walk(&t, &s, INT64_MAX, &better);
         if (better.ticks > out.ticks)
             fail_msg("case %d: %lld ticks with more room, %lld without", i,
                      (long long) better.ticks, (long long) out.ticks);
@@ -291,7 +297,7 @@ static void monotone(void **state)
             t.latency /= 2;
         if (i % 3)
             t.burst_bytes = 1;
-        ub__systolic_walk(&t, &s, &better);
+        ub__systolic_walk(&t, &s, INT64_MAX, &better);
         assert_true(better.ticks <= out.ticks);
     }
 }
