@@ -142,8 +142,8 @@ static void banks(void **state)
     assert_int_equal(status_of(&g, &h, NULL), UB_ERR_INVALID);
 }
 
-/* Results cannot pile up: with a slow way out and room for two, a round waits
- * for those before. */
+/* A slow way out: its time is all that counts, whether results wait in their
+ * bank for the last round to pass or the rounds wait for room. */
 static void results_wait(void **state)
 {
     const ub_gemm g = product(80, 8, 8, 1);
@@ -158,7 +158,6 @@ static void results_wait(void **state)
     assert_int_equal(s.stall_outputs, s.cycles - 9 - 10 * 9 - 2);
     h.output_bank_bytes = 128;
     s = run(&g, &h, NULL);
-    /* the first two stream; each one then when one is stored */
     assert_int_equal(s.cycles, 9 + 9 + 10 * 64);
     assert_int_equal(s.rounds, 10);
     assert_close(s.share_wait_outputs * (double) s.cycles,

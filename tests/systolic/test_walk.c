@@ -302,11 +302,66 @@ static void monotone(void **state)
     }
 }
 
+/* Windows by hand: a product of 64 x 32 x 24 in tiles of 8. */
+static void room_in_banks(void **state)
+{
+    const ub__parts one = { 1, 1, 1, 1 }, deep = { 1, 1, 2, 1 };
+    ub_gemm g = { sizeof(g), 64, 32, 24, 1, 64 * 32 };
+    ub__schedule s = { 2, 3, 0, 0, 0, 0 };
+    ub_systolic_options o;
+    ub_hardware h;
+    ub__tiling t;
+
+    (void) state;
+    ub_systolic_options_init(&o, sizeof(o));
+    ub_hardware_init(&h, sizeof(h));
+    h.rows = h.columns = 8;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 100);
+    assert_int_equal(s.room, 127);
+    /* a panel of 192 bytes of weights, and 5 more tiles */
+    h.weight_bank_bytes = 192 + 5 * 64;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 5);
+    assert_int_equal(s.room, 127);
+    /* a tile of inputs lasts for three of weights */
+    h.input_bank_bytes = 64 + 64;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 3);
+    /* a block of 16 x 24 sums of two bytes, and two tiles of 8 x 8 */
+    h.output_bank_bytes = 768 + 2 * 128;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 2);
+    assert_int_equal(s.room, 2);
+    /* two arrays have twice the banks and twice the sums */
+    t = ub__tiling_cut(&g, &h, &o, &deep);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.room, 2);
+    h.output_bank_bytes = 767;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_false(ub__tiling_fit(&t, 100, &s));
+    /* the whole fits, but not for two products */
+    h.output_bank_bytes = 64 * 24 * 2;
+    h.input_bank_bytes = h.weight_bank_bytes = 0;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.room, 127);
+    g.count = 2;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.room, (64 * 24 * 2 - 768) / 128);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_as_naive),
         cmocka_unit_test(monotone),
+        cmocka_unit_test(room_in_banks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
