@@ -242,7 +242,7 @@ static void more_memory(void **state)
 
     (void) state;
     ub_rng_init(&rng, 12, 0);
-    for (int i = 0; i < 2500; i++) {
+    for (int i = 0; i < 2000; i++) {
         sample s = random_sample(&rng), t;
         int64_t before;
 

@@ -420,7 +420,7 @@ static ub_status mixed(ub_context *context, ub_network **out)
 {
     ub_network *net = NULL;
     ub_layer layer;
-    int64_t in = 0, conv, at, three[3];
+    int64_t in = 0, conv = 0, at = 0, three[3];
     ub_status status = ub_network_create(context, "net", 4, 8, 8, &net);
 
     ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
