@@ -125,6 +125,7 @@ const ub__config_key ub__config_keys[] = {
     INT64(UBOOST, "tile_k", CONFIG(tile_k), 0, MAX_BATCH),
     INT64(UBOOST, "tile_n", CONFIG(tile_n), 0, MAX_BATCH),
     INT64(UBOOST, "seed", CONFIG(seed), 0, INT64_MAX),
+    FLAG(UBOOST, "packed", packed),
 };
 
 const int ub__config_n_keys = (int) (sizeof(ub__config_keys) /

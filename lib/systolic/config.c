@@ -32,6 +32,7 @@ ub_status ub_systolic_options_from(const ub_hardware_config *config,
     full.tile_k = c.tile_k;
     full.tile_n = c.tile_n;
     full.seed = c.seed;
+    full.packed = c.packed;
     ub__options_out(options, options->size, &full, sizeof(full));
     return UB_OK;
 }

@@ -28,11 +28,23 @@ static void values(void **state)
                                "charge_inputs: 0\ncharge_outputs: 0\n"
                                "compat: scalesim\nos_drain: 1\n"
                                "count_memory: 1\ntile_m: 5\ntile_k: 6\n"
-                               "tile_n: 7\nseed: 8\n";
-    const ub_systolic_options expected = {
-        sizeof(expected), 2, 3, 4, 0, 0, UB_SYSTOLIC_COMPAT_SCALESIM, 1, 1,
-        UB_SYSTOLIC_CSC,  5, 6, 7, 8
-    };
+                               "tile_n: 7\nseed: 8\npacked: 1\n";
+    const ub_systolic_options expected = { sizeof(expected),
+                                           2,
+                                           3,
+                                           4,
+                                           0,
+                                           0,
+                                           UB_SYSTOLIC_COMPAT_SCALESIM,
+                                           1,
+                                           1,
+                                           UB_SYSTOLIC_CSC,
+                                           5,
+                                           6,
+                                           7,
+                                           8,
+                                           1,
+                                           0 };
     ub_context *context = test_context(1);
     ub_hardware hardware = { .size = sizeof(hardware) };
     ub_hardware_config config = { .size = sizeof(config) };
