@@ -217,7 +217,7 @@ int ub__systolic_gemm_valid(const ub_gemm *g)
         return 0;
     if (g->count == 0)
         return 1;
-    return g->m >= 1 && g->k >= 1 && g->n >= 1 && g->input_elements >= 1 &&
+    return g->m >= 1 && g->k >= 1 && g->n >= 1 && g->input_elements >= 0 &&
            ub__mul_int64(g->m, g->k, &x) && g->input_elements <= x &&
            ub__mul_int64(g->k, g->n, &w) && ub__mul_int64(g->m, g->n, &y) &&
            ub__mul_int64(x, g->n, &macs) &&
