@@ -366,9 +366,9 @@ void ub_hardware_config_init(ub_hardware_config *config, size_t size);
  * burst_bytes, vector_lanes; bandwidth, input_bandwidth, weight_bandwidth and
  * output_bandwidth in GiB/s (2^30 bytes per second), or inf; and of
  * ub_systolic_options level, prefetch, charge_inputs, charge_outputs, compat
- * (none, scalesim, csim), os_drain, count_memory, batch, tile_m, tile_k, tile_n,
- * seed and packed. They win over the rest of the file; one of the four bandwidths
- * there takes the channels of USER's away.
+ * (none, scalesim, csim), os_drain, count_memory, batch, tile_m, tile_k,
+ * tile_n, seed and packed. They win over the rest of the file; one of the four
+ * bandwidths there takes the channels of USER's away.
  *
  * @param context        for the error text and the log
  * @param path           file of at most 64 MiB

@@ -14,10 +14,10 @@ ub_status ub__systolic_options_in(const ub_systolic_options *options,
 int ub__systolic_gemm_valid(const ub_gemm *g);
 
 /* Times are in 1/1024 of a cycle. */
-#define UB__TICKS       ((int64_t) 1024)
+#define UB__TICKS    ((int64_t) 1024)
 
 /* Memory channels: one shared, or one for each operand. */
-#define UB__CHANNELS     3
+#define UB__CHANNELS 3
 
 /* -- level 1: a product, cut into rounds ----------------------------------- */
 
