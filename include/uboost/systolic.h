@@ -793,6 +793,113 @@ ub_status ub_systolic_multiply(ub_context *context, const ub_gemm *gemm,
                                const int8_t *input, const int8_t *weights,
                                int32_t *output, ub_systolic_stats *stats);
 
+/* -- energy and area ------------------------------------------------------ */
+
+/** Most bank sizes of a table. */
+#define UB_ENERGY_BANKS 8
+
+/** What actions and area cost in a technology. */
+typedef struct ub_energy_table {
+    size_t size;      /**< sizeof(ub_energy_table), set by the caller */
+    char name[64];    /**< of the table */
+    char source[256]; /**< where its figures come from */
+    double mac;       /**< pJ of a multiply-accumulate, registers included */
+    double idle;      /**< pJ of a processing element and cycle without one */
+    double bank_bytes[UB_ENERGY_BANKS]; /**< sizes of banks, rising; 0 behind
+                                             the last one */
+    double bank_pj[UB_ENERGY_BANKS]; /**< pJ to read or write a byte of a bank
+                                          of that size */
+    double memory;                   /**< pJ of a byte of external memory */
+    double interconnect; /**< pJ of a byte through one port of a crossbar */
+    double leakage;      /**< mW of a processing element */
+    double element_um2;  /**< area of a processing element */
+    double bank_um2;     /**< area of a byte of a bank */
+} ub_energy_table;
+
+/** Where the energy goes, in pJ, and the area. */
+typedef struct ub_energy {
+    size_t size;         /**< sizeof(ub_energy), set by the caller */
+    double mac;          /**< multiply-accumulates */
+    double idle;         /**< processing elements that wait */
+    double banks;        /**< bytes read from and written to banks */
+    double interconnect; /**< the same bytes on their way */
+    double memory;       /**< bytes of external memory */
+    double leakage;      /**< of all processing elements, all the time */
+    double total;        /**< sum of these */
+    double watts;        /**< total / latency; 0 without cycles */
+    double pj_per_mac;   /**< total / MACs; 0 without MACs */
+    double element_mm2;  /**< area of the processing elements */
+    double bank_mm2;     /**< area of the banks */
+} ub_energy;
+
+/**
+ * A table by its name:
+ *
+ * - "sosa-28nm": the constants of the SOSA compiler's scripts for a 28 nm
+ *   technology at 1 GHz: 0.4 pJ per MAC; banks of 64, 128, 256 and 512 kB with
+ *   1.1, 1.6, 2.7 and 4.1 pJ per byte; 28.75 uW per byte of width for the
+ *   interconnect. External memory is HBM2, 3.92 pJ per bit (O'Connor et al.,
+ *   MICRO 2017). Areas: the arithmetic of horowitz-45nm, scaled by
+ *   (28 / 45)^2; bits of 0.127 um^2, cells alone.
+ * - "horowitz-45nm": M. Horowitz, ISSCC 2014, figure 1.1.9: 8 bit
+ *   multiplication 0.2 pJ and 282 um^2, 32 bit addition 0.1 pJ and 137 um^2; 64
+ *   bits of 8 kB, 32 kB and 1 MB memories for 10, 20 and 100 pJ; of DRAM for
+ *   1.3 to 2.6 nJ, of which the middle is taken. Bits of 0.346 um^2 (Intel,
+ *   IEDM 2007), cells alone. The interconnect is not counted.
+ *
+ * @param name      of a table
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  there is none of that name, or an argument is
+ *                         unusable
+ */
+UB_API_CHECK
+ub_status ub_energy_preset(const char *name, ub_energy_table *out);
+
+/**
+ * Read a table from a JSON file: an object with "format": "uboost-energy",
+ * "name", "source", numbers "mac", "idle", "memory", "interconnect",
+ * "leakage", "element_um2" and "bank_um2" as in ub_energy_table, and "banks", a
+ * list of [bytes, pJ per byte] with rising bytes. What is left out is 0, but
+ * for "mac" and "banks". Unknown keys are warned of in the log.
+ *
+ * @param context   for the error text and the log
+ * @param path      file
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an argument is unusable
+ * @retval UB_ERR_IO       the file cannot be read
+ * @retval UB_ERR_FORMAT   it is no such table
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_energy_read(ub_context *context, const char *path,
+                         ub_energy_table *out);
+
+/**
+ * Price what a simulation counted. A pure function: no context, no memory, any
+ * thread.
+ *
+ * A byte of a bank costs what lies between the sizes of the table by a power
+ * law, and by that of its two nearest sizes beyond them; the bank is the
+ * largest of the three of an array. A byte on its way through the interconnect
+ * of P arrays costs `interconnect` times P (crossbar), 4 log2 P and 2 log2 P
+ * (Benes with and without copies), log2 P 2^expansion (banyan) or 1 (bus), at
+ * least once: power of the whole network over the P ports that share it (the
+ * SOSA compiler's scripts).
+ *
+ * @param table     from ub_energy_preset() or ub_energy_read()
+ * @param hardware  as in the simulation
+ * @param stats     from the simulation
+ * @param[out] out  .size set by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an argument makes no sense
+ */
+UB_API_CHECK
+ub_status ub_energy_of(const ub_energy_table *table,
+                       const ub_hardware *hardware,
+                       const ub_systolic_stats *stats, ub_energy *out);
+
 UB_END_DECLS
 
 /** @} */
