@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -158,6 +159,23 @@ static void read_file(const char *folder, const char *name, char *out,
     fclose(file);
 }
 
+/* Cut the time, which is last, out of every line of a log. */
+static void drop_seconds(char *log, size_t *size)
+{
+    char *to = log, *line = log;
+
+    log[*size] = '\0';
+    for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        const char *seconds = strstr(line, ",\"seconds\":");
+
+        assert_true(seconds != NULL && seconds < end);
+        memmove(to, line, (size_t) (seconds - line));
+        to += seconds - line;
+        *to++ = '\n';
+    }
+    *size = (size_t) (to - log);
+}
+
 /* Stopped after every single step and resumed, a run ends with the same bits
  * as one that nobody stopped. */
 static void test_stop_everywhere(void **state)
@@ -193,6 +211,12 @@ static void test_stop_everywhere(void **state)
     read_file(parts, "weights.safetensors", b, sizeof(b), &m);
     assert_int_equal(n, m);
     assert_memory_equal(a, b, n);
+    read_file(whole, "log.jsonl", a, sizeof(a), &n);
+    read_file(parts, "log.jsonl", b, sizeof(b), &m);
+    drop_seconds(a, &n);
+    drop_seconds(b, &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(a, b, n);
     assert_true(r.test_accuracy == s.test_accuracy);
     assert_true(r.simulated_cycles == s.simulated_cycles);
 }
@@ -211,6 +235,86 @@ static void test_other_options_refused(void **state)
     o.lambda = 7.0;
     assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INVALID);
     assert_non_null(strstr(ub_context_last_error(context), "other options"));
+    ub_context_destroy(&context);
+}
+
+/* A folder with anything of a run in it, but no run to go on with. */
+static void test_wrong_folder(void **state)
+{
+    static const char *const names[] = { "log.jsonl", "network.dot" };
+
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        ub_context *context = test_context(1);
+        char folder[512], path[600], found[16];
+        ub_search_options o;
+        ub_search_result r;
+        size_t n;
+
+        snprintf(path, sizeof(path), "wrong%d", i);
+        snprintf(folder, sizeof(folder), "%s", new_folder(path));
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i / 2]);
+        test_file_write(path, "another's", 9);
+        tiny_options(&o);
+        assert_int_equal(run(context, &o, folder, i % 2, &r), UB_ERR_INVALID);
+        assert_non_null(strstr(ub_context_last_error(context), "another run"));
+        read_file(folder, names[i / 2], found, sizeof(found), &n);
+        assert_int_equal(n, 9);
+        assert_memory_equal(found, "another's", 9);
+        assert_false(has_file(folder, "config.json"));
+        ub_context_destroy(&context);
+    }
+}
+
+/* Puts the checkpoint back with the last three sums replaced. */
+static void set_sums(ub_context *context, const char *path,
+                     const int64_t sums[3])
+{
+    ub_archive *archive = NULL;
+    json_t *parsed, *array;
+    char *text;
+
+    assert_int_equal(ub_archive_read(context, path, &archive), UB_OK);
+    parsed = json_loads(ub_archive_text(archive, "state"), 0, NULL);
+    array = json_object_get(parsed, "sums");
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(
+            json_array_set_new(array, 3 + i, json_integer(sums[i])), 0);
+    text = json_dumps(parsed, JSON_COMPACT);
+    assert_int_equal(ub_archive_set_text(archive, "state", text), UB_OK);
+    assert_int_equal(ub_archive_write(archive, path), UB_OK);
+    free(text);
+    json_decref(parsed);
+    ub_archive_destroy(&archive);
+}
+
+/* Sums of steps, images and right answers that no run adds up to. */
+static void test_checkpoint_sums(void **state)
+{
+    static const int64_t sums[][3] = {
+        { 1, 8, 9 }, { 1, 8, -1 }, { 1, 0, 0 },         { 1, -1, -1 },
+        { 0, 8, 0 }, { 2, 8, 0 },  { 1, INT64_MAX, 0 }, { INT64_MAX, 8, 0 },
+    };
+    struct stop once = { 1, 0 };
+    ub_context *context = stopping_context(&once);
+    char folder[512], path[600];
+    ub_search_options o;
+    ub_search_result r;
+
+    (void) state;
+    tiny_options(&o);
+    snprintf(folder, sizeof(folder), "%s", new_folder("sums"));
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors", folder);
+    assert_int_equal(run(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
+    for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++) {
+        once.seen = 0;
+        set_sums(context, path, sums[i]);
+        assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_FORMAT);
+        assert_non_null(strstr(ub_context_last_error(context), "no state"));
+    }
+    once.seen = 0;
+    set_sums(context, path, (const int64_t[3]){ 1, 8, 8 });
+    assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INTERRUPTED);
     ub_context_destroy(&context);
 }
 
@@ -354,6 +458,8 @@ int main(void)
         cmocka_unit_test(test_whole_run),
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_other_options_refused),
+        cmocka_unit_test(test_wrong_folder),
+        cmocka_unit_test(test_checkpoint_sums),
         cmocka_unit_test(test_damaged_checkpoint),
         cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_out_of_memory),
