@@ -378,6 +378,24 @@ static void test_bad_options(void **state)
     ub_context_destroy(&context);
 }
 
+static void test_no_network(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_search_result r = { .size = sizeof(r) };
+    ub_dataset *images = NULL;
+    ub_search_options o;
+
+    (void) state;
+    tiny_options(&o);
+    assert_int_equal(make_data(context, 1, &images), UB_OK);
+    assert_int_equal(ub_search_train(context, &o, NULL, images, images,
+                                     new_folder("none"), 0, &r),
+                     UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "network is NULL"));
+    ub_dataset_destroy(&images);
+    ub_context_destroy(&context);
+}
+
 /* -- out of memory -------------------------------------------------------- */
 
 static void clear_folder(const char *folder)
@@ -462,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_checkpoint_sums),
         cmocka_unit_test(test_damaged_checkpoint),
         cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_no_network),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_out_of_memory_resuming),
     };
