@@ -221,6 +221,64 @@ static void test_stop_everywhere(void **state)
     assert_true(r.simulated_cycles == s.simulated_cycles);
 }
 
+/* Line `index` of a log has these numbers. */
+static void check_line(const char *log, int index, const char *stage,
+                       double rate, double tau)
+{
+    json_t *line;
+
+    for (int i = 0; i < index; i++)
+        log = strchr(log, '\n') + 1;
+    line = json_loads(log, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_non_null(line);
+    assert_string_equal(json_string_value(json_object_get(line, "stage")),
+                        stage);
+    /* the log keeps nine digits */
+    assert_close(json_real_value(json_object_get(line, "rate")), rate,
+                 1e-8 * rate);
+    assert_close(json_real_value(json_object_get(line, "tau")), tau,
+                 1e-8 * tau);
+    json_decref(line);
+}
+
+/* Rates and temperatures in the log are those of the header's formulas. */
+static void test_log(void **state)
+{
+    static char log[1 << 16];
+    ub_context *context = test_context(1);
+    char folder[512];
+    ub_schedule schedule;
+    ub_search_options o;
+    ub_search_result r;
+    size_t n;
+
+    (void) state;
+    tiny_options(&o);
+    o.micro_epochs = 3;
+    o.search_rate = 0.25;
+    o.search_gamma = 0.5;
+    o.search_step = 2;
+    o.tau = 3.0;
+    o.tau_decay = 0.5;
+    o.tau_floor = 1.0;
+    snprintf(folder, sizeof(folder), "%s", new_folder("log"));
+    assert_int_equal(run(context, &o, folder, 0, &r), UB_OK);
+    read_file(folder, "log.jsonl", log, sizeof(log) - 1, &n);
+    log[n] = '\0';
+    check_line(log, 0, "micro", 0.25, 3.0);
+    check_line(log, 1, "micro", 0.25, 1.5);
+    check_line(log, 2, "micro", 0.125, 1.0);
+    check_line(log, 3, "channels", 0.25, 3.0);
+    /* The last step's, which is the same for any number of them. */
+    ub_schedule_init(&schedule, sizeof(schedule));
+    schedule.kind = UB_SCHEDULE_ONE_CYCLE;
+    schedule.rate = o.train_rate;
+    schedule.warmup = o.train_warmup;
+    schedule.total_steps = 10;
+    check_line(log, 4, "train", ub_schedule_rate(&schedule, 9), 0.0);
+    ub_context_destroy(&context);
+}
+
 static void test_other_options_refused(void **state)
 {
     struct stop once = { 2, 0 };
@@ -475,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_run),
         cmocka_unit_test(test_stop_everywhere),
+        cmocka_unit_test(test_log),
         cmocka_unit_test(test_other_options_refused),
         cmocka_unit_test(test_wrong_folder),
         cmocka_unit_test(test_checkpoint_sums),
