@@ -98,7 +98,9 @@ typedef struct ub_context_options {
     void *progress_user;           /**< handed to progress */
     int32_t log_level;             /**< most verbose level passed on */
     int32_t threads;          /**< 1 by default; 0: one per online processor */
-    int32_t portable_kernels; /**< 1: never use vector extensions; default 0 */
+    int32_t portable_kernels; /**< 1: no vector extensions in kernels of our
+                                   own; BLIS still chooses its matrix
+                                   product by the processor; default 0 */
     int32_t reserved;         /**< 0 */
 } ub_context_options;
 

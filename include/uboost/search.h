@@ -167,9 +167,11 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
                         ub_search_result *result);
 
 /**
- * Only the last part: train a given network on all of the training images,
- * test it, and report its cost. Statuses, files (those that apply) and resuming
- * as for ub_search_run(); options of the searches do not matter.
+ * Only the last part: train a given network on the training images that the
+ * options choose (train_images and seed; none is kept for validation), test it,
+ * and report its cost. Statuses, files (those that apply) and resuming as for
+ * ub_search_run(). Options of the searches do not matter to the result, but
+ * are checked, and a run is resumed only with the same ones.
  *
  * @param context   its progress callback hears of every step
  * @param options   settings

@@ -330,6 +330,8 @@ ub_status ub_search_train(ub_context *context, const ub_search_options *options,
 
     if (context == NULL)
         return UB_ERR_INVALID;
+    if (network == NULL)
+        return ub__fail(context, UB_ERR_INVALID, "search: network is NULL");
     status = check_call(context, options, train, test, folder, result, &o);
     if (status == UB_OK)
         status = ub__data_open(context, &o, train, test, 0, &data);
