@@ -3,7 +3,7 @@
 """usage: scripts.py
 
 Run examples/quickstart.sh and bench/lambda.sh with a stand-in for
-search_cifar10, which computes nothing. Prints 'ok - NAME' and 'not ok - NAME';
+search_cifar10, which computes nothing, and .ci/run without a test. Prints 'ok - NAME' and 'not ok - NAME';
 fails if anything differs.
 """
 import os
@@ -108,10 +108,32 @@ def measure_lambda(folder):
           status == 1 and "seed3-lambda5" in errors, output)
 
 
+def find_data(folder):
+    """.ci/run takes the data beside the project unless told otherwise."""
+    tree = folder / "beside" / "project"
+    for name in (".ci/packages", ".ci/style", ".ci/threads"):
+        write_program(tree / name, "#!/bin/sh\n")
+    shutil.copy(ROOT / ".ci" / "run", tree / ".ci" / "run")
+    write_program(tree / "tests" / "run.sh", "#!/bin/sh\n"
+                  "echo \"data=${UBOOST_DATA-} golden=${UBOOST_GOLDEN-}\"\n"
+                  "echo 1 passed, 0 failed\n")
+    data = folder.resolve() / "beside" / "shared" / "data"
+    data.mkdir(parents=True)
+    for name in ("UBOOST_DATA", "UBOOST_GOLDEN"):
+        os.environ.pop(name, None)
+    for name, variables, expected in (
+            ("beside the project", {}, f"data={data} golden=\n"),
+            ("named", {"UBOOST_DATA": "/d", "UBOOST_GOLDEN": "/g"},
+             "data=/d golden=/g\n")):
+        status, output, _ = run(tree / ".ci" / "run", **variables)
+        check("data " + name, status == 0 and expected in output, output)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="uboost-scripts-") as name:
         quickstart(pathlib.Path(name))
         measure_lambda(pathlib.Path(name))
+        find_data(pathlib.Path(name))
     return 1 if failed else 0
 
 
