@@ -89,11 +89,6 @@ void catch_interrupt(void)
     sigaction(SIGINT, &action, NULL);
 }
 
-int interrupted(void)
-{
-    return stop != 0;
-}
-
 static void print_line(const ub_progress *p, const char *end)
 {
     const int left = (int) fmin(p->seconds_left, 359999.0);
@@ -104,8 +99,8 @@ static void print_line(const ub_progress *p, const char *end)
             p->stage, p->epoch + 1, p->epochs, p->step, p->steps, p->loss,
             p->accuracy);
     if (p->latency_ms > 0.0)
-        fprintf(stderr, "  latency %.4g ms  utilization %.3f", p->latency_ms,
-                p->utilization);
+        fprintf(stderr, "  latency %.4g ms  sum of utilizations %.3f",
+                p->latency_ms, p->utilization);
     fprintf(stderr, "  %.0f images/s  %d:%02d:%02d left%s",
             p->images_per_second, left / 3600, left / 60 % 60, left % 60, end);
 }
@@ -119,7 +114,7 @@ int print_progress(void *user, const ub_progress *progress)
         print_line(progress, last ? "\033[K\n" : "\033[K\r");
     else if (last)
         print_line(progress, "\n");
-    return interrupted();
+    return stop != 0;
 }
 
 static void print_warning(void *user, ub_log_level level, const char *line)

@@ -118,7 +118,8 @@ static int parse_epochs(const char *text, ub_search_options *o)
             *comma = '\0';
         if (!parse_integer("--epochs", at, i == 2, 1 << 20, to[i]))
             return 0;
-        at = comma + 1;
+        if (comma != NULL)
+            at = comma + 1;
     }
     return 1;
 }

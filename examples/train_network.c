@@ -114,6 +114,7 @@ static int parse(arguments *a, int argc, char **argv)
     ub_search_options_init(&a->options, sizeof(a->options));
     a->options.preset = "train_network";
     a->options.train_images = 0;
+    a->options.micro_epochs = a->options.channel_epochs = 0; /* no search */
     a->options.train_epochs = 30;
     a->options.train_batch = 64;
     a->out = "train-out";

@@ -40,7 +40,9 @@ const char *ub_status_str(ub_status status);
 
 /**
  * Memory functions of a context. Both are called only in the thread that calls
- * the library, never in a worker thread.
+ * the library, never in a worker thread. What jansson, zlib, libpng and libjpeg
+ * allocate while a file is read or written, and BLIS for its buffers, comes
+ * from malloc() instead.
  */
 typedef struct ub_allocator {
     size_t size; /**< sizeof(ub_allocator), set by the caller */
@@ -76,7 +78,8 @@ typedef struct ub_progress {
     double loss;              /**< mean loss of this epoch so far */
     double accuracy;          /**< mean accuracy of this epoch, 0 to 1 */
     double latency_ms;        /**< latency in the loss, last step */
-    double utilization;       /**< utilization in the loss, last step */
+    double utilization;       /**< utilization in the loss, last step: the sum
+                                   over the cells, so it may exceed 1 */
     double images_per_second; /**< in this epoch */
     double seconds_left;      /**< until this stage ends; an estimate */
 } ub_progress;

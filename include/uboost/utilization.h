@@ -147,7 +147,8 @@ ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
 /**
  * Look-up table of layer costs, the "blackbox" model: prices for widths that
  * are multiples of a quantum, nearest entry, the lower one on ties. It has no
- * derivatives.
+ * derivatives. Where the groups of a convolution do not divide the quantum, its
+ * widths are multiples of the next multiple of groups above the quantum.
  *
  * Layers are told apart by kind, groups, kernel, input and output map and
  * batch; dilation does not matter, nor do maps and kernel for linear layers.
@@ -176,7 +177,7 @@ UB_API
 void ub_util_table_destroy(ub_util_table **table);
 
 /**
- * Price a layer at all widths quantum, 2 quantum, ... up to the first that
+ * Price a layer at its widths, quantum, 2 quantum, ..., up to the first that
  * reaches its in_channels and out_channels. A separable layer adds its
  * two halves, whose largest inner width is in_channels. Layers that cost
  * nothing and layers that are there with at least these widths add nothing.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "support.h"
 
+#include <math.h>
 #include <string.h>
 #include <uboost/utilization.h>
 
@@ -108,12 +109,97 @@ static void other_kinds(void **state)
     ub_context_destroy(&context);
 }
 
+/* A depthwise layer's out_channels are not read: not its price, and not beyond
+ * the table. */
+static void depthwise_output(void **state)
+{
+    static const double outputs[] = { NAN, INFINITY, -1e300, 1e9 };
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_DEPTHWISE, 64, NAN);
+
+    (void) state;
+    assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 4);
+    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+        assert_priced(&model, &from, layer(UB_COST_DEPTHWISE, 33, outputs[i]),
+                      32, 1);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
+/* Widths that the groups divide: 32, 64, ... and 18, 36, ... */
+static void grouped(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_CONV, 96, 64);
+
+    (void) state;
+    assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    l.groups = 32;
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 3 * 2);
+    assert_priced(&model, &from, l, 96, 64);
+    l.in_channels = 81;
+    l.out_channels = 48;
+    assert_priced(&model, &from, l, 96, 32);
+    l.groups = 3;
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 3 * 2 + 5 * 3);
+    assert_priced(&model, &from, l, 72, 54);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
 static ub_status refuse(const void *user, const ub_cost_layer *l, ub_cost *out)
 {
     (void) user;
     (void) l;
     (void) out;
     return UB_ERR_INVALID;
+}
+
+static ub_status refuse_conv(const void *user, const ub_cost_layer *l,
+                             ub_cost *out)
+{
+    (void) user;
+    return l->kind == UB_COST_CONV ? UB_ERR_INVALID
+                                   : ub_util_latency(NULL, l, out);
+}
+
+/* Neither half of a layer stays if the second cannot be priced. */
+static void half_refused(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    const ub_cost_model from = { sizeof(from), "mule", refuse_conv, NULL };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_DEPTHWISE, 32, 1);
+
+    (void) state;
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    for (int64_t entries = 0; entries <= 2; entries += 2) {
+        l = layer(UB_COST_SEPARABLE, 64, 48);
+        assert_int_equal(ub_util_table_add(table, &l, &from), UB_ERR_INVALID);
+        assert_int_equal(ub_util_table_entries(table), entries);
+        l = layer(UB_COST_DEPTHWISE, 32, 1);
+        assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+        assert_int_equal(ub_util_table_entries(table), 2);
+    }
+    assert_priced(&model, &from, layer(UB_COST_DEPTHWISE, 64, 1), 32, 1);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
 }
 
 static void bad_input(void **state)
@@ -164,9 +250,9 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nearest_width),
-        cmocka_unit_test(other_kinds),
-        cmocka_unit_test(bad_input),
+        cmocka_unit_test(nearest_width),    cmocka_unit_test(other_kinds),
+        cmocka_unit_test(depthwise_output), cmocka_unit_test(grouped),
+        cmocka_unit_test(half_refused),     cmocka_unit_test(bad_input),
         cmocka_unit_test(out_of_memory),
     };
 
