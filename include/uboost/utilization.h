@@ -179,9 +179,9 @@ ub_status ub_util_full(const ub_util_options *options,
  * As ub_util_full() for real-valued channel counts, with all derivatives, which
  * are continuous.
  *
- * - ceil(x) is 1 up to 1 and n between n and n + 1 tiles, except for a cubic
- *   step from n to n + 1 in the first 0.06 behind n; what the channels do not
- *   change is rounded exactly.
+ * - Behind a whole number of tiles, 1 or more, the result goes over from that
+ *   many tiles to one more by a cubic step, within a tenth of a tile; what the
+ *   channels do not change is rounded exactly.
  * - max(a, b) is the larger one, and where |a - b| < w = (|a| + |b|) / 100 it
  *   adds (w - |a - b|)^2 / (4 w), half a percent at most.
  * - Operands count as larger than their banks by a cubic step from the bank's

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "utilization/utilization.h"
+#include "utilization/amount.h"
 
 #include <math.h>
 
@@ -12,10 +12,9 @@
  * the ceiling, the minimum and the maximum are exact or smooth.
  */
 
-typedef ub__util_amount amount;
-
-/* Behind an integer, the smooth ceiling rises within this part of a tile. */
-#define CEILING_WIDTH 0.06
+/* Behind a whole number of tiles, the smooth form goes over to one more within
+ * this part of a tile. */
+#define CEILING_WIDTH 0.1
 /* The smooth maximum departs from the maximum where its arguments differ by
  * less than this part of their sum, by a quarter of that at most. */
 #define MAXIMUM_WIDTH 0.01
@@ -26,57 +25,7 @@ typedef ub__util_amount amount;
 #define SRAM_CYCLES   3.0
 #define STORE_CYCLES  2.0
 
-/* -- values with derivatives ---------------------------------------------- */
-
-static inline amount fixed(double value)
-{
-    return (amount){ value, 0.0, 0.0 };
-}
-
-static inline amount add(amount a, amount b)
-{
-    return (amount){ a.value + b.value, a.by_in + b.by_in,
-                     a.by_out + b.by_out };
-}
-
-static inline amount less(amount a, amount b)
-{
-    return (amount){ a.value - b.value, a.by_in - b.by_in,
-                     a.by_out - b.by_out };
-}
-
-static inline amount plus(amount a, double b)
-{
-    a.value += b;
-    return a;
-}
-
-static inline amount scale(amount a, double b)
-{
-    return (amount){ a.value * b, a.by_in * b, a.by_out * b };
-}
-
-static inline amount times(amount a, amount b)
-{
-    return (amount){ a.value * b.value, a.by_in * b.value + a.value * b.by_in,
-                     a.by_out * b.value + a.value * b.by_out };
-}
-
-static inline amount over(amount a, amount b)
-{
-    const double q = a.value / b.value;
-
-    return (amount){ q, (a.by_in - q * b.by_in) / b.value,
-                     (a.by_out - q * b.by_out) / b.value };
-}
-
-static inline amount root(amount a)
-{
-    const double r = sqrt(a.value);
-
-    return r > 0.0 ? (amount){ r, a.by_in / (2.0 * r), a.by_out / (2.0 * r) }
-                   : fixed(0.0);
-}
+/* -- smooth or not --------------------------------------------------------- */
 
 /* The two between which a smooth maximum lies, mixed. */
 static amount blend(amount high, amount low, double width)
@@ -118,12 +67,6 @@ static inline amount least(int smooth, amount a, amount b)
     return scale(most_of, -1.0);
 }
 
-/* Between 0 and 1; it is used where its argument stands still at both. */
-static amount part_of_one(amount a)
-{
-    return a.value <= 0.0 ? fixed(0.0) : a.value >= 1.0 ? fixed(1.0) : a;
-}
-
 /* 0 up to 0, 1 from 1 on; the derivative is continuous. */
 static amount ramp(amount a)
 {
@@ -136,20 +79,6 @@ static amount ramp(amount a)
     return a;
 }
 
-/* The ceiling, at least 1. What does not depend on the channels is rounded
- * exactly in both forms. */
-static amount tiles_of(int smooth, amount extent, double size)
-{
-    const double x = extent.value / size, n = floor(x);
-
-    if (!smooth || (extent.by_in == 0.0 && extent.by_out == 0.0))
-        return fixed(fmax(1.0, ceil(x)));
-    if (n < 1.0)
-        return fixed(1.0);
-    return plus(
-        ramp(scale(plus(extent, -n * size), 1.0 / (size * CEILING_WIDTH))), n);
-}
-
 /* -- one product ---------------------------------------------------------- */
 
 /* Sizes are those of ub_systolic_gemm()'s products and tiles, times are in
@@ -159,15 +88,18 @@ typedef struct product {
     int smooth;
     double cycles_per_byte;
     double rows, columns, m, tiles_m, rest_m;
-    amount count, k, n, tiles_k, tiles_n, rest_k, rest_n;
-    double input_ratio; /* bytes of an input element in a window */
+    double tiles_k, tiles_n;
+    amount count, k, n, rest_k, rest_n;
+    amount depth, width; /* of the first weight tile */
+    double input_ratio;  /* bytes of an input element in a window */
 
     double stream, stream_rest; /* rounds of whole and of last input tiles */
     double gap_full;            /* between starts, last row of tiles */
     amount gap_rest;
-    amount body;                     /* whole rows of tiles at one depth */
-    amount full;                     /* number of depths that are full */
-    amount phase_full, phase_rest;   /* all rounds at one depth */
+    double body;       /* whole rows of tiles at one depth */
+    double full;       /* number of depths before the last */
+    double phase_full; /* all rounds at one depth */
+    amount phase_rest;
     amount first, last_row;          /* gap of the first round; last row */
     amount weights, inputs, outputs; /* of all products, each moved once */
 } product;
@@ -214,15 +146,18 @@ static void set_sizes(product *p, const ub_cost_layer *l)
                                          : 0.0;
 }
 
-static void cut(product *p)
+/* Into so many tiles down and across. */
+static void cut(product *p, double tiles_k, double tiles_n)
 {
     p->tiles_m = ceil(p->m / p->rows);
     p->rest_m = p->m - (p->tiles_m - 1.0) * p->rows;
-    p->tiles_k = tiles_of(p->smooth, p->k, p->rows);
-    p->rest_k = less(p->k, scale(plus(p->tiles_k, -1.0), p->rows));
-    p->tiles_n = tiles_of(p->smooth, p->n, p->columns);
-    p->rest_n = less(p->n, scale(plus(p->tiles_n, -1.0), p->columns));
-    p->full = plus(p->tiles_k, -1.0);
+    p->tiles_k = tiles_k;
+    p->full = tiles_k - 1.0;
+    p->rest_k = plus(p->k, -p->full * p->rows);
+    p->depth = p->full > 0.0 ? fixed(p->rows) : p->k;
+    p->tiles_n = tiles_n;
+    p->rest_n = plus(p->n, -(tiles_n - 1.0) * p->columns);
+    p->width = tiles_n > 1.0 ? fixed(p->columns) : p->n;
 }
 
 /* A round lasts as long as it streams, or as the next one's weights shift in;
@@ -235,13 +170,11 @@ static void time_rounds(product *p)
     p->stream_rest = fmax(p->rest_m, SRAM_CYCLES) + 1.0;
     p->gap_full = fmax(p->stream_rest, p->rows + 1.0);
     p->gap_rest = most(smooth, fixed(p->stream_rest), plus(p->rest_k, 1.0));
-    p->first = most(smooth, fixed(p->stream_rest),
-                    plus(least(smooth, p->k, fixed(p->rows)), 1.0));
-    p->body = scale(p->tiles_n, (p->tiles_m - 1.0) * p->stream);
-    p->phase_full = add(p->body, scale(p->tiles_n, p->gap_full));
-    p->phase_rest = add(p->body, times(p->tiles_n, p->gap_rest));
-    p->last_row = plus(times(plus(p->tiles_n, -1.0), p->gap_rest),
-                       p->stream_rest);
+    p->first = p->full > 0.0 ? fixed(p->gap_full) : p->gap_rest;
+    p->body = p->tiles_n * (p->tiles_m - 1.0) * p->stream;
+    p->phase_full = p->body + p->tiles_n * p->gap_full;
+    p->phase_rest = plus(scale(p->gap_rest, p->tiles_n), p->body);
+    p->last_row = plus(scale(p->gap_rest, p->tiles_n - 1.0), p->stream_rest);
 }
 
 static void count_bytes(product *p)
@@ -263,13 +196,9 @@ static amount all_rounds(const product *p, amount each)
 /* The first tiles' loads and shift. */
 static amount head_of(const product *p)
 {
-    const int smooth = p->smooth;
-    const amount depth = least(smooth, p->k, fixed(p->rows));
-    const amount width = least(smooth, p->n, fixed(p->columns));
-
-    return add(weight_time(p, depth, width),
-               most(smooth, plus(depth, 1.0),
-                    input_time(p, fmin(p->m, p->rows), depth)));
+    return add(weight_time(p, p->depth, p->width),
+               most(p->smooth, plus(p->depth, 1.0),
+                    input_time(p, fmin(p->m, p->rows), p->depth)));
 }
 
 /* What is stored behind the last round, if everything before it is. */
@@ -289,76 +218,72 @@ static amount tail_of(const product *p)
 
 /* -- waiting for loads ---------------------------------------------------- */
 
-/* The later of two waits: for the weights of the last and of the last but one
- * column of tiles, whichever holds up the rest more. Columns but the first
- * come behind the inputs of their row. */
+/* The loads of one depth up to those of the last column of weights in its first
+ * row of tiles, with the shift of these; or to the column before, and the gap
+ * between, if that is later. Columns but the first come behind the inputs. */
 static amount wait_for_columns(const product *p, amount depth, amount gap)
 {
     const amount row = scale(input_time(p, p->m, depth), 1.0 / p->tiles_m);
-    const amount behind_first = part_of_one(plus(p->tiles_n, -1.0));
-    const amount behind_second = part_of_one(plus(p->tiles_n, -2.0));
-    const amount earlier = less(times(behind_second, row),
-                                weight_time(p, depth, p->rest_n));
+    const amount columns = plus(add(weight_time(p, depth, p->n), depth), 1.0);
+    amount before;
 
-    return most(p->smooth, times(behind_first, row),
-                add(earlier, times(behind_first, gap)));
+    if (p->tiles_n < 2.0)
+        return columns;
+    before = less(add(columns, gap), weight_time(p, depth, p->rest_n));
+    if (p->tiles_n > 2.0)
+        before = add(before, row);
+    return most(p->smooth, add(columns, row), before);
 }
 
-/* From time 0 until all is computed, through the loads of the full depths and
- * the first ones behind them; loads go on whatever the array does. */
+/* And up to the inputs of its last row. */
+static amount wait_for_rows(const product *p, amount depth)
+{
+    return add(weight_time(p, depth, p->tiles_m > 1.0 ? p->n : p->width),
+               input_time(p, p->m, depth));
+}
+
+/* From time 0 until all is computed, through the loads of the first or the last
+ * full depth, and the first ones behind them: loads go on whatever the array
+ * does. */
 static amount wait_full(const product *p, amount more)
 {
     const int smooth = p->smooth;
-    const amount depth = fixed(p->rows), others = plus(p->tiles_n, -1.0);
-    const amount weights = weight_time(p, depth, p->n);
-    const amount inputs = input_time(p, p->m, depth);
-    const amount loads = add(weights, inputs);
-    const amount gap = fixed(p->tiles_m > 1.0 ? p->stream : p->gap_full);
-    const amount width = least(smooth, p->n, fixed(p->columns));
-    const amount first = p->tiles_m > 1.0 ? weights
-                                          : weight_time(p, depth, width);
-    const amount before = plus(p->full, -1.0);
-    const amount after = add(times(before, p->phase_full),
-                             add(p->phase_rest, more));
-    const amount last = scale(others, p->gap_full);
-    amount columns = add(weights, wait_for_columns(p, depth, gap));
+    const amount depth = fixed(p->rows);
+    const amount loads = add(weight_time(p, depth, p->n),
+                             input_time(p, p->m, depth));
+    const double others = p->tiles_n - 1.0, before = p->full - 1.0;
+    const double gap = p->tiles_m > 1.0 ? p->stream : p->gap_full;
+    const amount slower = most(smooth, loads, fixed(p->phase_full));
     amount latest, rest;
 
-    columns = add(columns, add(p->body, less(last, times(others, gap))));
-    latest = most(smooth, plus(columns, p->rows + 1.0),
-                  add(first, add(inputs, last)));
+    latest = most(smooth,
+                  plus(wait_for_columns(p, depth, fixed(gap)),
+                       p->body + others * (p->gap_full - gap)),
+                  plus(wait_for_rows(p, depth), others * p->gap_full));
     /* from depth to depth, what takes longer adds up */
-    latest = add(latest, times(before, less(most(smooth, loads, p->phase_full),
-                                            p->phase_full)));
-    rest = add(weight_time(p, p->rest_k, width),
+    latest = add(add(latest, scale(slower, before)), p->phase_rest);
+    rest = add(weight_time(p, p->rest_k, p->width),
                most(smooth, plus(p->rest_k, 1.0),
                     input_time(p, fmin(p->m, p->rows), p->rest_k)));
-    rest = add(add(times(p->full, loads), rest),
-               add(p->body, plus(p->last_row, -p->stream_rest)));
-    /* where the second depth only begins, so does this */
-    return times(part_of_one(p->full),
-                 plus(most(smooth, add(latest, after), add(rest, more)),
-                      p->stream_rest));
+    rest = add(add(scale(loads, p->full), rest),
+               plus(p->last_row, p->body - p->stream_rest));
+    return plus(add(most(smooth, latest, rest), more), p->stream_rest);
 }
 
 /* The same through the loads of the last depth. */
 static amount wait_rest(const product *p, amount more)
 {
-    const amount depth = p->rest_k, others = plus(p->tiles_n, -1.0);
-    const amount weights = weight_time(p, depth, p->n);
-    const amount inputs = input_time(p, p->m, depth);
+    const amount depth = p->rest_k, full = fixed(p->rows);
+    const amount loads = add(weight_time(p, full, p->n),
+                             input_time(p, p->m, full));
     const amount gap = p->tiles_m > 1.0 ? fixed(p->stream) : p->gap_rest;
-    const amount width = least(p->smooth, p->n, fixed(p->columns));
-    const amount first = p->tiles_m > 1.0 ? weights
-                                          : weight_time(p, depth, width);
-    const amount loads = add(weight_time(p, fixed(p->rows), p->n),
-                             input_time(p, p->m, fixed(p->rows)));
-    amount columns = add(weights, wait_for_columns(p, depth, gap));
+    const amount columns = less(
+        add(wait_for_columns(p, depth, gap), plus(p->last_row, p->body)),
+        scale(gap, p->tiles_n - 1.0));
 
-    columns = add(add(columns, plus(depth, 1.0)),
-                  less(add(p->body, p->last_row), times(others, gap)));
-    return add(add(times(p->full, loads), more),
-               most(p->smooth, columns, add(first, add(inputs, p->last_row))));
+    return add(
+        add(scale(loads, p->full), more),
+        most(p->smooth, columns, add(wait_for_rows(p, depth), p->last_row)));
 }
 
 /* -- blocks --------------------------------------------------------------- */
@@ -395,17 +320,12 @@ static amount load_again(const product *p, amount time, int64_t bank)
  * operand, both ways where that is better. The two meet with one slope. */
 static amount repeated(const product *p, const blocks *b, amount number)
 {
-    const amount one_way = times(plus(number, -1.0), b->again);
-    const amount both = add(b->again, b->other);
     const amount each = times(b->again, b->other);
-    const amount can = part_of_one(plus(p->tiles_n, -1.0));
-    amount better;
 
-    if (p->tiles_m <= 1.0 || can.value <= 0.0 || b->again.value <= 0.0 ||
+    if (p->tiles_m <= 1.0 || p->tiles_n <= 1.0 || b->again.value <= 0.0 ||
         b->again.value * number.value <= b->other.value)
-        return one_way;
-    better = less(scale(root(times(number, each)), 2.0), both);
-    return add(one_way, times(can, less(better, one_way)));
+        return times(plus(number, -1.0), b->again);
+    return less(scale(root(times(number, each)), 2.0), add(b->again, b->other));
 }
 
 static amount cycles_in(const product *p, const blocks *b, amount number)
@@ -418,29 +338,27 @@ static amount cycles_in(const product *p, const blocks *b, amount number)
     amount cycles = most(smooth, add(b->base, tail),
                          add(b->memory, repeated(p, b, number)));
 
-    cycles = most(
-        smooth, cycles,
-        times(part_of_one(p->full), add(b->drained, over(b->lead, number))));
+    if (p->full > 0.0)
+        cycles = most(smooth, cycles, add(b->drained, over(b->lead, number)));
     return add(bottom, most(smooth, less(cycles, bottom), late));
 }
 
-/* The number of blocks where what they save meets what they cost. */
-static amount best_number(const product *p, const blocks *b, amount fewest)
+/* The number y of blocks where level + excess / y, which falls, meets memory +
+ * (y - 1) again, which rises: at least `fewest`, at most one for each round. */
+static amount meet(const product *p, const blocks *b, amount level,
+                   amount excess, amount fewest)
 {
     const int smooth = p->smooth;
-    const amount rounds = scale(p->tiles_n, p->tiles_m);
-    const amount bottom = add(b->base, b->tail);
-    const amount ahead = add(less(bottom, b->memory), b->again);
-    const amount saved = most(smooth, b->late,
-                              plus(less(b->stores, b->tail), b->lag));
+    const amount rounds = fixed(p->tiles_n * p->tiles_m);
+    const amount ahead = add(less(level, b->memory), b->again);
     const amount side = root(
-        add(times(ahead, ahead), scale(times(b->again, saved), 4.0)));
+        add(times(ahead, ahead), scale(times(b->again, excess), 4.0)));
     amount number = rounds;
 
-    if (saved.value <= 0.0)
+    if (excess.value <= 0.0)
         return fewest;
     if (ahead.value < 0.0)
-        number = over(scale(saved, 2.0), less(side, ahead));
+        number = over(scale(excess, 2.0), less(side, ahead));
     else if (side.value + ahead.value < /* beyond the smooth minimum's reach */
              2.2 * b->again.value * rounds.value)
         number = over(add(side, ahead), scale(b->again, 2.0));
@@ -449,8 +367,21 @@ static amount best_number(const product *p, const blocks *b, amount fewest)
     if (smooth) /* what saves nothing is not done, without a jump */
         number = add(fewest,
                      times(less(number, fewest),
-                           ramp(over(saved, scale(bottom, MAXIMUM_WIDTH)))));
+                           ramp(over(excess, scale(b->base, MAXIMUM_WIDTH)))));
     return number;
+}
+
+/* As many as each of what blocks make shorter asks for. */
+static amount best_number(const product *p, const blocks *b, amount fewest)
+{
+    const int smooth = p->smooth;
+    const amount level = add(b->base, b->tail);
+    const amount stores = plus(less(b->stores, b->tail), b->lag);
+    amount number = meet(p, b, level, stores, fewest);
+
+    number = most(smooth, number, meet(p, b, b->drained, b->lead, fewest));
+    return most(smooth, number,
+                meet(p, b, most(smooth, level, b->memory), b->late, fewest));
 }
 
 /* Simulated blocks are halvings: powers of two, roughly. */
@@ -472,12 +403,11 @@ static void set_memory(const product *p, blocks *b)
 {
     const amount down = load_again(p, p->weights, p->o->weight_bank_bytes);
     const amount across = load_again(p, p->inputs, p->o->input_bank_bytes);
-    const amount low = least(p->smooth, down, across);
-    const amount can = part_of_one(plus(p->tiles_n, -1.0));
 
     b->memory = add(add(p->weights, p->inputs), p->outputs);
-    b->again = p->tiles_m > 1.0 ? add(down, times(can, less(low, down)))
-                                : across;
+    b->again = p->tiles_m <= 1.0   ? across
+               : p->tiles_n <= 1.0 ? down
+                                   : least(p->smooth, down, across);
     b->other = less(add(down, across), b->again);
 }
 
@@ -486,11 +416,10 @@ static void set_stores(const product *p, blocks *b, amount head)
 {
     const double first = p->tiles_m > 1.0 ? p->stream : p->stream_rest;
     const amount stores = output_time(p, p->m, p->n);
-    const amount rounds = add(p->body, plus(p->last_row, -p->stream_rest));
 
-    b->stores = less(stores, rounds);
+    b->stores = less(stores, plus(p->last_row, p->body - p->stream_rest));
     b->lag = first - p->stream_rest;
-    b->lead = times(p->full, p->phase_full);
+    b->lead = fixed(p->full * p->phase_full);
     b->drained = add(plus(stores, first),
                      add(head, less(p->gap_rest, p->first)));
 }
@@ -498,7 +427,7 @@ static void set_stores(const product *p, blocks *b, amount head)
 static amount product_cycles(const product *p)
 {
     const int smooth = p->smooth;
-    const amount each = add(times(p->full, p->phase_full), p->phase_rest);
+    const amount each = plus(p->phase_rest, p->full * p->phase_full);
     const amount more = times(plus(p->count, -1.0), each);
     const amount head = head_of(p);
     blocks b = { .tail = tail_of(p) };
@@ -507,20 +436,74 @@ static amount product_cycles(const product *p)
     set_memory(p, &b);
     set_stores(p, &b, head);
     b.base = add(head, all_rounds(p, each));
-    late = most(smooth, wait_full(p, more), wait_rest(p, more));
+    late = wait_rest(p, more);
+    if (p->full > 0.0)
+        late = most(smooth, late, wait_full(p, more));
     late = add(late, b.tail);
     number = most(smooth, add(b.base, b.tail), b.memory);
     b.late = less(most(smooth, late, number), number);
-    if (p->full.value <= 0.0)
+    if (p->full <= 0.0)
         return cycles_in(p, &b, fewest); /* results leave from the start */
     partial = scale(p->n, p->m * (double) p->o->partial_bytes /
                               (double) p->o->output_bank_bytes);
     fewest = most(smooth, fewest, partial);
     number = best_number(p, &b, fewest);
-    if (!smooth)
-        return best_halving(p, &b, number, fewest.value);
-    number = plus(times(part_of_one(p->full), plus(number, -1.0)), 1.0);
-    return cycles_in(p, &b, number);
+    return smooth ? cycles_in(p, &b, number)
+                  : best_halving(p, &b, number, fewest.value);
+}
+
+/* -- tiles ---------------------------------------------------------------- */
+
+/* Numbers of tiles between which a form lies, and the share of the higher. */
+typedef struct tiling {
+    double low;
+    amount share;
+} tiling;
+
+/* The ceiling, at least 1. What does not depend on the channels is rounded
+ * exactly in both forms. */
+static tiling tile(int smooth, amount extent, double size)
+{
+    const double x = extent.value / size, below = floor(x);
+
+    if (!smooth || (extent.by_in == 0.0 && extent.by_out == 0.0))
+        return (tiling){ fmax(1.0, ceil(x)), fixed(0.0) };
+    if (below < 1.0)
+        return (tiling){ 1.0, fixed(0.0) };
+    extent = plus(extent, -below * size);
+    extent = ramp(scale(extent, 1.0 / (size * CEILING_WIDTH)));
+    if (extent.value >= 1.0)
+        return (tiling){ below + 1.0, fixed(0.0) };
+    return (tiling){ below, extent };
+}
+
+static amount cycles_of(product *p, double tiles_k, double tiles_n)
+{
+    cut(p, tiles_k, tiles_n);
+    time_rounds(p);
+    return product_cycles(p);
+}
+
+static amount mix(amount low, amount high, amount share)
+{
+    return add(low, times(share, less(high, low)));
+}
+
+/* On a step, one form goes over to the other; on two, four do. */
+static amount mixed_cycles(product *p)
+{
+    const tiling k = tile(p->smooth, p->k, p->rows);
+    const tiling n = tile(p->smooth, p->n, p->columns);
+    amount cycles = cycles_of(p, k.low, n.low), more;
+
+    if (k.share.value > 0.0)
+        cycles = mix(cycles, cycles_of(p, k.low + 1.0, n.low), k.share);
+    if (n.share.value <= 0.0)
+        return cycles;
+    more = cycles_of(p, k.low, n.low + 1.0);
+    if (k.share.value > 0.0)
+        more = mix(more, cycles_of(p, k.low + 1.0, n.low + 1.0), k.share);
+    return mix(cycles, more, n.share);
 }
 
 /* -- the models ----------------------------------------------------------- */
@@ -533,10 +516,8 @@ static ub__util_part part_of(const ub_util_options *o, const ub_cost_layer *l,
                   .cycles_per_byte = o->clock_hz / o->bandwidth };
 
     set_sizes(&p, l);
-    cut(&p);
-    time_rounds(&p);
     count_bytes(&p);
-    return (ub__util_part){ ub__util_macs(l), product_cycles(&p) };
+    return (ub__util_part){ ub__util_macs(l), mixed_cycles(&p) };
 }
 
 static ub__util_part exact_part(const ub_util_options *o,
