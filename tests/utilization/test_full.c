@@ -132,10 +132,10 @@ static void check_slope(const ub_util_options *o, const model_layer *m,
     *x = at + h;
     high = smooth(o, &l);
     assert_close(slope, (high.cycles - low.cycles) / (2 * h),
-                 1e-3 * (fabs(slope) + scale));
+                 1e-4 * (fabs(slope) + scale));
     assert_close(slope_ms, slope / o->clock_hz * 1e3, 1e-12 * fabs(slope_ms));
     assert_close(slope_use, (high.utilization - low.utilization) / (2 * h),
-                 1e-3 * (fabs(slope_use) +
+                 1e-4 * (fabs(slope_use) +
                          middle.utilization * (1.0 / width + 1.0 / at)));
 }
 
@@ -205,10 +205,10 @@ static void no_jumps(void **state)
 
             *x += step;
             after = smooth(&o, &m.layer);
-            /* a ceiling's step has at most 1.5 / 0.1 of a tile's cycles per
-             * tile, and a layer at least half of those */
+            /* a step of the ceiling adds at most 1.5 / 0.1 of the cycles per
+             * tile, the rest grows with the width */
             assert_true(fabs(after.cycles - before.cycles) <=
-                        0.05 * before.cycles);
+                        (0.02 + 2.0 * step / *x) * before.cycles);
             before = after;
         }
     }
@@ -263,13 +263,13 @@ static void rises(void **state)
             cycles = smooth(&o, &m.layer).cycles;
             falls += cycles < most * (1.0 - 1e-9);
             steps++;
-            assert_true(cycles >= 0.9 * most);
+            assert_true(cycles >= 0.97 * most);
             most = fmax(most, cycles);
         }
     }
     print_message("%lld of %lld widths cost less than a smaller one\n",
                   (long long) falls, (long long) steps);
-    assert_true(falls <= steps / 20);
+    assert_true(falls <= steps / 100);
 }
 
 /* -- the exact form ------------------------------------------------------- */
