@@ -16,9 +16,18 @@ static const char usage[] =
     "                80 GiB/s and 5 MiB for 128 rows, in proportion otherwise\n"
     "  --batch N     images at a time (1)\n"
     "  --hw NAME     model beside the simulator: systolic (default),\n"
-    "                systolic-smooth, flops, roofline or blackbox\n"
+    "                systolic-smooth, flops, roofline, systolic-full,\n"
+    "                systolic-full-smooth, blackbox or blackbox-interp\n"
     "  --level N     of the simulator; 1 is the only one\n"
     "  --help        this text\n";
+
+/* The closed forms in the order of ub_util_kind, then the tables. */
+static const char *const models[] = { "systolic",      "systolic-smooth",
+                                      "flops",         "roofline",
+                                      "systolic-full", "systolic-full-smooth",
+                                      "blackbox",      "blackbox-interp" };
+
+enum { CLOSED_FORMS = 6, MODELS = 8 };
 
 typedef struct request {
     const char *path, *model;
@@ -124,13 +133,11 @@ static ub_status make_model(const request *r, const ub_network *network,
                             const ub_util_options *options,
                             ub_util_table **table, ub_cost_model *out)
 {
-    static const char *const names[] = { "systolic", "systolic-smooth", "flops",
-                                         "roofline" };
     ub_cost_model simulator = { .size = sizeof(simulator) };
     ub_status status;
 
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(r->model, names[i]) == 0)
+    for (int i = 0; i < CLOSED_FORMS; i++) {
+        if (strcmp(r->model, models[i]) == 0)
             return ub_util_model((ub_util_kind) i, options, out);
     }
     status = ub_systolic_model(machine, &simulator);
@@ -138,7 +145,11 @@ static ub_status make_model(const request *r, const ub_network *network,
         status = ub_util_table_create(ub_network_context(network), 16, table);
     if (status == UB_OK)
         status = fill_table(network, r->batch, &simulator, *table);
-    return status == UB_OK ? ub_util_table_model(*table, out) : status;
+    if (status != UB_OK)
+        return status;
+    return strcmp(r->model, "blackbox") == 0
+               ? ub_util_table_model(*table, out)
+               : ub_util_table_interpolated(*table, out);
 }
 
 static void print_line(const char *name, const char *kind, const char *map,
@@ -257,12 +268,9 @@ static void print_warning(void *user, ub_log_level level, const char *line)
 
 static int check_request(const request *r)
 {
-    static const char *const models[] = { "systolic", "systolic-smooth",
-                                          "flops", "roofline", "blackbox" };
-
     if (r->level != 1)
         return complain("%s", "the simulator has level 1 only");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < MODELS; i++) {
         if (strcmp(r->model, models[i]) == 0)
             return 0;
     }

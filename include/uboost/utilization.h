@@ -221,8 +221,8 @@ ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
 
 /**
  * Look-up table of layer costs, the "blackbox" model: prices for widths that
- * are multiples of a quantum, nearest entry, the lower one on ties. It has no
- * derivatives.
+ * are multiples of a quantum, nearest entry, the lower one on ties, without
+ * derivatives; or interpolated between entries, with derivatives.
  *
  * Layers are told apart by kind, groups, kernel, input and output map and
  * batch; dilation does not matter, nor do maps and kernel for linear layers.
@@ -284,6 +284,22 @@ int64_t ub_util_table_entries(const ub_util_table *table);
  */
 UB_API_CHECK
 ub_status ub_util_table_model(const ub_util_table *table, ub_cost_model *out);
+
+/**
+ * As ub_util_table_model(), "blackbox-interp": bilinear between the four widths
+ * around a layer's, in MACs, cycles, latency and utilization, with derivatives.
+ * Below the quantum and beyond the largest width the price is that of the
+ * nearest width of the table, and does not change. At widths of the table the
+ * derivative is that of the step above.
+ *
+ * @param table     borrowed: must outlive the model
+ * @param[out] out  .size set by the caller
+ *
+ * @retval UB_ERR_INVALID  an argument is NULL or out->size is not set
+ */
+UB_API_CHECK
+ub_status ub_util_table_interpolated(const ub_util_table *table,
+                                     ub_cost_model *out);
 
 UB_END_DECLS
 
