@@ -179,20 +179,25 @@ int make_folder(const char *path)
     return 0;
 }
 
-void print_result(const ub_search_result *r, int64_t hw_batch)
+void print_result(const ub_search_result *r, const ub_search_options *o)
 {
+    const int by_table = o->hardware == UB_SEARCH_BLACKBOX ||
+                         o->hardware == UB_SEARCH_BLACKBOX_INTERP;
+    const int64_t model_batch = by_table && o->table_batch > 0 ? o->table_batch
+                                                               : o->hw_batch;
+
     printf("%-24s %.4f\n", "test accuracy", r->test_accuracy);
     printf("%-24s %" PRId64 "\n", "parameters", r->parameters);
     printf("%-24s %" PRId64 "\n", "MACs per image", r->macs);
     printf("%-24s %.6g ms, utilization %.3f (batch %" PRId64 ")\n", "model",
-           r->model_latency_ms, r->model_utilization, hw_batch);
+           r->model_latency_ms, r->model_utilization, model_batch);
     printf("%-24s %.0f cycles, %.6g ms, utilization %.3f (batch 1)\n",
            "simulated", r->simulated_cycles, r->simulated_latency_ms,
            r->simulated_utilization);
     printf("%-24s %.0f cycles, %.6g ms, utilization %.3f (batch %" PRId64 ")\n",
            "simulated", r->simulated_cycles_hw_batch,
            r->simulated_latency_ms_hw_batch, r->simulated_utilization_hw_batch,
-           hw_batch);
+           o->hw_batch);
     printf("%-24s %.1f + %.1f + %.1f\n", "seconds", r->seconds[0],
            r->seconds[1], r->seconds[2]);
 }

@@ -35,6 +35,8 @@ int open_data(ub_context *context, const char *path, ub_dataset **train,
 /* Create the folder unless it is there. */
 int make_folder(const char *path);
 
-void print_result(const ub_search_result *result, int64_t hw_batch);
+/* With the options it was reached with. */
+void print_result(const ub_search_result *result,
+                  const ub_search_options *options);
 
 #endif

@@ -20,9 +20,18 @@ static const char usage[] =
     "                80 GiB/s and 5 MiB for 128 rows, in proportion otherwise\n"
     "  --batch N     images at a time (1)\n"
     "  --hw NAME     model beside the simulator: systolic (default),\n"
-    "                systolic-smooth, flops, roofline or blackbox\n"
+    "                systolic-smooth, flops, roofline, systolic-full,\n"
+    "                systolic-full-smooth, blackbox or blackbox-interp\n"
     "  --level N     of the simulator; 1 is the only one\n"
     "  --help        this text\n";
+
+/* The closed forms in the order of ub_util_kind, then the tables. */
+static const char *const models[] = { "systolic",      "systolic-smooth",
+                                      "flops",         "roofline",
+                                      "systolic-full", "systolic-full-smooth",
+                                      "blackbox",      "blackbox-interp" };
+
+enum { CLOSED_FORMS = 6, MODELS = 8 };
 
 enum { ARRAY = 256, BATCH, HW, LEVEL, HELP };
 
@@ -42,19 +51,13 @@ typedef struct request {
 
 static int parse_model(const char *text, const char **out)
 {
-    static const char *const models[] = { "systolic", "systolic-smooth",
-                                          "flops", "roofline", "blackbox" };
-
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < MODELS; i++) {
         if (strcmp(text, models[i]) == 0) {
             *out = models[i];
             return 1;
         }
     }
-    fprintf(stderr,
-            "--hw %s: expected systolic, systolic-smooth, flops, roofline or "
-            "blackbox\n",
-            text);
+    fprintf(stderr, "--hw %s: no such model, see --help\n", text);
     return 0;
 }
 
@@ -118,13 +121,11 @@ static ub_status make_model(const request *r, const ub_network *network,
                             const ub_util_options *options,
                             ub_util_table **table, ub_cost_model *out)
 {
-    static const char *const names[] = { "systolic", "systolic-smooth", "flops",
-                                         "roofline" };
     ub_cost_model simulator = { .size = sizeof(simulator) };
     ub_status status;
 
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(r->model, names[i]) == 0)
+    for (int i = 0; i < CLOSED_FORMS; i++) {
+        if (strcmp(r->model, models[i]) == 0)
             return ub_util_model((ub_util_kind) i, options, out);
     }
     status = ub_systolic_model(machine, &simulator);
@@ -132,7 +133,11 @@ static ub_status make_model(const request *r, const ub_network *network,
         status = ub_util_table_create(ub_network_context(network), 16, table);
     if (status == UB_OK)
         status = fill_table(network, r->batch, &simulator, *table);
-    return status == UB_OK ? ub_util_table_model(*table, out) : status;
+    if (status != UB_OK)
+        return status;
+    return strcmp(r->model, "blackbox") == 0
+               ? ub_util_table_model(*table, out)
+               : ub_util_table_interpolated(*table, out);
 }
 
 static void print_line(const char *name, const char *kind, const char *map,

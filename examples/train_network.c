@@ -176,7 +176,7 @@ int main(int argc, char **argv)
         return 1;
     status = train(&a, context, &result);
     if (status == UB_OK)
-        print_result(&result, a.options.hw_batch);
+        print_result(&result, &a.options);
     ub_context_destroy(&context);
     if (status == UB_ERR_INTERRUPTED)
         return 130;

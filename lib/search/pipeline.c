@@ -39,7 +39,7 @@ static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
     if (channels)
         s.widths = o->widths;
     s.cost_scale = (double) o->cost_scale;
-    s.cost_batch = o->hw_batch;
+    s.cost_batch = ub__search_cost_batch(o);
     s.reading = o->reading;
     s.node_width = o->node_width;
     s.sampling = channels ? UB_SAMPLING_SOFT : o->sampling;

@@ -201,43 +201,160 @@ static ub_status look_up(const ub_util_table *table, const ub_cost_layer *layer,
     return UB_OK;
 }
 
+/* -- interpolation -------------------------------------------------------- */
+
+/* Between two widths of the table: the lower one's index, the share of the
+ * other, and how that changes with the channels. */
+typedef struct place {
+    int64_t low, high;
+    double share, slope;
+} place;
+
+static place find_place(const ub_util_table *table, double channels, int64_t n)
+{
+    const double at = channels / (double) table->quantum - 1.0;
+    const double below = floor(at);
+
+    if (at < 0.0)
+        return (place){ 0, 0, 0.0, 0.0 };
+    if (at >= (double) (n - 1))
+        return (place){ n - 1, n - 1, 0.0, 0.0 };
+    return (place){ (int64_t) below, (int64_t) below + 1, at - below,
+                    1.0 / (double) table->quantum };
+}
+
+/* Of one quantity, from its values at the corners, in which the output
+ * channels change first: the value, its derivatives by input and output. */
+static void bilinear(const place *in, const place *out, const double at[4],
+                     double result[3])
+{
+    const double low = at[0] + out->share * (at[1] - at[0]);
+    const double high = at[2] + out->share * (at[3] - at[2]);
+
+    result[0] = low + in->share * (high - low);
+    result[1] = in->slope * (high - low);
+    result[2] = out->slope * ((at[1] - at[0]) * (1.0 - in->share) +
+                              (at[3] - at[2]) * in->share);
+}
+
+static ub_status interpolate(const ub_util_table *table,
+                             const ub_cost_layer *layer, ub_cost *out)
+{
+    const block *b = find_block(table, layer);
+    double macs[4], cycles[4], ms[4], use[4], r[4][3];
+    place in, across;
+
+    if (b == NULL)
+        return UB_ERR_UNSUPPORTED;
+    in = find_place(table, layer->in_channels, b->n_in);
+    across = find_place(table, layer->out_channels, b->n_out);
+    for (int i = 0; i < 4; i++) {
+        const int64_t row = i / 2 ? in.high : in.low;
+        const int64_t column = i % 2 ? across.high : across.low;
+        const ub_cost *price = &b->prices[row * b->n_out + column];
+
+        macs[i] = price->macs;
+        cycles[i] = price->cycles;
+        ms[i] = price->latency_ms;
+        use[i] = price->utilization;
+    }
+    bilinear(&in, &across, macs, r[0]);
+    bilinear(&in, &across, cycles, r[1]);
+    bilinear(&in, &across, ms, r[2]);
+    bilinear(&in, &across, use, r[3]);
+    *out = (ub_cost){
+        .size = sizeof(*out),
+        .macs = r[0][0],
+        .cycles = r[1][0],
+        .latency_ms = r[2][0],
+        .utilization = r[3][0],
+        .dcycles_din = r[1][1],
+        .dcycles_dout = r[1][2],
+        .dlatency_din = r[2][1],
+        .dlatency_dout = r[2][2],
+        .dutilization_din = r[3][1],
+        .dutilization_dout = r[3][2],
+    };
+    return UB_OK;
+}
+
+/* -- the models ----------------------------------------------------------- */
+
+typedef ub_status (*price_fn)(const ub_util_table *, const ub_cost_layer *,
+                              ub_cost *);
+
+/* Derivative of the mean of two utilizations, weighted by latency. */
+static double mean_slope(const ub_cost *a, const ub_cost *b, double mean,
+                         double sum, const double slopes[4])
+{
+    return (slopes[0] * (a->utilization - mean) + a->latency_ms * slopes[1] +
+            slopes[2] * (b->utilization - mean) + b->latency_ms * slopes[3]) /
+           sum;
+}
+
 /* Both halves after each other. */
-static ub_status look_up_separable(const ub_util_table *table,
-                                   const ub_cost_layer *layer, ub_cost *out)
+static ub_status price_separable(const ub_util_table *table, price_fn price,
+                                 const ub_cost_layer *layer, ub_cost *out)
 {
     ub_cost_layer first, second;
     ub_cost a, b;
     ub_status status;
 
     ub__util_halves(layer, &first, &second);
-    status = look_up(table, &first, &a);
+    status = price(table, &first, &a);
     if (status == UB_OK)
-        status = look_up(table, &second, &b);
+        status = price(table, &second, &b);
     if (status != UB_OK)
         return status;
     *out = a;
     out->macs += b.macs;
     out->cycles += b.cycles;
     out->latency_ms += b.latency_ms;
-    if (out->latency_ms > 0.0)
-        out->utilization = (a.latency_ms * a.utilization +
-                            b.latency_ms * b.utilization) /
-                           out->latency_ms;
+    out->dcycles_din += b.dcycles_din;
+    out->dcycles_dout += b.dcycles_dout;
+    out->dlatency_din += b.dlatency_din;
+    out->dlatency_dout += b.dlatency_dout;
+    if (out->latency_ms > 0.0) {
+        const double in[4] = { a.dlatency_din, a.dutilization_din,
+                               b.dlatency_din, b.dutilization_din };
+        const double across[4] = { a.dlatency_dout, a.dutilization_dout,
+                                   b.dlatency_dout, b.dutilization_dout };
+        const double mean = (a.latency_ms * a.utilization +
+                             b.latency_ms * b.utilization) /
+                            out->latency_ms;
+
+        out->utilization = mean;
+        out->dutilization_din = mean_slope(&a, &b, mean, out->latency_ms, in);
+        out->dutilization_dout = mean_slope(&a, &b, mean, out->latency_ms,
+                                            across);
+    }
     return UB_OK;
 }
 
-static ub_status evaluate(const void *user, const ub_cost_layer *layer,
-                          ub_cost *out)
+static ub_status evaluate_by(const ub_util_table *table, price_fn price,
+                             const ub_cost_layer *layer, ub_cost *out)
 {
     ub_cost cost = ub__cost_free;
     ub_cost_layer l;
     ub_status status = ub__cost_layer_in(layer, &l);
 
     if (status == UB_OK && l.kind == UB_COST_SEPARABLE)
-        status = look_up_separable(user, &l, &cost);
+        status = price_separable(table, price, &l, &cost);
     else if (status == UB_OK && l.kind != UB_COST_FREE)
-        status = look_up(user, &l, &cost);
+        status = price(table, &l, &cost);
     return status == UB_OK ? ub__cost_out(out, &cost) : status;
+}
+
+static ub_status nearest_model(const void *user, const ub_cost_layer *layer,
+                               ub_cost *out)
+{
+    return evaluate_by(user, look_up, layer, out);
+}
+
+static ub_status interpolated_model(const void *user,
+                                    const ub_cost_layer *layer, ub_cost *out)
+{
+    return evaluate_by(user, interpolate, layer, out);
 }
 
 /* -- public --------------------------------------------------------------- */
@@ -305,12 +422,28 @@ int64_t ub_util_table_entries(const ub_util_table *table)
     return entries;
 }
 
-ub_status ub_util_table_model(const ub_util_table *table, ub_cost_model *out)
+static ub_status give_model(const ub_util_table *table, ub_cost_model model,
+                            ub_cost_model *out)
 {
-    const ub_cost_model model = { sizeof(model), "blackbox", evaluate, table };
-
     if (table == NULL || out == NULL || out->size < sizeof(*out))
         return UB_ERR_INVALID;
     ub__options_out(out, out->size, &model, sizeof(model));
     return UB_OK;
+}
+
+ub_status ub_util_table_model(const ub_util_table *table, ub_cost_model *out)
+{
+    const ub_cost_model model = { sizeof(model), "blackbox", nearest_model,
+                                  table };
+
+    return give_model(table, model, out);
+}
+
+ub_status ub_util_table_interpolated(const ub_util_table *table,
+                                     ub_cost_model *out)
+{
+    const ub_cost_model model = { sizeof(model), "blackbox-interp",
+                                  interpolated_model, table };
+
+    return give_model(table, model, out);
 }

@@ -86,10 +86,10 @@ static void test_whole_run(void **state)
         "config.json",  "log.jsonl",   "micro.json",          "channels.json",
         "network.json", "network.dot", "weights.safetensors", "result.json",
     };
-    static const char *const names[4] = { "a0", "a1", "a2", "a3" };
+    static const char *const names[6] = { "a0", "a1", "a2", "a3", "a4", "a5" };
 
     (void) state;
-    for (int32_t hw = 0; hw < 4; hw++) {
+    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX_INTERP; hw++) {
         ub_context *context = test_context(2);
         const char *folder = new_folder(names[hw]);
         ub_search_options o;
@@ -102,6 +102,7 @@ static void test_whole_run(void **state)
         o.mask_place = hw == 2 ? UB_MASK_BEFORE_NORM : UB_MASK_AFTER;
         o.include_ends = hw == 3;
         o.cost_scale = hw == 3 ? 8 : 1;
+        o.table_batch = hw == UB_SEARCH_BLACKBOX_INTERP ? 1 : 0;
         if (run(context, &o, folder, 0, &r) != UB_OK)
             fail_msg("%s: %s", ub_search_hardware_name(hw),
                      ub_context_last_error(context));
@@ -112,6 +113,14 @@ static void test_whole_run(void **state)
         assert_true(r.simulated_utilization > 0 &&
                     r.simulated_utilization <= 1);
         assert_true(r.parameters > 0 && r.macs > 0);
+        /* the closed form is close to the simulator at hw_batch, and the table
+         * at its own, where widths lie between the priced ones */
+        if (hw == UB_SEARCH_SYSTOLIC_FULL)
+            assert_close(r.model_latency_ms, r.simulated_latency_ms_hw_batch,
+                         0.05 * r.simulated_latency_ms_hw_batch);
+        if (hw == UB_SEARCH_BLACKBOX_INTERP)
+            assert_close(r.model_latency_ms, r.simulated_latency_ms,
+                         0.2 * r.simulated_latency_ms);
         assert_int_equal(run(context, &o, folder, 0, &r), UB_ERR_INVALID);
         assert_non_null(strstr(ub_context_last_error(context), "another run"));
         ub_context_destroy(&context);
@@ -178,7 +187,7 @@ static void drop_seconds(char *log, size_t *size)
 
 /* Stopped after every single step and resumed, a run ends with the same bits
  * as one that nobody stopped. */
-static void test_stop_everywhere(void **state)
+static void stop_everywhere(int32_t hardware, int64_t table_batch)
 {
     static char a[1 << 20], b[1 << 20];
     struct stop never = { 0, 0 }, often = { 1, 0 };
@@ -189,10 +198,13 @@ static void test_stop_everywhere(void **state)
     size_t n, m;
     int stops = 0;
 
-    (void) state;
     tiny_options(&o);
-    snprintf(whole, sizeof(whole), "%s", new_folder("whole"));
-    snprintf(parts, sizeof(parts), "%s", new_folder("parts"));
+    o.hardware = hardware;
+    o.table_batch = table_batch;
+    snprintf(parts, sizeof(parts), "whole%d", (int) hardware);
+    snprintf(whole, sizeof(whole), "%s", new_folder(parts));
+    snprintf(parts, sizeof(parts), "parts%d", (int) hardware);
+    snprintf(parts, sizeof(parts), "%s", new_folder(parts));
     assert_int_equal(run(context, &o, whole, 0, &r), UB_OK);
     ub_context_destroy(&context);
     for (;; stops++) {
@@ -219,6 +231,15 @@ static void test_stop_everywhere(void **state)
     assert_memory_equal(a, b, n);
     assert_true(r.test_accuracy == s.test_accuracy);
     assert_true(r.simulated_cycles == s.simulated_cycles);
+    assert_true(r.model_latency_ms == s.model_latency_ms);
+}
+
+static void test_stop_everywhere(void **state)
+{
+    (void) state;
+    stop_everywhere(UB_SEARCH_SYSTOLIC, 0);
+    stop_everywhere(UB_SEARCH_SYSTOLIC_FULL, 0);
+    stop_everywhere(UB_SEARCH_BLACKBOX_INTERP, 1);
 }
 
 /* Line `index` of a log has these numbers. */
@@ -291,6 +312,10 @@ static void test_other_options_refused(void **state)
     tiny_options(&o);
     assert_int_equal(run(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
     o.lambda = 7.0;
+    assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "other options"));
+    tiny_options(&o);
+    o.table_batch = 1;
     assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INVALID);
     assert_non_null(strstr(ub_context_last_error(context), "other options"));
     ub_context_destroy(&context);
@@ -426,6 +451,12 @@ static void test_bad_options(void **state)
     assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
     tiny_options(&o);
     o.lambda = (double) NAN;
+    assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
+    tiny_options(&o);
+    o.table_batch = -1;
+    assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
+    tiny_options(&o);
+    o.hardware = UB_SEARCH_BLACKBOX_INTERP + 1;
     assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
     tiny_options(&o);
     o.train_images = 1000;
