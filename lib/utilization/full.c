@@ -328,12 +328,22 @@ static amount repeated(const product *p, const blocks *b, amount number)
     return less(scale(root(times(number, each)), 2.0), add(b->again, b->other));
 }
 
+/* A block of one round has no other round to begin with. */
+static amount lag_of(const product *p, const blocks *b, amount number)
+{
+    const double rounds = p->tiles_n * p->tiles_m;
+
+    if (rounds <= 1.0)
+        return fixed(0.0);
+    return scale(plus(scale(number, -1.0), rounds), b->lag / (rounds - 1.0));
+}
+
 static amount cycles_in(const product *p, const blocks *b, amount number)
 {
     const int smooth = p->smooth;
     const amount bottom = most(smooth, add(b->base, b->tail), b->memory);
-    const amount tail = most(smooth, b->tail,
-                             plus(over(b->stores, number), b->lag));
+    const amount tail = most(
+        smooth, b->tail, add(over(b->stores, number), lag_of(p, b, number)));
     const amount late = p->tiles_m > 1.0 ? over(b->late, number) : b->late;
     amount cycles = most(smooth, add(b->base, tail),
                          add(b->memory, repeated(p, b, number)));

@@ -23,6 +23,7 @@ void model_random(ub_rng *rng, model_layer *out)
     static const int32_t kinds[] = { UB_COST_CONV, UB_COST_DEPTHWISE,
                                      UB_COST_LINEAR };
     ub_cost_layer *l = &out->layer;
+    int64_t map, kernel; /* drawn in this order by any compiler */
 
     ub_cost_layer_init(l, sizeof(*l));
     out->rows = between(rng, 8, 256);
@@ -31,7 +32,9 @@ void model_random(ub_rng *rng, model_layer *out)
     l->in_channels = (double) between(rng, 1, 1024);
     l->out_channels = (double) between(rng, 1, 1024);
     l->batch = between(rng, 0, 1) ? 64 : 1;
-    set_map(l, between(rng, 1, 64), between(rng, 1, 7));
+    map = between(rng, 1, 64);
+    kernel = between(rng, 1, 7);
+    set_map(l, map, kernel);
 }
 
 /* -- the look-up table ---------------------------------------------------- */
