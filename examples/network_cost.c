@@ -57,7 +57,10 @@ static int parse_model(const char *text, const char **out)
             return 1;
         }
     }
-    fprintf(stderr, "--hw %s: no such model, see --help\n", text);
+    fprintf(stderr, "--hw %s: expected %s", text, models[0]);
+    for (int i = 1; i < MODELS; i++)
+        fprintf(stderr, ", %s", models[i]);
+    fputs("\n", stderr);
     return 0;
 }
 
