@@ -33,10 +33,19 @@ runs() {
             out=$folder/seed$seed-lambda$lambda
             [ -f "$out/result.json" ] || "$program" --data "$data" \
                 --preset quick --hw systolic --epochs 3,3,4 --seed "$seed" \
-                --lambda "$lambda" --out "$out" --resume >/dev/null 2>&1
-            echo "$seed $lambda" \
-                "$(figure simulated_cycles "$out/result.json")" \
-                "$(figure test_accuracy "$out/result.json")"
+                --lambda "$lambda" --out "$out" --resume \
+                >/dev/null 2>"$folder/errors" || {
+                tail -n 1 "$folder/errors" >&2
+                echo "seed $seed, lambda $lambda failed" >&2
+                exit 1
+            }
+            cycles=$(figure simulated_cycles "$out/result.json")
+            accuracy=$(figure test_accuracy "$out/result.json")
+            if [ -z "$cycles" ] || [ -z "$accuracy" ]; then
+                echo "$out/result.json lacks a figure" >&2
+                exit 1
+            fi
+            echo "$seed $lambda $cycles $accuracy"
         done
     done
 }
@@ -46,24 +55,30 @@ summarise() {
 BEGIN { printf "%-6s %-8s %10s %10s\n", "seed", "lambda", "cycles", "accuracy" }
 {
     printf "%-6d %-8s %10d %10.4f\n", $1, $2, $3, $4
-    cycles[$2] += $3 / 3
-    accuracy[$2] += $4 / 3
+    cycles[$2] += $3
+    accuracy[$2] += $4
+    n[$2]++
 }
 END {
-    for (l in cycles)
+    for (l in n) {
+        cycles[l] /= n[l]
+        accuracy[l] /= n[l]
         printf "%-6s %-8s %10.0f %10.4f\n", "mean", l, cycles[l], accuracy[l]
+    }
     printf "lambda 5 against 0.1: cycles %+.1f %%, accuracy %+.2f points\n",
         100 * (cycles["5"] / cycles["0.1"] - 1),
         100 * (accuracy["5"] - accuracy["0.1"])
 }'
 }
 
+# Into a file: of a pipe only the last status counts.
+runs >"$folder/runs"
 if [ -z "$name" ]; then
-    runs | summarise
+    summarise <"$folder/runs"
     exit
 fi
 to=$root/doc/results/$name
 mkdir -p "$to"
-runs | summarise | tee "$to/table.txt"
+summarise <"$folder/runs" | tee "$to/table.txt"
 "$root/bench/run_note.sh" "$folder" \
     bench/lambda.sh search_cifar10 "$(basename "$data")" >"$to/run.txt"

@@ -89,11 +89,6 @@ void catch_interrupt(void)
     sigaction(SIGINT, &action, NULL);
 }
 
-int interrupted(void)
-{
-    return stop != 0;
-}
-
 static void print_line(const ub_progress *p, const char *end)
 {
     const int left = (int) fmin(p->seconds_left, 359999.0);
@@ -104,8 +99,8 @@ static void print_line(const ub_progress *p, const char *end)
             p->stage, p->epoch + 1, p->epochs, p->step, p->steps, p->loss,
             p->accuracy);
     if (p->latency_ms > 0.0)
-        fprintf(stderr, "  latency %.4g ms  utilization %.3f", p->latency_ms,
-                p->utilization);
+        fprintf(stderr, "  latency %.4g ms  sum of utilizations %.3f",
+                p->latency_ms, p->utilization);
     fprintf(stderr, "  %.0f images/s  %d:%02d:%02d left%s",
             p->images_per_second, left / 3600, left / 60 % 60, left % 60, end);
 }
@@ -119,7 +114,7 @@ int print_progress(void *user, const ub_progress *progress)
         print_line(progress, last ? "\033[K\n" : "\033[K\r");
     else if (last)
         print_line(progress, "\n");
-    return interrupted();
+    return stop != 0;
 }
 
 static void print_warning(void *user, ub_log_level level, const char *line)
@@ -184,20 +179,25 @@ int make_folder(const char *path)
     return 0;
 }
 
-void print_result(const ub_search_result *r, int64_t hw_batch)
+void print_result(const ub_search_result *r, const ub_search_options *o)
 {
+    const int by_table = o->hardware == UB_SEARCH_BLACKBOX ||
+                         o->hardware == UB_SEARCH_BLACKBOX_INTERP;
+    const int64_t model_batch = by_table && o->table_batch > 0 ? o->table_batch
+                                                               : o->hw_batch;
+
     printf("%-24s %.4f\n", "test accuracy", r->test_accuracy);
     printf("%-24s %" PRId64 "\n", "parameters", r->parameters);
     printf("%-24s %" PRId64 "\n", "MACs per image", r->macs);
     printf("%-24s %.6g ms, utilization %.3f (batch %" PRId64 ")\n", "model",
-           r->model_latency_ms, r->model_utilization, hw_batch);
+           r->model_latency_ms, r->model_utilization, model_batch);
     printf("%-24s %.0f cycles, %.6g ms, utilization %.3f (batch 1)\n",
            "simulated", r->simulated_cycles, r->simulated_latency_ms,
            r->simulated_utilization);
     printf("%-24s %.0f cycles, %.6g ms, utilization %.3f (batch %" PRId64 ")\n",
            "simulated", r->simulated_cycles_hw_batch,
            r->simulated_latency_ms_hw_batch, r->simulated_utilization_hw_batch,
-           hw_batch);
+           o->hw_batch);
     printf("%-24s %.1f + %.1f + %.1f\n", "seconds", r->seconds[0],
            r->seconds[1], r->seconds[2]);
 }

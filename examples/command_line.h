@@ -22,7 +22,6 @@ int parse_array(const char *option, const char *text, int64_t *rows,
  * SIGINT asks the library to stop after the step. */
 int print_progress(void *user, const ub_progress *progress);
 void catch_interrupt(void);
-int interrupted(void);
 
 /* Context with that progress line; `threads` 0: all online processors. Warnings
  * go to stderr. NULL after a message. */
@@ -36,6 +35,8 @@ int open_data(ub_context *context, const char *path, ub_dataset **train,
 /* Create the folder unless it is there. */
 int make_folder(const char *path);
 
-void print_result(const ub_search_result *result, int64_t hw_batch);
+/* With the options it was reached with. */
+void print_result(const ub_search_result *result,
+                  const ub_search_options *options);
 
 #endif

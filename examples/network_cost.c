@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What each layer of a network costs on a systolic array: simulated, and by
  * one of the closed-form models. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "command_line.h"
+
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uboost/uboost.h>
 
 static const char usage[] =
     "usage: network_cost NETWORK.json [options]\n"
@@ -16,86 +20,82 @@ static const char usage[] =
     "                80 GiB/s and 5 MiB for 128 rows, in proportion otherwise\n"
     "  --batch N     images at a time (1)\n"
     "  --hw NAME     model beside the simulator: systolic (default),\n"
-    "                systolic-smooth, flops, roofline or blackbox\n"
+    "                systolic-smooth, flops, roofline, systolic-full,\n"
+    "                systolic-full-smooth, blackbox or blackbox-interp\n"
     "  --level N     of the simulator; 1 is the only one\n"
     "  --help        this text\n";
+
+/* The closed forms in the order of ub_util_kind, then the tables. */
+static const char *const models[] = { "systolic",      "systolic-smooth",
+                                      "flops",         "roofline",
+                                      "systolic-full", "systolic-full-smooth",
+                                      "blackbox",      "blackbox-interp" };
+
+enum { CLOSED_FORMS = 6, MODELS = 8 };
+
+enum { ARRAY = 256, BATCH, HW, LEVEL, HELP };
+
+static const struct option long_options[] = {
+    { "array", required_argument, NULL, ARRAY },
+    { "batch", required_argument, NULL, BATCH },
+    { "hw", required_argument, NULL, HW },
+    { "level", required_argument, NULL, LEVEL },
+    { "help", no_argument, NULL, HELP },
+    { NULL, 0, NULL, 0 },
+};
 
 typedef struct request {
     const char *path, *model;
     int64_t rows, columns, batch, level;
 } request;
 
-static int complain(const char *format, const char *text)
+static int parse_model(const char *text, const char **out)
 {
-    fputs("network_cost: ", stderr);
-    fprintf(stderr, format, text);
-    fputs("; see --help\n", stderr);
-    return 1;
-}
-
-/* A positive integer up to `most` at *text, which moves behind it. */
-static int read_number(const char **text, int64_t most, int64_t *out)
-{
-    char *end;
-    long long value;
-
-    if (**text < '0' || **text > '9')
-        return 0;
-    value = strtoll(*text, &end, 10);
-    if (value < 1 || value > most)
-        return 0;
-    *text = end;
-    *out = value;
-    return 1;
-}
-
-static int read_value(const char *option, const char *value, request *r)
-{
-    const char *at = value;
-
-    if (strcmp(option, "--array") == 0) {
-        if (read_number(&at, 65536, &r->rows) && (*at++ == 'x') &&
-            read_number(&at, 65536, &r->columns) && *at == '\0')
-            return 0;
-        return complain("'%s' is no array such as 128x128", value);
+    for (int i = 0; i < MODELS; i++) {
+        if (strcmp(text, models[i]) == 0) {
+            *out = models[i];
+            return 1;
+        }
     }
-    if (strcmp(option, "--batch") == 0 || strcmp(option, "--level") == 0) {
-        int64_t *target = option[2] == 'b' ? &r->batch : &r->level;
-        if (read_number(&at, INT32_MAX, target) && *at == '\0')
-            return 0;
-        return complain("'%s' is no positive number", value);
-    }
-    r->model = value;
+    fprintf(stderr, "--hw %s: expected %s", text, models[0]);
+    for (int i = 1; i < MODELS; i++)
+        fprintf(stderr, ", %s", models[i]);
+    fputs("\n", stderr);
     return 0;
 }
 
-/* 0: go on, 1: wrong, 2: help was asked for */
-static int read_arguments(int argc, char **argv, request *r)
+static int apply(request *r, int option, const char *text)
 {
-    static const char *const options[] = { "--array", "--batch", "--hw",
-                                           "--level" };
-
-    for (int i = 1; i < argc; i++) {
-        int known = 0;
-
-        if (strcmp(argv[i], "--help") == 0)
-            return 2;
-        for (int k = 0; k < 4; k++)
-            known |= strcmp(argv[i], options[k]) == 0;
-        if (known && i + 1 == argc)
-            return complain("%s needs a value", argv[i]);
-        if (known && read_value(argv[i], argv[i + 1], r) != 0)
-            return 1;
-        if (known)
-            i++;
-        else if (argv[i][0] == '-')
-            return complain("unknown option %s", argv[i]);
-        else if (r->path != NULL)
-            return complain("a second network, %s", argv[i]);
-        else
-            r->path = argv[i];
+    switch (option) {
+    case ARRAY: return parse_array("--array", text, &r->rows, &r->columns);
+    case BATCH: return parse_integer("--batch", text, 1, INT32_MAX, &r->batch);
+    case HW: return parse_model(text, &r->model);
+    case LEVEL: return parse_integer("--level", text, 1, 1, &r->level);
+    default: fputs("see network_cost --help\n", stderr); return 0;
     }
-    return r->path == NULL ? complain("%s", "no network given") : 0;
+}
+
+/* 1, or 0 after a message; exits after --help. */
+static int parse(request *r, int argc, char **argv)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (option == HELP) {
+            fputs(usage, stdout);
+            exit(0);
+        }
+        if (!apply(r, option, optarg))
+            return 0;
+    }
+    if (argc - optind != 1) {
+        fputs(optind < argc ? "expected one network; see network_cost --help\n"
+                            : "no network given; see network_cost --help\n",
+              stderr);
+        return 0;
+    }
+    r->path = argv[optind];
+    return 1;
 }
 
 /* A table with every layer of the network in it, priced by the simulator. */
@@ -124,13 +124,11 @@ static ub_status make_model(const request *r, const ub_network *network,
                             const ub_util_options *options,
                             ub_util_table **table, ub_cost_model *out)
 {
-    static const char *const names[] = { "systolic", "systolic-smooth", "flops",
-                                         "roofline" };
     ub_cost_model simulator = { .size = sizeof(simulator) };
     ub_status status;
 
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(r->model, names[i]) == 0)
+    for (int i = 0; i < CLOSED_FORMS; i++) {
+        if (strcmp(r->model, models[i]) == 0)
             return ub_util_model((ub_util_kind) i, options, out);
     }
     status = ub_systolic_model(machine, &simulator);
@@ -138,7 +136,11 @@ static ub_status make_model(const request *r, const ub_network *network,
         status = ub_util_table_create(ub_network_context(network), 16, table);
     if (status == UB_OK)
         status = fill_table(network, r->batch, &simulator, *table);
-    return status == UB_OK ? ub_util_table_model(*table, out) : status;
+    if (status != UB_OK)
+        return status;
+    return strcmp(r->model, "blackbox") == 0
+               ? ub_util_table_model(*table, out)
+               : ub_util_table_interpolated(*table, out);
 }
 
 static void print_line(const char *name, const char *kind, const char *map,
@@ -248,50 +250,21 @@ static ub_status run(ub_context *context, const request *r)
     return status;
 }
 
-static void print_warning(void *user, ub_log_level level, const char *line)
-{
-    (void) user;
-    (void) level;
-    fprintf(stderr, "network_cost: %s\n", line);
-}
-
-static int check_request(const request *r)
-{
-    static const char *const models[] = { "systolic", "systolic-smooth",
-                                          "flops", "roofline", "blackbox" };
-
-    if (r->level != 1)
-        return complain("%s", "the simulator has level 1 only");
-    for (int i = 0; i < 5; i++) {
-        if (strcmp(r->model, models[i]) == 0)
-            return 0;
-    }
-    return complain("unknown model %s", r->model);
-}
-
 int main(int argc, char **argv)
 {
     request r = { NULL, "systolic", 128, 128, 1, 1 };
-    const int parsed = read_arguments(argc, argv, &r);
-    ub_context_options options;
-    ub_context *context = NULL;
+    ub_context *context;
     ub_status status;
 
-    if (parsed == 2) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    if (parsed != 0 || check_request(&r) != 0)
+    if (!parse(&r, argc, argv))
         return 1;
-    ub_context_options_init(&options, sizeof(options));
-    options.log = print_warning;
-    options.log_level = UB_LOG_WARNING;
-    status = ub_context_create(&options, &context);
-    if (status == UB_OK)
-        status = run(context, &r);
+    context = open_context(1);
+    if (context == NULL)
+        return 1;
+    status = run(context, &r);
     if (status != UB_OK)
-        fprintf(stderr, "network_cost: %s\n",
-                context != NULL && ub_context_last_error(context)[0] != '\0'
+        fprintf(stderr, "%s\n",
+                ub_context_last_error(context)[0] != '\0'
                     ? ub_context_last_error(context)
                     : ub_status_str(status));
     ub_context_destroy(&context);

@@ -12,7 +12,7 @@ exec </dev/null
 "$root/.ci/packages" build
 if [ -z "${UBOOST_DATA:-}" ]; then
     case " $* " in
-    *" --data"*) ;;
+    *" --data"* | *" --help"*) ;;
     *) "$root/.ci/packages" data ;;
     esac
 fi
@@ -28,6 +28,9 @@ ninja -C "$build" >/dev/null || {
 out=
 previous=
 for option in "$@"; do
+    case $option in
+    --out=*) out=${option#--out=} ;;
+    esac
     [ "$previous" != --out ] || out=$option
     previous=$option
 done
@@ -36,6 +39,7 @@ if [ -z "$out" ]; then
     set -- "$@" --out "$out"
 fi
 "$build/examples/search_cifar10" --preset quick "$@"
+[ -f "$out/result.json" ] || exit 0 # --help
 
 # value KEY: a number or text of result.json, whose members stand on lines of
 # their own.

@@ -21,8 +21,9 @@ static const char usage[] =
     "                    $UBOOST_DATA, then Debian's Fashion-MNIST, then\n"
     "                    synthetic\n"
     "  --preset NAME     quick, small, paper8 or paper (small)\n"
-    "  --hw NAME         cost model in the loss: systolic, flops, roofline or\n"
-    "                    blackbox (systolic)\n"
+    "  --hw NAME         cost model in the loss: systolic, flops, roofline,\n"
+    "                    blackbox, systolic-full or blackbox-interp\n"
+    "                    (systolic)\n"
     "  --lambda F        weight of the latency in ms (0.5)\n"
     "  --beta F          weight of the utilization (1)\n"
     "  --seed N          of everything random (1)\n"
@@ -32,6 +33,7 @@ static const char usage[] =
     "  --array RxC       processing elements\n"
     "  --cost-scale N    widths are priced times N\n"
     "  --hw-batch N      batch that the cost model assumes (64)\n"
+    "  --table-batch N   batch of the blackbox tables (0: as --hw-batch)\n"
     "  --out DIR         folder for the results (search-out)\n"
     "  --resume          go on with the run in --out\n"
     "  --help            this text\n";
@@ -49,6 +51,7 @@ enum {
     ARRAY,
     COST_SCALE,
     HW_BATCH,
+    TABLE_BATCH,
     OUT,
     RESUME,
     HELP,
@@ -68,6 +71,7 @@ static const struct option long_options[] = {
     { "array", required_argument, NULL, ARRAY },
     { "cost-scale", required_argument, NULL, COST_SCALE },
     { "hw-batch", required_argument, NULL, HW_BATCH },
+    { "table-batch", required_argument, NULL, TABLE_BATCH },
     { "out", required_argument, NULL, OUT },
     { "resume", no_argument, NULL, RESUME },
     { "help", no_argument, NULL, HELP },
@@ -94,7 +98,9 @@ static int parse_hardware(const char *text, int32_t *hardware)
             return 1;
         }
     }
-    fprintf(stderr, "--hw %s: expected systolic, flops, roofline or blackbox\n",
+    fprintf(stderr,
+            "--hw %s: expected systolic, flops, roofline, blackbox, "
+            "systolic-full or blackbox-interp\n",
             text);
     return 0;
 }
@@ -118,7 +124,8 @@ static int parse_epochs(const char *text, ub_search_options *o)
             *comma = '\0';
         if (!parse_integer("--epochs", at, i == 2, 1 << 20, to[i]))
             return 0;
-        at = comma + 1;
+        if (comma != NULL)
+            at = comma + 1;
     }
     return 1;
 }
@@ -148,6 +155,9 @@ static int apply(arguments *a, int option, const char *text)
         return parse_integer("--cost-scale", text, 1, 1024, &o->cost_scale);
     case HW_BATCH:
         return parse_integer("--hw-batch", text, 1, 1 << 20, &o->hw_batch);
+    case TABLE_BATCH:
+        return parse_integer("--table-batch", text, 0, 1 << 20,
+                             &o->table_batch);
     case OUT: a->out = text; return 1;
     default: return 1;
     }
@@ -212,7 +222,7 @@ static int run(const arguments *a, ub_context *context)
         else if (status != UB_OK)
             fprintf(stderr, "\n%s\n", ub_context_last_error(context));
         else
-            print_result(&result, a->options.hw_batch);
+            print_result(&result, &a->options);
     }
     ub_dataset_destroy(&train);
     ub_dataset_destroy(&test);

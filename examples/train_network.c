@@ -114,6 +114,7 @@ static int parse(arguments *a, int argc, char **argv)
     ub_search_options_init(&a->options, sizeof(a->options));
     a->options.preset = "train_network";
     a->options.train_images = 0;
+    a->options.micro_epochs = a->options.channel_epochs = 0; /* no search */
     a->options.train_epochs = 30;
     a->options.train_batch = 64;
     a->out = "train-out";
@@ -175,7 +176,7 @@ int main(int argc, char **argv)
         return 1;
     status = train(&a, context, &result);
     if (status == UB_OK)
-        print_result(&result, a.options.hw_batch);
+        print_result(&result, &a.options);
     ub_context_destroy(&context);
     if (status == UB_ERR_INTERRUPTED)
         return 130;

@@ -40,7 +40,9 @@ const char *ub_status_str(ub_status status);
 
 /**
  * Memory functions of a context. Both are called only in the thread that calls
- * the library, never in a worker thread.
+ * the library, never in a worker thread. What jansson, zlib, libpng and libjpeg
+ * allocate while a file is read or written, and BLIS for its buffers, comes
+ * from malloc() instead.
  */
 typedef struct ub_allocator {
     size_t size; /**< sizeof(ub_allocator), set by the caller */
@@ -76,7 +78,8 @@ typedef struct ub_progress {
     double loss;              /**< mean loss of this epoch so far */
     double accuracy;          /**< mean accuracy of this epoch, 0 to 1 */
     double latency_ms;        /**< latency in the loss, last step */
-    double utilization;       /**< utilization in the loss, last step */
+    double utilization;       /**< utilization in the loss, last step: the sum
+                                   over the cells, so it may exceed 1 */
     double images_per_second; /**< in this epoch */
     double seconds_left;      /**< until this stage ends; an estimate */
 } ub_progress;
@@ -98,7 +101,9 @@ typedef struct ub_context_options {
     void *progress_user;           /**< handed to progress */
     int32_t log_level;             /**< most verbose level passed on */
     int32_t threads;          /**< 1 by default; 0: one per online processor */
-    int32_t portable_kernels; /**< 1: never use vector extensions; default 0 */
+    int32_t portable_kernels; /**< 1: no vector extensions in kernels of our
+                                   own; BLIS still chooses its matrix
+                                   product by the processor; default 0 */
     int32_t reserved;         /**< 0 */
 } ub_context_options;
 

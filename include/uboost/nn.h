@@ -573,8 +573,9 @@ typedef struct ub_model ub_model;
  * @param[out] out  owned by the caller; untouched on failure
  *
  * @retval UB_ERR_INVALID      an argument is NULL
- * @retval UB_ERR_UNSUPPORTED  a pool is not square, or padded by more than half
- *                             its kernel
+ * @retval UB_ERR_UNSUPPORTED  a layer is sparse, a matmul, rounds its extent up
+ *                             or has a map of its own; a pool is not square, or
+ *                             padded by more than half its kernel
  * @retval UB_ERR_RANGE        too many weights
  * @retval UB_ERR_NOMEM        out of memory
  */

@@ -12,9 +12,11 @@
  * All have the same manner: the tape first, operands, sizes, the result last.
  * The result is borrowed from the tape and valid until the tape is cleared;
  * on failure it is untouched and the operands are as before. Besides the
- * statuses named below, each returns UB_ERR_SHAPE when operands do not fit
- * each other (the error text has the numbers) and UB_ERR_NOMEM. Operands may
- * be leaves or results on the same tape.
+ * statuses named below, each returns UB_ERR_INVALID when an argument is NULL or
+ * out of range, UB_ERR_SHAPE when operands do not fit each other, UB_ERR_RANGE
+ * when sizes are too large to be computed with (the error text has the
+ * numbers) and UB_ERR_NOMEM. Operands may be leaves or results on the same
+ * tape.
  * @{
  */
 

@@ -34,7 +34,15 @@ typedef enum ub_search_hardware {
     UB_SEARCH_SYSTOLIC = 0, /**< U-Boost's, with the smooth ceiling */
     UB_SEARCH_FLOPS = 1,    /**< MACs over the peak rate */
     UB_SEARCH_ROOFLINE = 2, /**< the larger of compute and memory time */
-    UB_SEARCH_BLACKBOX = 3  /**< a table filled by the simulator */
+    UB_SEARCH_BLACKBOX = 3, /**< a table filled by the simulator, of widths 16,
+                                 32, ... */
+    UB_SEARCH_SYSTOLIC_FULL = 4,  /**< the simulator's closed form,
+                                       ub_util_full_smooth(); reports are by
+                                       ub_util_full() */
+    UB_SEARCH_BLACKBOX_INTERP = 5 /**< as UB_SEARCH_BLACKBOX, interpolated; its
+                                       widths' step is the smallest width that
+                                       is priced, or 1/64 of the largest, if
+                                       that is below 16 */
 } ub_search_hardware;
 
 /** Name of a cost model as programs and files spell it, such as "systolic";
@@ -99,6 +107,9 @@ typedef struct ub_search_options {
     int64_t crop_padding; /**< of the random crop; 4 */
     int32_t flip;         /**< 1: random horizontal flip (default) */
     int32_t reserved_tail; /**< 0 */
+    int64_t table_batch;   /**< batch of the tables of the black boxes, in the
+                                loss and in model_*: 1 is that of the paper's
+                                public code; 0, the default: hw_batch */
 } ub_search_options;
 
 /** Set every option to its default, which is preset "small". */
@@ -126,7 +137,8 @@ typedef struct ub_search_result {
     double test_accuracy;        /**< 0 to 1 */
     int64_t parameters;          /**< weights of the derived network */
     int64_t macs;                /**< per image */
-    double model_latency_ms;     /**< exact form of the model, hw_batch */
+    double model_latency_ms;     /**< exact form of the model, hw_batch; of a
+                                      black box: table_batch */
     double model_utilization;    /**< likewise */
     double simulated_cycles;     /**< level 1, batch 1 */
     double simulated_latency_ms; /**< likewise */
@@ -167,9 +179,11 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
                         ub_search_result *result);
 
 /**
- * Only the last part: train a given network on all of the training images,
- * test it, and report its cost. Statuses, files (those that apply) and resuming
- * as for ub_search_run(); options of the searches do not matter.
+ * Only the last part: train a given network on the training images that the
+ * options choose (train_images and seed; none is kept for validation), test it,
+ * and report its cost. Statuses, files (those that apply) and resuming as for
+ * ub_search_run(). Options of the searches do not matter to the result, but
+ * are checked, and a run is resumed only with the same ones.
  *
  * @param context   its progress callback hears of every step
  * @param options   settings

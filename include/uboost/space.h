@@ -228,7 +228,7 @@ ub_status ub_space_prune(const ub_space *space, const int32_t *operators,
 /**
  * The network that a pruned choice describes. Terms of a sum with fewer
  * channels than the widest get a 1x1 convolution, batch norm and ReLU to the
- * widest.
+ * widest. Cells whose output nothing reads are left out.
  *
  * @param space      the space
  * @param operators  a choice as ub_space_prune() leaves it

@@ -96,8 +96,9 @@ void ub_supernet_options_init(ub_supernet_options *options, size_t size);
  *
  * @retval UB_ERR_INVALID      an option is out of range
  * @retval UB_ERR_SHAPE        shapes of the space do not fit each other
- * @retval UB_ERR_UNSUPPORTED  widths without operators, or with operators
- *                             whose steps have an expansion
+ * @retval UB_ERR_UNSUPPORTED  widths without operators given, in a space
+ *                             without preprocessing, or where an operator has
+ *                             a residual or a step with an expansion
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK
@@ -134,7 +135,8 @@ ub_status ub_supernet_sample(ub_supernet *supernet, ub_rng *rng, double tau);
  * @param[out] logits  [n, classes], borrowed from the tape
  *
  * @retval UB_ERR_SHAPE    images do not fit
- * @retval UB_ERR_INVALID  unknown mode
+ * @retval UB_ERR_INVALID  unknown mode, a NULL argument, or the value of
+ *                         images is gone
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -204,7 +206,8 @@ ub_status ub_supernet_cost(ub_supernet *supernet, ub_tape *tape, double lambda,
  * @param[out] operators  ub_space_decisions() places
  * @param[out] repaired   decisions changed by the repair; may be NULL
  *
- * @retval UB_ERR_NOMEM  out of memory
+ * @retval UB_ERR_INVALID  supernet or operators is NULL
+ * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
 ub_status ub_supernet_operators(const ub_supernet *supernet, int32_t *operators,

@@ -16,6 +16,7 @@
 #include <uboost/network.h>
 #include <uboost/nn.h>
 #include <uboost/ops.h>
+#include <uboost/plot.h>
 #include <uboost/search.h>
 #include <uboost/space.h>
 #include <uboost/supernet.h>

@@ -45,6 +45,17 @@ typedef struct ub_util_options {
                                 0, the default: MACs of both / (cycles of both
                                 * s1 s2) */
     int32_t reserved;      /**< 0 */
+
+    /* The memory, for ub_util_full() and ub_util_full_smooth() alone. */
+    int64_t input_bank_bytes;  /**< on-chip memory for inputs; 5 * 2^20 */
+    int64_t weight_bank_bytes; /**< for weights; 5 * 2^20 */
+    int64_t output_bank_bytes; /**< for partial sums; 5 * 2^20 */
+    int64_t input_bytes;       /**< of an input element, 1 to 64; 1 */
+    int64_t weight_bytes;      /**< of a weight, 1 to 64; 1 */
+    int64_t output_bytes;      /**< of a result, 1 to 64; 1 */
+    int64_t partial_bytes;     /**< of a partial sum, 1 to 64; 2 */
+    int32_t charge_inputs;     /**< 0: inputs are on chip already; 1 */
+    int32_t charge_outputs;    /**< 0: results stay on chip; 1 */
 } ub_util_options;
 
 /** Set every field to its default, the paper's array. */
@@ -52,8 +63,10 @@ UB_API
 void ub_util_options_init(ub_util_options *options, size_t size);
 
 /**
- * Array, clock and bandwidth of a hardware description; all else is left as it
- * is.
+ * Array, clock, bandwidth, banks and element sizes of a hardware description;
+ * element_bytes, average and what is charged are left as they are. Bandwidths
+ * of single operands, memory latency, bursts and the vector unit are not looked
+ * at: no model here knows them.
  *
  * @param hardware     read only
  * @param[out] options  initialised before
@@ -120,13 +133,75 @@ UB_API_CHECK
 ub_status ub_util_roofline(const ub_util_options *options,
                            const ub_cost_layer *layer, ub_cost *out);
 
+/**
+ * Level 1 of the simulator in closed form: latency and utilization with what
+ * ub_util_latency() leaves out, that is loading weights into the array and all
+ * operands from memory. Its time does not depend on the layer's size.
+ *
+ * With the tiles, rounds and notions of systolic.h, of a product m x k x n:
+ * tm, tk, tn tiles, the last of which have m', k', n' rows and columns;
+ * G products; s(x) = max(x, 3) + 1 cycles to stream x rows.
+ *
+ * - Computing: the first weights' load and shift, and from start to start of
+ *   the rounds
+ *       tn (tk (tm - 1) s(rows) + (tk - 1) max(s(m'), rows + 1)
+ *           + max(s(m'), k' + 1)),
+ *   G times; the last round streams only. Behind it, the last results are
+ *   stored.
+ * - Memory: the bytes of all operands over the bandwidth.
+ * - Waiting: no round starts before its loads have come, which go on one after
+ *   the other. Paths through the loads of the first and the last full depth and
+ *   of the last depth are followed to the end; the longest counts. So is the
+ *   one through the first result and the storing of all.
+ * - Blocks: with partial sums beyond their bank, or where the above exceeds
+ *   computing and memory, the product is taken in z blocks, which divide the
+ *   excess by z and load operands larger than their banks z times. z is where
+ *   saving meets cost, rounded to a power of two as it suits better.
+ *
+ * The longest of these is the result, rounded up. Against level 1 with its
+ * default options, doc/results/model-error has the distribution of its errors;
+ * most layers agree to the cycle. Banks smaller than a tile are not noticed.
+ *
+ * @param options   the machine; NULL: the paper's
+ * @param layer     what runs on it; channel counts are rounded to the nearest
+ *                  integer, at least 1
+ * @param[out] out  .size set by the caller; untouched on failure; derivatives
+ *                  are 0
+ *
+ * @retval UB_ERR_INVALID      as ub_util_latency()
+ * @retval UB_ERR_UNSUPPORTED  a field is set that this library does not know
+ */
+UB_API_CHECK
+ub_status ub_util_full(const ub_util_options *options,
+                       const ub_cost_layer *layer, ub_cost *out);
+
+/**
+ * As ub_util_full() for real-valued channel counts, with all derivatives, which
+ * are continuous.
+ *
+ * - Behind a whole number of tiles, 1 or more, the result goes over from that
+ *   many tiles to one more by a cubic step, within a tenth of a tile; what the
+ *   channels do not change is rounded exactly.
+ * - max(a, b) is the larger one, and where |a - b| < w = (|a| + |b|) / 100 it
+ *   adds (w - |a - b|)^2 / (4 w), half a percent at most.
+ * - Operands count as larger than their banks by a cubic step from the bank's
+ *   size to 1.1 times that, and numbers of blocks need not be powers of two.
+ */
+UB_API_CHECK
+ub_status ub_util_full_smooth(const ub_util_options *options,
+                              const ub_cost_layer *layer, ub_cost *out);
+
 /** The functions above as cost models. */
 typedef enum ub_util_kind {
-    UB_UTIL_EXACT = 0,   /**< ub_util_latency(), "systolic" */
-    UB_UTIL_SMOOTH = 1,  /**< ub_util_latency_smooth(), "systolic-smooth", whose
-                              exact form, for reports, is UB_UTIL_EXACT */
-    UB_UTIL_FLOPS = 2,   /**< ub_util_flops(), "flops"; exact by itself */
-    UB_UTIL_ROOFLINE = 3 /**< ub_util_roofline(), "roofline"; exact by itself */
+    UB_UTIL_EXACT = 0,  /**< ub_util_latency(), "systolic" */
+    UB_UTIL_SMOOTH = 1, /**< ub_util_latency_smooth(), "systolic-smooth", whose
+                             exact form, for reports, is UB_UTIL_EXACT */
+    UB_UTIL_FLOPS = 2,  /**< ub_util_flops(), "flops"; exact by itself */
+    UB_UTIL_ROOFLINE = 3,   /**< ub_util_roofline(), "roofline"; exact by
+                                 itself */
+    UB_UTIL_FULL = 4,       /**< ub_util_full(), "systolic-full" */
+    UB_UTIL_FULL_SMOOTH = 5 /**< ub_util_full_smooth(), "systolic-full-smooth",
+                                 whose exact form is UB_UTIL_FULL */
 } ub_util_kind;
 
 /**
@@ -146,8 +221,10 @@ ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
 
 /**
  * Look-up table of layer costs, the "blackbox" model: prices for widths that
- * are multiples of a quantum, nearest entry, the lower one on ties. It has no
- * derivatives.
+ * are multiples of a quantum, nearest entry, the lower one on ties, without
+ * derivatives; or interpolated between entries, with derivatives. Where the
+ * groups of a convolution do not divide the quantum, its widths are multiples
+ * of the next multiple of groups above the quantum.
  *
  * Layers are told apart by kind, groups, kernel, input and output map and
  * batch; dilation does not matter, nor do maps and kernel for linear layers.
@@ -176,7 +253,7 @@ UB_API
 void ub_util_table_destroy(ub_util_table **table);
 
 /**
- * Price a layer at all widths quantum, 2 quantum, ... up to the first that
+ * Price a layer at its widths, quantum, 2 quantum, ..., up to the first that
  * reaches its in_channels and out_channels. A separable layer adds its
  * two halves, whose largest inner width is in_channels. Layers that cost
  * nothing and layers that are there with at least these widths add nothing.
@@ -209,6 +286,22 @@ int64_t ub_util_table_entries(const ub_util_table *table);
  */
 UB_API_CHECK
 ub_status ub_util_table_model(const ub_util_table *table, ub_cost_model *out);
+
+/**
+ * As ub_util_table_model(), "blackbox-interp": bilinear between the four widths
+ * around a layer's, in MACs, cycles, latency and utilization, with derivatives.
+ * Below the quantum and beyond the largest width the price is that of the
+ * nearest width of the table, and does not change. At widths of the table the
+ * derivative is that of the step above.
+ *
+ * @param table     borrowed: must outlive the model
+ * @param[out] out  .size set by the caller
+ *
+ * @retval UB_ERR_INVALID  an argument is NULL or out->size is not set
+ */
+UB_API_CHECK
+ub_status ub_util_table_interpolated(const ub_util_table *table,
+                                     ub_cost_model *out);
 
 UB_END_DECLS
 

@@ -110,7 +110,8 @@ ub_status ub__file_read(ub_context *context, const char *path, size_t limit,
 /* Written to a temporary name beside it, synced, renamed. */
 ub_status ub__file_write(ub_context *context, const char *path,
                          const void *data, size_t size);
-/* The same, streamed. commit or abort ends it. */
+/* The same, streamed; a device or a pipe is written to as it is. commit or
+ * abort ends it. */
 typedef struct ub__writer ub__writer;
 ub_status ub__writer_open(ub_context *context, const char *path,
                           ub__writer **out);

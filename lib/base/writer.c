@@ -14,7 +14,7 @@
 struct ub__writer {
     ub_context *context;
     char *path;
-    char *temporary;
+    char *temporary; /* NULL: a device or a pipe, written to as it is */
     unsigned char *buffer;
     size_t buffered;
     ub_status status; /* of the first failure; it sticks */
@@ -43,6 +43,26 @@ static ub_status flush_buffer(ub__writer *self)
 
     self->buffered = 0;
     return write_all(self, self->buffer, size);
+}
+
+/* Devices and pipes are written to as they are: a file renamed over them would
+ * take their place. */
+static int is_stream(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) &&
+           !S_ISDIR(info.st_mode);
+}
+
+static ub_status open_stream(ub__writer *self)
+{
+    do
+        self->fd = open(self->path, O_WRONLY | O_CLOEXEC);
+    while (self->fd < 0 && errno == EINTR);
+    if (self->fd < 0)
+        return ub__fail_errno(self->context, self->path, "opening", errno);
+    return UB_OK;
 }
 
 static ub_status open_temporary(ub__writer *self)
@@ -99,14 +119,14 @@ static ub_status finish(ub__writer *self)
 
     if (status != UB_OK)
         return status;
-    if (fsync(self->fd) != 0)
+    if (self->temporary != NULL && fsync(self->fd) != 0)
         return ub__fail_errno(self->context, self->path, "syncing", errno);
     if (close(self->fd) != 0 && errno != EINTR) {
         self->fd = -1;
         return ub__fail_errno(self->context, self->path, "closing", errno);
     }
     self->fd = -1;
-    if (rename(self->temporary, self->path) != 0)
+    if (self->temporary != NULL && rename(self->temporary, self->path) != 0)
         return ub__fail_errno(self->context, self->path, "renaming", errno);
     return UB_OK;
 }
@@ -124,13 +144,17 @@ ub_status ub__writer_open(ub_context *context, const char *path,
     self->path = ub__strdup(context, path);
     if (self->path == NULL)
         goto fail;
-    self->temporary = ub__alloc(context, strlen(path) + NAME_TAIL, 1);
-    if (self->temporary == NULL)
-        goto fail;
     self->buffer = ub__alloc(context, BUFFER_SIZE, 1);
     if (self->buffer == NULL)
         goto fail;
-    status = open_temporary(self);
+    if (is_stream(path)) {
+        status = open_stream(self);
+    } else {
+        self->temporary = ub__alloc(context, strlen(path) + NAME_TAIL, 1);
+        if (self->temporary == NULL)
+            goto fail;
+        status = open_temporary(self);
+    }
     if (status != UB_OK)
         goto fail;
     *out = self;
@@ -168,7 +192,7 @@ ub_status ub__writer_commit(ub__writer **writer)
         return status;
     }
     *writer = NULL;
-    status = sync_folder(self);
+    status = self->temporary == NULL ? UB_OK : sync_folder(self);
     release(self);
     return status;
 }
@@ -183,7 +207,8 @@ void ub__writer_abort(ub__writer **writer)
     *writer = NULL;
     if (self->fd >= 0)
         close(self->fd);
-    unlink(self->temporary);
+    if (self->temporary != NULL)
+        unlink(self->temporary);
     release(self);
 }
 

@@ -192,7 +192,7 @@ ub_status ub_dataset_create(ub_context *context, const int64_t shape[4],
                             int64_t classes, const uint8_t *images,
                             const int32_t *labels, ub_dataset **out)
 {
-    if (!shape || !images || !labels || !out)
+    if (!context || !shape || !images || !labels || !out)
         return ub__fail(context, UB_ERR_INVALID, "dataset: NULL argument");
     ub_status status = create_check(context, shape, classes, labels);
     if (status)

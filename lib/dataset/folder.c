@@ -188,7 +188,8 @@ static ub_status add_annotated(folder_reader *reader, const char *folder,
     ub_context *context = reader->context;
     size_t length = strcspn(line, "\t");
     const char *class = line + length + (line[length] == '\t');
-    int64_t label = find_class(reader, class, strcspn(class, "\t"));
+    size_t class_length = strcspn(class, "\t");
+    int64_t label = find_class(reader, class, class_length);
     line[length] = 0;
     if (length == 0 || strchr(line, '/'))
         return ub__fail(context, UB_ERR_FORMAT,
@@ -199,8 +200,9 @@ static ub_status add_annotated(folder_reader *reader, const char *folder,
         return ub__fail(context, UB_ERR_FORMAT,
                         "line %lld: class \"%.*s\", expected one of the %lld "
                         "in train/",
-                        (long long) number, (int) strcspn(class, "\t") % 100,
-                        class, (long long) reader->n);
+                        (long long) number,
+                        class_length < 100 ? (int) class_length : 100, class,
+                        (long long) reader->n);
     return add_named(reader, folder, line, label, expected, images);
 }
 

@@ -272,7 +272,7 @@ static ub_status create(ub_loader *loader, const ub_dataset *dataset,
 ub_status ub_loader_create(ub_context *context, const ub_dataset *dataset,
                            const ub_loader_options *options, ub_loader **out)
 {
-    if (!dataset || !out)
+    if (!context || !dataset || !out)
         return ub__fail(context, UB_ERR_INVALID, "loader: NULL argument");
     ub_loader_options full;
     ub_status status = read_options(context, options, &full);
@@ -315,6 +315,8 @@ int64_t ub_loader_batches(const ub_loader *loader)
 
 ub_status ub_loader_start(ub_loader *loader, int64_t epoch, int64_t first_batch)
 {
+    if (!loader)
+        return UB_ERR_INVALID;
     if (epoch < 0 || epoch > MAX_EPOCH || first_batch < 0 ||
         first_batch > loader->batches)
         return ub__fail(loader->context, UB_ERR_INVALID,
@@ -334,6 +336,9 @@ ub_status ub_loader_start(ub_loader *loader, int64_t epoch, int64_t first_batch)
 ub_status ub_loader_next(ub_loader *loader, ub_tensor **out_images,
                          const int32_t **out_labels, int64_t *out_n)
 {
+    if (!loader || !out_images || !out_labels || !out_n)
+        return ub__fail(loader ? loader->context : NULL, UB_ERR_INVALID,
+                        "loader: NULL argument");
     if (loader->epoch < 0)
         return ub__fail(loader->context, UB_ERR_INVALID,
                         "loader: no epoch was started");

@@ -151,7 +151,7 @@ ub_status ub_dataset_open(ub_context *context, const char *path,
                           const ub_dataset_options *options,
                           ub_dataset **out_train, ub_dataset **out_test)
 {
-    if (!path || !out_train)
+    if (!context || !path || !out_train)
         return ub__fail(context, UB_ERR_INVALID, "dataset: NULL argument");
     ub_dataset_options full;
     ub_status status = read_options(context, options, &full);

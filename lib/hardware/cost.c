@@ -84,12 +84,29 @@ static int32_t cost_kind(const ub_layer_info *info)
 
     if (info->layer->kind == UB_LAYER_LINEAR)
         return UB_COST_LINEAR;
+    if (info->layer->kind == UB_LAYER_MATMUL)
+        return UB_COST_CONV;
     if (info->layer->kind != UB_LAYER_CONV)
         return UB_COST_FREE;
     return groups > 1 && groups == info->in_channels &&
                    groups == info->out_channels
                ? UB_COST_DEPTHWISE
                : UB_COST_CONV;
+}
+
+/* A product for each channel and image, the second operand as weights: that
+ * many groups of a 1 x 1 convolution on a map of height x 1. The second operand
+ * is another one for each image, so the images are groups too. */
+static ub_status matmul_layer(const ub_layer_info *info, int64_t batch,
+                              ub_cost_layer *out)
+{
+    if (!ub__mul_int64(info->in_channels, batch, &out->groups))
+        return UB_ERR_RANGE;
+    out->batch = 1;
+    out->in_width = out->out_width = 1;
+    out->in_channels = (double) out->groups * (double) info->in_width;
+    out->out_channels = (double) out->groups * (double) info->out_width;
+    return UB_OK;
 }
 
 /* One layer's price; the context hears about a failure. */
@@ -160,6 +177,7 @@ ub_status ub_cost_layer_from(const ub_layer_info *layer, int64_t batch,
                              ub_cost_layer *out)
 {
     ub_cost_layer full = defaults;
+    ub_status status = UB_OK;
 
     if (layer == NULL || layer->size < sizeof(*layer) || out == NULL ||
         out->size < sizeof(*out) || batch < 1)
@@ -176,6 +194,10 @@ ub_status ub_cost_layer_from(const ub_layer_info *layer, int64_t batch,
     full.batch = batch;
     full.in_channels = (double) layer->in_channels;
     full.out_channels = (double) layer->out_channels;
+    if (layer->layer->kind == UB_LAYER_MATMUL)
+        status = matmul_layer(layer, batch, &full);
+    if (status != UB_OK)
+        return status;
     ub__options_out(out, out->size, &full, sizeof(full));
     return UB_OK;
 }

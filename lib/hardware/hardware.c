@@ -6,6 +6,10 @@
 #define MAX_SIDE      ((int64_t) 1 << 16)
 #define MAX_BANK      ((int64_t) 1 << 50)
 #define MAX_ELEMENT   64
+#define MAX_EXPANSION 3
+#define MAX_LATENCY   ((int64_t) 1 << 20)
+#define MAX_BURST     ((int64_t) 1 << 20)
+#define MAX_LANES     ((int64_t) 1 << 20)
 #define ROW_BYTES     ((int64_t) 40960)         /* 5 MiB / 128 */
 #define ROW_BANDWIDTH (80.0 * 1073741824 / 128) /* bytes per second */
 
@@ -20,6 +24,8 @@ static const ub_hardware defaults = {
     .clock_hz = 1e9,
     .bandwidth = 128 * ROW_BANDWIDTH,
     .dataflow = UB_DATAFLOW_WS,
+    .interconnect = UB_INTERCONNECT_CROSSBAR,
+    .burst_bytes = 1,
 };
 
 static int within(int64_t value, int64_t high)
@@ -27,18 +33,42 @@ static int within(int64_t value, int64_t high)
     return value >= 1 && value <= high;
 }
 
+/* Fields where 0 stands for another field or for nothing. */
+static int optional_within(const ub_hardware *h)
+{
+    const struct {
+        int64_t value, high;
+    } fields[] = {
+        { h->expansion, MAX_EXPANSION },    { h->input_bank_bytes, MAX_BANK },
+        { h->weight_bank_bytes, MAX_BANK }, { h->output_bank_bytes, MAX_BANK },
+        { h->input_bytes, MAX_ELEMENT },    { h->weight_bytes, MAX_ELEMENT },
+        { h->output_bytes, MAX_ELEMENT },   { h->memory_latency, MAX_LATENCY },
+        { h->vector_lanes, MAX_LANES },
+    };
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (fields[i].value < 0 || fields[i].value > fields[i].high)
+            return 0;
+    }
+    /* false for NaN */
+    return h->input_bandwidth >= 0.0 && h->weight_bandwidth >= 0.0 &&
+           h->output_bandwidth >= 0.0;
+}
+
 static ub_status check(const ub_hardware *h)
 {
     if (!within(h->rows, MAX_SIDE) || !within(h->columns, MAX_SIDE) ||
         !within(h->arrays, MAX_SIDE) || !within(h->bank_bytes, MAX_BANK) ||
         !within(h->element_bytes, MAX_ELEMENT) ||
-        !within(h->partial_bytes, MAX_ELEMENT))
+        !within(h->partial_bytes, MAX_ELEMENT) ||
+        !within(h->burst_bytes, MAX_BURST) || !optional_within(h))
         return UB_ERR_INVALID;
-    if (!(h->clock_hz > 0.0) || !isfinite(h->clock_hz) ||
-        !(h->bandwidth > 0.0) || h->reserved != 0)
+    if (!(h->clock_hz > 0.0) || !isfinite(h->clock_hz) || !(h->bandwidth > 0.0))
         return UB_ERR_INVALID;
-    if (h->dataflow != UB_DATAFLOW_WS || h->arrays != 1)
-        return UB_ERR_UNSUPPORTED;
+    if (h->dataflow < UB_DATAFLOW_WS || h->dataflow > UB_DATAFLOW_IS ||
+        h->interconnect < UB_INTERCONNECT_CROSSBAR ||
+        h->interconnect > UB_INTERCONNECT_BUS)
+        return UB_ERR_INVALID;
     return UB_OK;
 }
 

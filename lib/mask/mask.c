@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "autograd/autograd.h"
+#include "ops/ops.h"
 
 #include <uboost/mask.h>
 
@@ -157,12 +157,17 @@ static void fill_mask(const ub_mask *mask, const float *p, float *out)
 ub_status ub_mask_forward(const ub_mask *mask, ub_tape *tape,
                           ub_variable *probabilities, ub_variable **out)
 {
-    const ub_tensor *p = ub_variable_value(probabilities);
-    ub_tensor *value;
+    ub_tensor *value, *p;
     mask_state *state;
     ub__node *node;
     ub_status status;
 
+    if (mask == NULL || out == NULL)
+        return ub__fail(mask ? mask->context : NULL, UB_ERR_INVALID,
+                        "mask: out is NULL");
+    status = ub__operand(tape, "mask", "probabilities", probabilities, &p);
+    if (status != UB_OK)
+        return status;
     if (ub_tensor_rank(p) != 1 || ub_tensor_count(p) != mask->count)
         return ub__fail(mask->context, UB_ERR_SHAPE,
                         "mask: %lld probabilities for %lld widths",

@@ -55,13 +55,15 @@ ub_status ub__network_create(ub_context *context, const char *name,
  * in, out, macs and parameters of the node, whose inputs exist. */
 ub_status ub__network_infer(const ub_network *network, ub__network_node *node);
 
-/* Which fields of ub_layer a kind reads. */
+/* Which fields of ub_layer a kind reads; on_chip is read by all. */
 enum {
-    UB__LAYER_WINDOW = 1,   /* kernel, stride, padding */
-    UB__LAYER_WEIGHTS = 2,  /* out_channels, bias */
+    UB__LAYER_WINDOW = 1,   /* kernel, stride, padding, round_up */
+    UB__LAYER_WEIGHTS = 2,  /* out_channels, bias, sparsity */
     UB__LAYER_DILATION = 4, /* dilation, groups */
     UB__LAYER_COUNT = 8,    /* count_padding */
-    UB__LAYER_MANY = 16     /* any number of inputs */
+    UB__LAYER_MANY = 16,    /* any number of inputs */
+    UB__LAYER_PAIR = 32,    /* two inputs, transpose */
+    UB__LAYER_MAP = 64      /* a map of its own */
 };
 unsigned ub__layer_fields(int32_t kind);
 
@@ -70,5 +72,32 @@ int32_t ub__layer_kind_find(const char *name);
 
 /* Whether a name may be used: see ub_network_create(). */
 int ub__name_valid(const char *name);
+
+/* Matrix products of a layer, for writers of other formats: count independent
+ * ones of m x k by k x n; count is 0 when it computes none. */
+typedef struct ub__product {
+    int64_t m, k, n, count;
+} ub__product;
+
+/* UB_ERR_RANGE, with a sentence, when they overflow. */
+ub_status ub__network_product(const ub_network *network, int64_t index,
+                              int64_t batch, ub__product *out);
+
+/* A name no layer has: the given one, or that with ":line" behind it as often
+ * as it takes. UB_ERR_RANGE, without a sentence, when it becomes too long. */
+enum { UB__NAME_SIZE = 256 };
+ub_status ub__network_free_name(const ub_network *network, const char *name,
+                                int64_t line, char out[UB__NAME_SIZE]);
+
+/* The part of a path behind the folders and before the last dot, if it may be
+ * a name; else `otherwise`. */
+void ub__name_of_path(const char *path, const char *otherwise,
+                      char out[UB__NAME_SIZE]);
+
+/* As ub_network_read_topology() of text in memory, which it changes; there is a
+ * NUL behind it. */
+ub_status ub__topology_parse(ub_context *context, const char *path, char *text,
+                             size_t size, const ub_topology_options *options,
+                             ub_network **out, int64_t *out_batch);
 
 #endif

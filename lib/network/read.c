@@ -110,17 +110,19 @@ static ub_status optional_pair(const reader *r, const char *where,
 static void warn_layer_keys(const reader *r, const char *where,
                             const json_t *object, unsigned fields)
 {
-    const char *known[16] = { "name", "kind", "inputs" };
-    int n = 3;
+    const char *known[24] = { "name", "kind", "inputs", "on_chip" };
+    int n = 4;
 
     if (fields & UB__LAYER_WINDOW) {
         known[n++] = "kernel";
         known[n++] = "stride";
         known[n++] = "padding";
+        known[n++] = "round_up";
     }
     if (fields & UB__LAYER_WEIGHTS) {
         known[n++] = "out_channels";
         known[n++] = "bias";
+        known[n++] = "sparsity";
     }
     if (fields & UB__LAYER_DILATION) {
         known[n++] = "dilation";
@@ -128,6 +130,10 @@ static void warn_layer_keys(const reader *r, const char *where,
     }
     if (fields & UB__LAYER_COUNT)
         known[n++] = "count_padding";
+    if (fields & UB__LAYER_MAP)
+        known[n++] = "in_shape";
+    if (fields & UB__LAYER_PAIR)
+        known[n++] = "transpose";
     known[n] = NULL;
     warn_unknown(r, where, object, known);
 }
@@ -144,7 +150,53 @@ static ub_status read_window(const reader *r, const char *where,
                                &layer->pad_width);
     if (status == UB_OK)
         status = optional_int(r, where, object, "stride", &layer->stride);
+    if (status == UB_OK)
+        status = optional_flag(r, where, object, "round_up", &layer->round_up);
     return status;
+}
+
+/* [n, m]; m is a 32-bit number in the layer. */
+static ub_status read_sparsity(const reader *r, const char *where,
+                               const json_t *object, ub_layer *layer)
+{
+    const json_t *value = json_object_get(object, "sparsity");
+    const json_t *keep = json_array_get(value, 0);
+    const json_t *block = json_array_get(value, 1);
+
+    if (value == NULL)
+        return UB_OK;
+    if (json_array_size(value) != 2 || !json_is_integer(keep) ||
+        !json_is_integer(block) || json_integer_value(keep) < 1 ||
+        json_integer_value(keep) > json_integer_value(block) ||
+        json_integer_value(block) > UB_NETWORK_MAX_EXTENT)
+        return ub__fail(r->context, UB_ERR_FORMAT,
+                        "%s: 'sparsity' must be [n, m] with 1 <= n <= m",
+                        where);
+    layer->sparse_keep = (int32_t) json_integer_value(keep);
+    layer->sparse_block = (int32_t) json_integer_value(block);
+    return UB_OK;
+}
+
+static ub_status read_shape(const reader *r, const char *where,
+                            const json_t *object, ub_layer *layer)
+{
+    const json_t *value = json_object_get(object, "in_shape");
+    int64_t *const parts[] = { &layer->in_channels, &layer->in_height,
+                               &layer->in_width };
+
+    if (value == NULL)
+        return UB_OK;
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *part = json_array_get(value, i);
+
+        if (json_array_size(value) != 3 || !json_is_integer(part) ||
+            json_integer_value(part) < 1)
+            return ub__fail(r->context, UB_ERR_FORMAT,
+                            "%s: 'in_shape' must be [channels, height, width]",
+                            where);
+        *parts[i] = json_integer_value(part);
+    }
+    return UB_OK;
 }
 
 static ub_status read_fields(const reader *r, const char *where,
@@ -167,6 +219,15 @@ static ub_status read_fields(const reader *r, const char *where,
     if (status == UB_OK && (fields & UB__LAYER_COUNT))
         status = optional_flag(r, where, object, "count_padding",
                                &layer->count_padding);
+    if (status == UB_OK && (fields & UB__LAYER_WEIGHTS))
+        status = read_sparsity(r, where, object, layer);
+    if (status == UB_OK && (fields & UB__LAYER_MAP))
+        status = read_shape(r, where, object, layer);
+    if (status == UB_OK && (fields & UB__LAYER_PAIR))
+        status = optional_flag(r, where, object, "transpose",
+                               &layer->transpose);
+    if (status == UB_OK)
+        status = optional_flag(r, where, object, "on_chip", &layer->on_chip);
     return status;
 }
 

@@ -33,10 +33,15 @@ static ub_status add_scaled(ub_network *to, const ub_network *from, int64_t i,
                             int64_t factor, int followed)
 {
     const ub__network_node *node = &from->nodes[i];
+    const int64_t before = node->inputs[0];
+    const int64_t width = to->nodes[before].out.channels;
     ub_layer layer = node->layer;
 
+    if (layer.in_channels > 0 && width != from->nodes[before].out.channels &&
+        !ub__mul_int64(layer.in_channels, factor, &layer.in_channels))
+        layer.in_channels = INT64_MAX;
     if (is_depthwise(node)) {
-        layer.groups = to->nodes[node->inputs[0]].out.channels;
+        layer.groups = layer.in_channels > 0 ? layer.in_channels : width;
         if (!ub__mul_int64(node->out.channels / node->in.channels, layer.groups,
                            &layer.out_channels))
             layer.out_channels = INT64_MAX;

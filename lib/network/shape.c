@@ -10,17 +10,19 @@ static const struct {
 } kinds[] = {
     [UB_LAYER_INPUT] = { "input", 0 },
     [UB_LAYER_CONV] = { "conv", UB__LAYER_WINDOW | UB__LAYER_WEIGHTS |
-                                    UB__LAYER_DILATION },
-    [UB_LAYER_LINEAR] = { "linear", UB__LAYER_WEIGHTS },
-    [UB_LAYER_BATCH_NORM] = { "batch_norm", 0 },
-    [UB_LAYER_RELU] = { "relu", 0 },
-    [UB_LAYER_MAX_POOL] = { "max_pool", UB__LAYER_WINDOW },
-    [UB_LAYER_AVG_POOL] = { "avg_pool", UB__LAYER_WINDOW | UB__LAYER_COUNT },
-    [UB_LAYER_GLOBAL_POOL] = { "global_pool", 0 },
+                                    UB__LAYER_DILATION | UB__LAYER_MAP },
+    [UB_LAYER_LINEAR] = { "linear", UB__LAYER_WEIGHTS | UB__LAYER_MAP },
+    [UB_LAYER_BATCH_NORM] = { "batch_norm", UB__LAYER_MAP },
+    [UB_LAYER_RELU] = { "relu", UB__LAYER_MAP },
+    [UB_LAYER_MAX_POOL] = { "max_pool", UB__LAYER_WINDOW | UB__LAYER_MAP },
+    [UB_LAYER_AVG_POOL] = { "avg_pool", UB__LAYER_WINDOW | UB__LAYER_COUNT |
+                                            UB__LAYER_MAP },
+    [UB_LAYER_GLOBAL_POOL] = { "global_pool", UB__LAYER_MAP },
     [UB_LAYER_ADD] = { "add", UB__LAYER_MANY },
     [UB_LAYER_CONCAT] = { "concat", UB__LAYER_MANY },
-    [UB_LAYER_FLATTEN] = { "flatten", 0 },
-    [UB_LAYER_IDENTITY] = { "identity", 0 },
+    [UB_LAYER_FLATTEN] = { "flatten", UB__LAYER_MAP },
+    [UB_LAYER_IDENTITY] = { "identity", UB__LAYER_MAP },
+    [UB_LAYER_MATMUL] = { "matmul", UB__LAYER_PAIR },
 };
 
 #define N_KINDS ((int32_t) (sizeof(kinds) / sizeof(kinds[0])))
@@ -76,11 +78,22 @@ static void normalize(ub_layer *layer)
         clean.stride = layer->stride;
         clean.pad_height = layer->pad_height;
         clean.pad_width = layer->pad_width;
+        clean.round_up = layer->round_up;
     }
     if (fields & UB__LAYER_WEIGHTS) {
         clean.out_channels = layer->out_channels;
         clean.bias = layer->bias;
+        clean.sparse_keep = layer->sparse_keep;
+        clean.sparse_block = layer->sparse_block;
     }
+    if (fields & UB__LAYER_MAP) {
+        clean.in_channels = layer->in_channels;
+        clean.in_height = layer->in_height;
+        clean.in_width = layer->in_width;
+    }
+    if (fields & UB__LAYER_PAIR)
+        clean.transpose = layer->transpose;
+    clean.on_chip = layer->on_chip;
     if (fields & UB__LAYER_DILATION) {
         clean.dilation = layer->dilation;
         clean.groups = layer->groups;
@@ -107,6 +120,8 @@ static ub_status check_fields(const ub_network *network, const char *name,
 {
     const int64_t extent = UB_NETWORK_MAX_EXTENT;
     const int weights = ub__layer_fields(layer->kind) & UB__LAYER_WEIGHTS;
+    const int own = layer->in_channels != 0;
+    const int sparse = layer->sparse_keep != 0;
     const struct {
         const char *field;
         int64_t value, low, high;
@@ -122,6 +137,14 @@ static ub_status check_fields(const ub_network *network, const char *name,
         { "padding of the width", layer->pad_width, 0, extent },
         { "dilation", layer->dilation, 1, extent },
         { "groups", layer->groups, 1, UB_NETWORK_MAX_CHANNELS },
+        { "round_up", layer->round_up, 0, 1 },
+        { "on_chip", layer->on_chip, 0, 1 },
+        { "transpose", layer->transpose, 0, 1 },
+        { "in_channels", layer->in_channels, 0, UB_NETWORK_MAX_CHANNELS },
+        { "in_height", layer->in_height, own, own ? extent : 0 },
+        { "in_width", layer->in_width, own, own ? extent : 0 },
+        { "sparse_block", layer->sparse_block, sparse, sparse ? extent : 0 },
+        { "sparse_keep", layer->sparse_keep, 0, layer->sparse_block },
     };
 
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
@@ -141,6 +164,7 @@ static ub_status slide(const ub_network *network, const ub__network_node *node,
 {
     const ub_layer *layer = &node->layer;
     const int64_t span = layer->dilation * (kernel - 1) + 1;
+    const int64_t left = layer->round_up ? layer->stride - 1 : 0;
 
     if (layer->kind != UB_LAYER_CONV && pad >= kernel)
         return ub__fail(network->context, UB_ERR_SHAPE,
@@ -153,7 +177,7 @@ static ub_status slide(const ub_network *network, const ub__network_node *node,
                         "a map of %lld with padding %lld",
                         node->name, axis, (long long) span, (long long) extent,
                         (long long) pad);
-    *out = (extent + 2 * pad - span) / layer->stride + 1;
+    *out = (extent + 2 * pad - span + left) / layer->stride + 1;
     return UB_OK;
 }
 
@@ -186,6 +210,8 @@ static ub_status count_weights(const ub_network *network,
 
     if (!ub__mul_int64(window, node->out.channels, &weights) ||
         !ub__mul_int64(weights, node->out.height * node->out.width, &macs))
+        return overflow(network, node);
+    if (weights > INT64_MAX - node->out.channels)
         return overflow(network, node);
     node->macs = macs;
     node->parameters = weights + (node->layer.bias ? node->out.channels : 0);
@@ -228,7 +254,7 @@ static ub_status infer_linear(const ub_network *network, ub__network_node *node)
 static ub_status infer_flatten(const ub_network *network,
                                ub__network_node *node)
 {
-    /* at most 2^20 * 2^16 * 2^16 */
+    /* at most 2^20 * 2^20 * 2^20 */
     const int64_t all = node->in.channels * node->in.height * node->in.width;
 
     node->out.channels = all;
@@ -267,6 +293,31 @@ static ub_status infer_joined(const ub_network *network, ub__network_node *node)
     return UB_OK;
 }
 
+static ub_status infer_matmul(const ub_network *network, ub__network_node *node)
+{
+    const ub__map *a = &node->in;
+    const ub__map *b = &network->nodes[node->inputs[1]].out;
+    const int transpose = node->layer.transpose;
+    int64_t macs;
+
+    node->out.width = transpose ? b->height : b->width;
+    if (a->channels != b->channels ||
+        a->width != (transpose ? b->width : b->height))
+        return ub__fail(network->context, UB_ERR_SHAPE,
+                        "network: layer '%s': products of %lld x %lld x %lld "
+                        "by %lld x %lld x %lld%s",
+                        node->name, (long long) a->channels,
+                        (long long) a->height, (long long) a->width,
+                        (long long) b->channels, (long long) b->height,
+                        (long long) b->width, transpose ? ", transposed" : "");
+    /* a map holds at most 2^60 elements */
+    if (!ub__mul_int64(a->channels * a->height * a->width, node->out.width,
+                       &macs))
+        return overflow(network, node);
+    node->macs = macs;
+    return UB_OK;
+}
+
 static ub_status infer_kind(const ub_network *network, ub__network_node *node)
 {
     switch (node->layer.kind) {
@@ -277,6 +328,7 @@ static ub_status infer_kind(const ub_network *network, ub__network_node *node)
     case UB_LAYER_FLATTEN: return infer_flatten(network, node);
     case UB_LAYER_ADD:
     case UB_LAYER_CONCAT: return infer_joined(network, node);
+    case UB_LAYER_MATMUL: return infer_matmul(network, node);
     case UB_LAYER_GLOBAL_POOL:
         node->out.height = node->out.width = 1;
         return UB_OK;
@@ -285,6 +337,25 @@ static ub_status infer_kind(const ub_network *network, ub__network_node *node)
         return UB_OK;
     default: return UB_OK;
     }
+}
+
+static ub_status check_count(const ub_network *network,
+                             const ub__network_node *node)
+{
+    const ub_layer *layer = &node->layer;
+    const unsigned fields = ub__layer_fields(layer->kind);
+    const int many = fields & UB__LAYER_MANY || layer->in_channels > 0;
+    const int64_t wanted = fields & UB__LAYER_PAIR ? 2 : 1;
+
+    if (node->n_inputs == wanted || (many && node->n_inputs > 1))
+        return UB_OK;
+    return ub__fail(network->context, UB_ERR_INVALID,
+                    "network: layer '%s': %s takes %s, got %lld", node->name,
+                    kinds[layer->kind].name,
+                    many          ? "at least one input"
+                    : wanted == 2 ? "two inputs"
+                                  : "one input",
+                    (long long) node->n_inputs);
 }
 
 ub_status ub__network_infer(const ub_network *network, ub__network_node *node)
@@ -296,20 +367,17 @@ ub_status ub__network_infer(const ub_network *network, ub__network_node *node)
         return ub__fail(network->context, UB_ERR_INVALID,
                         "network: layer '%s': kind %d cannot be added",
                         node->name, (int) layer->kind);
-    if (node->n_inputs < 1 ||
-        (node->n_inputs != 1 && !(kinds[layer->kind].fields & UB__LAYER_MANY)))
-        return ub__fail(network->context, UB_ERR_INVALID,
-                        "network: layer '%s': %s takes %s, got %lld",
-                        node->name, kinds[layer->kind].name,
-                        kinds[layer->kind].fields & UB__LAYER_MANY
-                            ? "at least one input"
-                            : "one input",
-                        (long long) node->n_inputs);
     normalize(&node->layer);
     status = check_fields(network, node->name, layer);
+    if (status == UB_OK)
+        status = check_count(network, node);
     if (status != UB_OK)
         return status;
-    node->in = node->out = network->nodes[node->inputs[0]].out;
+    node->in = network->nodes[node->inputs[0]].out;
+    if (layer->in_channels > 0)
+        node->in = (ub__map){ layer->in_channels, layer->in_height,
+                              layer->in_width };
+    node->out = node->in;
     node->macs = node->parameters = 0;
     status = infer_kind(network, node);
     if (status != UB_OK)

@@ -42,6 +42,29 @@ static int put_fields(json_t *object, const ub_layer *layer)
     return failed;
 }
 
+/* What most layers leave at its default, and then is not written. */
+static int put_rare_fields(json_t *object, const ub_layer *layer)
+{
+    int failed = 0;
+
+    if (layer->round_up)
+        failed |= json_object_set_new(object, "round_up", json_true());
+    if (layer->in_channels > 0)
+        failed |= json_object_set_new(object, "in_shape",
+                                      json_pack("[I, I, I]",
+                                                (json_int_t) layer->in_channels,
+                                                (json_int_t) layer->in_height,
+                                                (json_int_t) layer->in_width));
+    if (layer->sparse_keep > 0)
+        failed |= json_object_set_new(
+            object, "sparsity", pair(layer->sparse_keep, layer->sparse_block));
+    if (layer->on_chip)
+        failed |= json_object_set_new(object, "on_chip", json_true());
+    if (layer->transpose)
+        failed |= json_object_set_new(object, "transpose", json_true());
+    return failed;
+}
+
 static json_t *input_names(const ub_network *network,
                            const ub__network_node *node)
 {
@@ -69,6 +92,7 @@ static json_t *layer_object(const ub_network *network,
         object, "kind", json_string(ub_layer_kind_str(node->layer.kind)));
     failed |= json_object_set_new(object, "inputs", input_names(network, node));
     failed |= put_fields(object, &node->layer);
+    failed |= put_rare_fields(object, &node->layer);
     if (failed) {
         json_decref(object);
         return NULL;
@@ -162,6 +186,15 @@ static void describe(const ub__network_node *node, char *text, size_t size)
     if (l->groups > 1)
         n += snprintf(text + n, size - (size_t) n, " groups %lld",
                       (long long) l->groups);
+    if (l->sparse_keep > 0)
+        n += snprintf(text + n, size - (size_t) n, " %d:%d",
+                      (int) l->sparse_keep, (int) l->sparse_block);
+    if (l->transpose)
+        n += snprintf(text + n, size - (size_t) n, " transposed");
+    if (l->in_channels > 0)
+        n += snprintf(text + n, size - (size_t) n, "\\nof %lldx%lldx%lld",
+                      (long long) l->in_channels, (long long) l->in_height,
+                      (long long) l->in_width);
     snprintf(text + n, size - (size_t) n, "\\n%lldx%lldx%lld\"];\n",
              (long long) node->out.channels, (long long) node->out.height,
              (long long) node->out.width);

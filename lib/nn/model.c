@@ -76,6 +76,27 @@ static ub_status check_pool(ub_context *context, const ub_layer_info *info)
     return UB_OK;
 }
 
+/* What a network may hold for pricing, and no operator computes. */
+static ub_status check_layer(ub_context *context, const ub_layer_info *info)
+{
+    const ub_layer *layer = info->layer;
+    const char *what = NULL;
+
+    if (layer->kind == UB_LAYER_MATMUL)
+        what = "is a product of two maps";
+    else if (layer->in_channels > 0)
+        what = "reads a map of its own";
+    else if (layer->round_up)
+        what = "rounds its output extent up";
+    else if (layer->sparse_keep > 0)
+        what = "is sparse";
+    if (what == NULL)
+        return UB_OK;
+    return ub__fail(context, UB_ERR_UNSUPPORTED,
+                    "model: layer %s %s, which can be priced but not trained",
+                    info->name, what);
+}
+
 static ub_status create_layer(ub_model *model, int64_t index, ub_rng *rng)
 {
     model_layer *own = &model->layers[index];
@@ -84,6 +105,8 @@ static ub_status create_layer(ub_model *model, int64_t index, ub_rng *rng)
     ub_layer_info info;
     ub_status status = layer_info(model->network, index, &info);
 
+    if (status == UB_OK)
+        status = check_layer(model->context, &info);
     if (status != UB_OK)
         return status;
     switch (info.layer->kind) {

@@ -178,12 +178,13 @@ static ub_status compute(const struct operands *operands,
     int64_t channels = operands->norm.channels;
     float *scale = ub__alloc(operands->context, (size_t) channels,
                              2 * sizeof *scale);
-    float *shift = scale + channels;
+    float *shift;
     ub_status status;
     ub_tensor *y;
 
     if (scale == NULL)
         return UB_ERR_NOMEM;
+    shift = scale + channels;
     status = ub__create_like(operands->x, &y);
     if (status != UB_OK) {
         ub__free(operands->context, scale);

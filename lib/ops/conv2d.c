@@ -70,9 +70,14 @@ static int product_fits(int64_t a, int64_t b, int64_t c)
 }
 
 /* The operands are tensors, so their own sizes fit; what a kernel may build
- * from them has to as well: the padded input and the unrolled windows. */
+ * from them has to as well: the padded input, the unrolled windows, and the
+ * input taken apart into the planes that a stride steps through. */
 static ub_status check_range(ub_context *context, const ub__conv *conv)
 {
+    int64_t height = conv->out_height +
+                     (conv->kernel_height - 1) * conv->dilation / conv->stride;
+    int64_t width = conv->out_width +
+                    (conv->kernel_width - 1) * conv->dilation / conv->stride;
     int64_t taps = conv->in_channels / conv->groups * conv->kernel_height *
                    conv->kernel_width;
 
@@ -84,6 +89,13 @@ static ub_status check_range(ub_context *context, const ub__conv *conv)
                         "are too many",
                         (long long) conv->out_height,
                         (long long) conv->out_width, (long long) taps);
+    if (!product_fits(conv->stride, conv->stride, 1) ||
+        !product_fits(conv->stride * conv->stride, height, width))
+        return ub__fail(context, UB_ERR_RANGE,
+                        "conv2d: stride %lld on %lld x %lld elements is too "
+                        "large",
+                        (long long) conv->stride, (long long) conv->in_height,
+                        (long long) conv->in_width);
     return UB_OK;
 }
 
@@ -116,7 +128,11 @@ static ub_status set_geometry(ub_context *context, const ub_tensor *x,
     if (status == UB_OK)
         status = ub__window_extent(context, "conv2d", xs[3], ws[3], o.stride,
                                    o.pad_width, o.dilation, &conv->out_width);
-    return status == UB_OK ? check_range(context, conv) : status;
+    if (status != UB_OK)
+        return status;
+    conv->stride = ub__stride_needed(o.stride, xs[2] + 2 * o.pad_height,
+                                     xs[3] + 2 * o.pad_width);
+    return check_range(context, conv);
 }
 
 static ub_status backward(ub__node *node, void *state)

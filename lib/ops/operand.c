@@ -95,6 +95,13 @@ ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
     return UB_OK;
 }
 
+int64_t ub__stride_needed(int64_t stride, int64_t height, int64_t width)
+{
+    const int64_t longest = height > width ? height : width;
+
+    return stride < longest ? stride : longest;
+}
+
 ub_status ub__create_like(const ub_tensor *tensor, ub_tensor **out)
 {
     return ub__tensor_create_raw(ub_tensor_context(tensor),

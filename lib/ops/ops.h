@@ -34,6 +34,11 @@ ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
                             int64_t kernel, int64_t stride, int64_t pad,
                             int64_t dilation, int64_t *out);
 
+/* The stride, or the least one with the same result on a padded map of that
+ * size: beyond it only the first place is taken, and kernels need not care for
+ * sums that overflow. */
+int64_t ub__stride_needed(int64_t stride, int64_t height, int64_t width);
+
 /* A tensor of the same shape, contents undefined. */
 ub_status ub__create_like(const ub_tensor *tensor, ub_tensor **out);
 

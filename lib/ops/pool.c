@@ -62,8 +62,13 @@ static ub_status set_geometry(ub_context *context, const char *op,
                                pool->padding, 1, &pool->out_height);
     if (status != UB_OK)
         return status;
-    return ub__window_extent(context, op, shape[3], kernel, pool->stride,
-                             pool->padding, 1, &pool->out_width);
+    status = ub__window_extent(context, op, shape[3], kernel, pool->stride,
+                               pool->padding, 1, &pool->out_width);
+    if (status != UB_OK)
+        return status;
+    pool->stride = ub__stride_needed(pool->stride, shape[2] + 2 * pool->padding,
+                                     shape[3] + 2 * pool->padding);
+    return UB_OK;
 }
 
 static ub_status create_output(const ub_tensor *x, const ub__pool *pool,

@@ -37,12 +37,14 @@ static const ub_search_options presets[] = {
 static const char *const preset_names[] = { "quick", "small", "paper8", "paper",
                                             NULL };
 
-static const char *const hardware_names[] = { "systolic", "flops", "roofline",
-                                              "blackbox" };
+static const char *const hardware_names[] = {
+    "systolic", "flops",         "roofline",
+    "blackbox", "systolic-full", "blackbox-interp"
+};
 
 const char *ub_search_hardware_name(int32_t hardware)
 {
-    if (hardware < 0 || hardware > UB_SEARCH_BLACKBOX)
+    if (hardware < 0 || hardware > UB_SEARCH_BLACKBOX_INTERP)
         return NULL;
     return hardware_names[hardware];
 }
@@ -113,6 +115,7 @@ static const int_row int_rows[] = {
     WIDE(columns, 1, 1 << 16),
     WIDE(cost_scale, 1, 1 << 10),
     WIDE(hw_batch, 1, 1 << 20),
+    WIDE(table_batch, 0, 1 << 20),
     NARROW(reading, 0, UB_LATENCY_PLAIN),
     NARROW(node_width, 0, UB_NODE_FULL),
     NARROW(sampling, 0, UB_SAMPLING_SINGLE_PATH),
@@ -168,6 +171,19 @@ static double double_value(const ub_search_options *o, const double_row *row)
 
     memcpy(&value, (const char *) o + row->offset, sizeof(value));
     return value;
+}
+
+int ub__search_by_table(const ub_search_options *options)
+{
+    return options->hardware == UB_SEARCH_BLACKBOX ||
+           options->hardware == UB_SEARCH_BLACKBOX_INTERP;
+}
+
+int64_t ub__search_cost_batch(const ub_search_options *options)
+{
+    return ub__search_by_table(options) && options->table_batch > 0
+               ? options->table_batch
+               : options->hw_batch;
 }
 
 ub_status ub__search_options_check(ub_context *context,

@@ -39,7 +39,7 @@ static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
     if (channels)
         s.widths = o->widths;
     s.cost_scale = (double) o->cost_scale;
-    s.cost_batch = o->hw_batch;
+    s.cost_batch = ub__search_cost_batch(o);
     s.reading = o->reading;
     s.node_width = o->node_width;
     s.sampling = channels ? UB_SAMPLING_SOFT : o->sampling;
@@ -330,6 +330,8 @@ ub_status ub_search_train(ub_context *context, const ub_search_options *options,
 
     if (context == NULL)
         return UB_ERR_INVALID;
+    if (network == NULL)
+        return ub__fail(context, UB_ERR_INVALID, "search: network is NULL");
     status = check_call(context, options, train, test, folder, result, &o);
     if (status == UB_OK)
         status = ub__data_open(context, &o, train, test, 0, &data);

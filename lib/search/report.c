@@ -9,14 +9,22 @@ static ub_status open_models(ub_context *context,
                              const ub_search_options *options,
                              const ub_space *space, ub__pricing *p)
 {
-    static const ub_util_kind loss[] = { UB_UTIL_SMOOTH, UB_UTIL_FLOPS,
-                                         UB_UTIL_ROOFLINE };
-    static const ub_util_kind report[] = { UB_UTIL_EXACT, UB_UTIL_FLOPS,
-                                           UB_UTIL_ROOFLINE };
+    static const ub_util_kind loss[] = {
+        [UB_SEARCH_SYSTOLIC] = UB_UTIL_SMOOTH,
+        [UB_SEARCH_FLOPS] = UB_UTIL_FLOPS,
+        [UB_SEARCH_ROOFLINE] = UB_UTIL_ROOFLINE,
+        [UB_SEARCH_SYSTOLIC_FULL] = UB_UTIL_FULL_SMOOTH,
+    };
+    static const ub_util_kind report[] = {
+        [UB_SEARCH_SYSTOLIC] = UB_UTIL_EXACT,
+        [UB_SEARCH_FLOPS] = UB_UTIL_FLOPS,
+        [UB_SEARCH_ROOFLINE] = UB_UTIL_ROOFLINE,
+        [UB_SEARCH_SYSTOLIC_FULL] = UB_UTIL_FULL,
+    };
     ub_status status;
 
     p->smooth.size = p->exact.size = sizeof(p->smooth);
-    if (options->hardware == UB_SEARCH_BLACKBOX) {
+    if (ub__search_by_table(options)) {
         p->machine = (ub_systolic_machine){ sizeof(p->machine), &p->hardware,
                                             NULL };
         p->simulator.size = sizeof(p->simulator);
@@ -25,7 +33,9 @@ static ub_status open_models(ub_context *context,
             status = ub__table_fill(context, options, &p->simulator, space,
                                     &p->table);
         if (status == UB_OK)
-            status = ub_util_table_model(p->table, &p->smooth);
+            status = options->hardware == UB_SEARCH_BLACKBOX
+                         ? ub_util_table_model(p->table, &p->smooth)
+                         : ub_util_table_interpolated(p->table, &p->smooth);
         p->exact = p->smooth;
         return status;
     }
@@ -92,15 +102,16 @@ static ub_status price(const ub_search_options *options,
                        ub_search_result *r)
 {
     ub_cost total = { .size = sizeof(total) };
+    const int64_t batch = ub__search_cost_batch(options);
     simulation one, many;
     ub_status status = UB_OK;
 
     if (pricing->table != NULL)
         status = ub__table_add_network(pricing->table, &pricing->simulator,
-                                       options->hw_batch, priced);
+                                       batch, priced);
     if (status == UB_OK)
-        status = ub_network_cost(priced, &pricing->exact, options->hw_batch,
-                                 &total, NULL, 0);
+        status = ub_network_cost(priced, &pricing->exact, batch, &total, NULL,
+                                 0);
     if (status == UB_OK)
         status = simulate(priced, &pricing->hardware, 1, &one);
     if (status == UB_OK)
@@ -124,15 +135,15 @@ static json_t *settings_json(const ub__run *run, const ub_search_options *o,
     const ub_hardware *h = &pricing->hardware;
 
     return json_pack(
-        "{s:s, s:O, s:I, s:s, s:f, s:f, s:[I,I], s:I, s:I, s:i, s:o, s:o, "
+        "{s:s, s:O, s:I, s:s, s:f, s:f, s:[I,I], s:I, s:I, s:I, s:i, s:o, s:o, "
         "s:{s:i, s:f, s:I, s:f, s:s}}",
         "preset", o->preset, "data", json_object_get(run->config, "data"),
         "seed", (json_int_t) o->seed, "hw",
         ub_search_hardware_name(o->hardware), "lambda", o->lambda, "beta",
         o->beta, "array", (json_int_t) o->rows, (json_int_t) o->columns,
         "cost_scale", (json_int_t) o->cost_scale, "hw_batch",
-        (json_int_t) o->hw_batch, "threads", ub_context_threads(run->context),
-        "epochs",
+        (json_int_t) o->hw_batch, "table_batch", (json_int_t) o->table_batch,
+        "threads", ub_context_threads(run->context), "epochs",
         json_pack("[I,I,I]", (json_int_t) o->micro_epochs,
                   (json_int_t) o->channel_epochs, (json_int_t) o->train_epochs),
         "train_images", json_integer((json_int_t) o->train_images),

@@ -134,6 +134,9 @@ static ub_status checkpoint(ub__run *run, const ub__stage *stage)
     return status;
 }
 
+/* Most images an epoch is believed to have. */
+#define IMAGES_MAX ((json_int_t) 1 << 40)
+
 /* The run's place, from the checkpoint's state. */
 static ub_status parse_state(ub__run *run, const char *path, json_t *state)
 {
@@ -147,7 +150,9 @@ static ub_status parse_state(ub__run *run, const char *path, json_t *state)
                     "seconds", &run->seconds[0], &run->seconds[1],
                     &run->seconds[2], "results", &results) != 0 ||
         run->stage < 0 || run->stage > UB__STAGE_DONE || epoch < 0 ||
-        step < 0 || !json_is_object(results))
+        step < 0 || steps != step || images < (step > 0) ||
+        images > IMAGES_MAX || correct < 0 || correct > images ||
+        !json_is_object(results))
         return ub__fail(run->context, UB_ERR_FORMAT,
                         "%s: no state of a run in it", path);
     run->epoch = epoch;
@@ -207,8 +212,9 @@ static ub_status take_checkpoint(ub__run *run, const char *path)
 /* -- opening -------------------------------------------------------------- */
 
 static const char *const run_files[] = {
-    CHECKPOINT,      "config.json",  "log.jsonl",           "micro.json",
-    "channels.json", "network.json", "weights.safetensors", "result.json",
+    CHECKPOINT,    "config.json",         "log.jsonl",
+    "micro.json",  "channels.json",       "network.json",
+    "network.dot", "weights.safetensors", "result.json",
 };
 
 static ub_status check_empty(const ub__run *run)
@@ -228,12 +234,13 @@ static ub_status check_empty(const ub__run *run)
     return UB_OK;
 }
 
-/* config.json of a run that has no checkpoint yet, or of none. */
+/* Goes on with a run that has no checkpoint yet, or begins one where there is
+ * none: also when told to resume, as the folder may be a wrong one. */
 static ub_status open_config(ub__run *run, int resume)
 {
     char *path = ub__run_path(run, "config.json");
     json_t *config;
-    ub_status status = UB_OK;
+    ub_status status;
 
     if (path == NULL)
         return UB_ERR_NOMEM;
@@ -241,6 +248,8 @@ static ub_status open_config(ub__run *run, int resume)
         status = ub__json_read(run->context, path, &config);
         if (status == UB_OK)
             status = check_config(run, path, config);
+    } else {
+        status = check_empty(run);
     }
     if (status == UB_OK)
         status = ub__json_write(run->context, path, run->config);
@@ -252,18 +261,13 @@ static ub_status open_folder(ub__run *run, int resume)
 {
     char *path = ub__run_path(run, CHECKPOINT);
     const int goes_on = path != NULL && resume && ub__file_exists(path);
-    ub_status status = UB_OK;
+    ub_status status;
 
     if (path == NULL)
         return UB_ERR_NOMEM;
-    if (goes_on)
-        status = take_checkpoint(run, path);
-    else if (!resume)
-        status = check_empty(run);
+    status = goes_on ? take_checkpoint(run, path) : open_config(run, resume);
     ub__free(run->context, path);
-    if (status != UB_OK || goes_on)
-        return status;
-    return open_config(run, resume);
+    return status;
 }
 
 ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,

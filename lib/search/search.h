@@ -15,6 +15,11 @@ ub_status ub__search_options_check(ub_context *context,
 /* Everything that decides what a run computes, as config.json holds it. */
 json_t *ub__search_options_json(const ub_search_options *options);
 
+/* Whether the cost model is a table. */
+int ub__search_by_table(const ub_search_options *options);
+/* The batch that the cost model is asked for. */
+int64_t ub__search_cost_batch(const ub_search_options *options);
+
 /* -- a run in a folder ---------------------------------------------------- */
 
 enum { UB__STAGE_MICRO, UB__STAGE_CHANNELS, UB__STAGE_TRAIN, UB__STAGE_DONE };

@@ -5,8 +5,9 @@
 
 #include <math.h>
 
-/* Step between priced widths: the paper's. */
-#define QUANTUM 16
+/* Step between priced widths: the paper's, at most. */
+#define QUANTUM    16
+#define MOST_STEPS 64.0
 
 typedef struct filling {
     ub_util_table *table;
@@ -27,7 +28,7 @@ static ub_status add_layer(filling *f, int32_t kind, int64_t kernel,
     layer.in_width = in[1];
     layer.out_height = out[0];
     layer.out_width = out[1];
-    layer.batch = f->options->hw_batch;
+    layer.batch = ub__search_cost_batch(f->options);
     layer.in_channels = layer.out_channels = f->top;
     return ub_util_table_add(f->table, &layer, &f->model);
 }
@@ -86,17 +87,32 @@ static ub_status fill(filling *f, const ub_space *space)
     return status;
 }
 
+/* Below the first priced width, interpolation has no slope; so the table begins
+ * with the smallest, unless that makes it large. */
+static int64_t step_of(const ub_search_options *o, double top)
+{
+    const int64_t low = o->widths.low < o->base_width ? o->widths.low
+                                                      : o->base_width;
+    const double step = fmax((double) (o->cost_scale * low),
+                             ceil(top / MOST_STEPS));
+
+    return o->hardware == UB_SEARCH_BLACKBOX_INTERP && step < QUANTUM
+               ? (int64_t) step
+               : QUANTUM;
+}
+
 ub_status ub__table_fill(ub_context *context, const ub_search_options *options,
                          const ub_cost_model *simulator, const ub_space *space,
                          ub_util_table **out)
 {
     filling f = { .model = *simulator, .options = options };
-    ub_status status = ub_util_table_create(context, QUANTUM, &f.table);
+    ub_status status;
 
-    if (status != UB_OK)
-        return status;
     f.top = (double) options->cost_scale *
             fmax((double) options->widths.high, (double) options->base_width);
+    status = ub_util_table_create(context, step_of(options, f.top), &f.table);
+    if (status != UB_OK)
+        return status;
     if (space != NULL)
         status = fill(&f, space);
     if (status != UB_OK) {

@@ -14,7 +14,6 @@ typedef struct train {
     ub_loader *loader;
     ub_schedule schedule;
     int64_t steps;
-    double rate;
 } train;
 
 static ub_status create_optimizer(train *t)
@@ -72,7 +71,7 @@ static ub_status begin_epoch(void *self, int64_t epoch, int64_t step)
 }
 
 static ub_status learn(train *t, ub_tensor *images, const int32_t *labels,
-                       ub__epoch_sums *sums)
+                       double rate, ub__epoch_sums *sums)
 {
     ub_variable *x, *logits, *loss;
     ub_status status = ub_tape_constant(t->tape, images, &x);
@@ -92,7 +91,7 @@ static ub_status learn(train *t, ub_tensor *images, const int32_t *labels,
     status = ub_tape_backward(t->tape, loss);
     if (status != UB_OK)
         return status;
-    return ub_optimizer_step(t->optimizer, t->rate, t->options->max_grad_norm,
+    return ub_optimizer_step(t->optimizer, rate, t->options->max_grad_norm,
                              NULL);
 }
 
@@ -107,19 +106,22 @@ static ub_status step(void *self, int64_t epoch, int64_t index,
 
     if (status != UB_OK)
         return status;
-    t->rate = ub_schedule_rate(&t->schedule, epoch * t->steps + index);
-    status = learn(t, images, labels, sums);
+    status = learn(t, images, labels,
+                   ub_schedule_rate(&t->schedule, epoch * t->steps + index),
+                   sums);
     ub_parameters_clear_grads(t->parameters);
     ub_tape_clear(t->tape);
     return status;
 }
 
+/* The rate of the last step, which may have been an earlier session's. */
 static ub_status end_epoch(void *self, int64_t epoch, json_t *line)
 {
     train *t = self;
+    const double rate = ub_schedule_rate(&t->schedule,
+                                         (epoch + 1) * t->steps - 1);
 
-    (void) epoch;
-    if (json_object_set_new(line, "rate", json_real(t->rate)))
+    if (json_object_set_new(line, "rate", json_real(rate)))
         return ub__fail(t->context, UB_ERR_NOMEM, "search: out of memory");
     return UB_OK;
 }

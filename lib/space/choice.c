@@ -26,10 +26,13 @@ int64_t ub_space_distance(const ub_space *space, const int32_t *a,
 ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
                              int64_t index, int32_t *neighbour)
 {
-    const int64_t n = ub_space_decisions(space);
-    const int64_t others = space->n_operators - 1;
-    int64_t decision;
+    int64_t n, others, decision;
 
+    if (space == NULL || operators == NULL || neighbour == NULL)
+        return ub__fail(space ? space->context : NULL, UB_ERR_INVALID,
+                        "space: a choice is NULL");
+    n = ub_space_decisions(space);
+    others = space->n_operators - 1;
     if (index < 0 || others < 1 || index >= n * others)
         return ub__fail(space->context, UB_ERR_INVALID,
                         "space: neighbour %lld of %lld", (long long) index,
@@ -138,14 +141,18 @@ ub_status ub_space_prune(const ub_space *space, const int32_t *operators,
                          const double *probability, int32_t *pruned,
                          int64_t *repaired)
 {
-    const int64_t n = ub_space_decisions(space);
-    const int32_t zero = zero_operator(space);
-    int64_t repairs = 0;
-    ub_status status = ub__space_check_choice(space, operators);
-    int32_t *result;
+    int64_t n, repairs = 0;
+    int32_t zero, *result;
+    ub_status status;
 
+    if (space == NULL || operators == NULL || pruned == NULL)
+        return ub__fail(space ? space->context : NULL, UB_ERR_INVALID,
+                        "space: a choice is NULL");
+    status = ub__space_check_choice(space, operators);
     if (status != UB_OK)
         return status;
+    n = ub_space_decisions(space);
+    zero = zero_operator(space);
     result = ub__alloc(space->context, (size_t) n, sizeof(*result));
     if (result == NULL)
         return UB_ERR_NOMEM;

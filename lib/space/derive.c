@@ -16,6 +16,7 @@ typedef struct derivation {
     const int32_t *operators;
     const int64_t *widths;
     ub_network *network;
+    int read[UB_SPACE_MAX_ITEMS]; /* by cell: leads to the classifier */
 } derivation;
 
 static const place nowhere = { -1, 0 };
@@ -283,6 +284,21 @@ static ub_status add_classifier(derivation *d, place *at)
                           &at->layer);
 }
 
+/* From the last cell backwards, along the inputs that feed anything: where
+ * every later cell leaves one input empty, a cell may lead nowhere. */
+static void find_read_cells(derivation *d)
+{
+    const ub_space *space = d->space;
+
+    d->read[space->n_cells > 0 ? space->n_cells - 1 : 0] = 1;
+    for (int64_t c = space->n_cells - 1; c > 0; c--) {
+        for (int64_t i = 0; i < space->options.inputs && i < c; i++) {
+            if (d->read[c] && ub__space_input_used(space, c, i, d->operators))
+                d->read[c - 1 - i] = 1;
+        }
+    }
+}
+
 static ub_status derive(derivation *d)
 {
     place inputs[2], out;
@@ -290,7 +306,8 @@ static ub_status derive(derivation *d)
 
     inputs[1] = out = inputs[0];
     for (int64_t i = 0; i < d->space->n_cells && status == UB_OK; i++) {
-        status = add_cell(d, i, inputs, &out);
+        if (d->read[i])
+            status = add_cell(d, i, inputs, &out);
         inputs[1] = inputs[0];
         inputs[0] = out;
     }
@@ -300,12 +317,18 @@ static ub_status derive(derivation *d)
 ub_status ub_space_derive(const ub_space *space, const int32_t *operators,
                           const int64_t *widths, ub_network **out)
 {
-    const ub_space_options *o = &space->options;
-    derivation d = { space, operators, widths, NULL };
-    ub_status status = ub__space_check_choice(space, operators);
+    derivation d = { .space = space, .operators = operators, .widths = widths };
+    const ub_space_options *o;
+    ub_status status;
 
+    if (space == NULL || operators == NULL || out == NULL)
+        return ub__fail(space ? space->context : NULL, UB_ERR_INVALID,
+                        "space: operators or out is NULL");
+    status = ub__space_check_choice(space, operators);
     if (status != UB_OK)
         return status;
+    o = &space->options;
+    find_read_cells(&d);
     status = ub_network_create(space->context, o->name, o->channels, o->height,
                                o->width, &d.network);
     if (status != UB_OK)

@@ -476,13 +476,19 @@ ub_status ub_supernet_expect(ub_supernet *supernet,
                              ub_supernet_expectation *expectation,
                              double *by_latency, double *by_utilization)
 {
-    ub_context *context = supernet->context;
-    const size_t sites = (size_t) ub_space_sites(supernet->space);
-    const size_t logits = (size_t) supernet->n_logits;
     walk w = { .net = supernet };
-    double *memory = ub__calloc(context, 2 * (sites + logits), sizeof(double));
+    ub_context *context;
+    size_t sites, logits;
+    double *memory;
     ub_status status = UB_ERR_NOMEM;
 
+    if (supernet == NULL || expectation == NULL)
+        return ub__fail(supernet ? supernet->context : NULL, UB_ERR_INVALID,
+                        "supernet: expectation is NULL");
+    context = supernet->context;
+    sites = (size_t) ub_space_sites(supernet->space);
+    logits = (size_t) supernet->n_logits;
+    memory = ub__calloc(context, 2 * (sites + logits), sizeof(double));
     w.elements = ub__alloc(context, MAX_ELEMENTS, sizeof(*w.elements));
     if (memory == NULL || w.elements == NULL)
         goto out;

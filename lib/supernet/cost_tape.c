@@ -87,11 +87,16 @@ ub_status ub_supernet_cost(ub_supernet *supernet, ub_tape *tape, double lambda,
                            double beta, ub_supernet_expectation *expectation,
                            ub_variable **cost)
 {
-    const size_t n = (size_t) supernet->n_logits;
     ub_supernet_expectation e;
-    double *gradient = ub__alloc(supernet->context, 2 * n, sizeof(*gradient));
+    double *gradient;
     ub_status status;
+    size_t n;
 
+    if (supernet == NULL || tape == NULL || cost == NULL)
+        return ub__fail(supernet ? supernet->context : NULL, UB_ERR_INVALID,
+                        "supernet: tape or cost is NULL");
+    n = (size_t) supernet->n_logits;
+    gradient = ub__alloc(supernet->context, 2 * n, sizeof(*gradient));
     if (gradient == NULL)
         return UB_ERR_NOMEM;
     status = ub_supernet_expect(supernet, &e, gradient, gradient + n);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "ops/ops.h"
 #include "supernet/supernet.h"
 
 #include <string.h>
@@ -269,12 +270,17 @@ static ub_status argmax_masks(run *r)
     return status;
 }
 
-static ub_status check_images(const ub_supernet *net, const ub_variable *images)
+static ub_status check_images(const ub_supernet *net, ub_tape *tape,
+                              const ub_variable *images)
 {
     const ub_space_options *o = &net->space->options;
-    const ub_tensor *x = ub_variable_value(images);
     char text[UB__SHAPE_TEXT];
+    ub_tensor *x;
+    const ub_status status = ub__operand(tape, "supernet", "images", images,
+                                         &x);
 
+    if (status != UB_OK)
+        return status;
     if (ub_tensor_rank(x) == 4 && ub_tensor_shape(x)[1] == o->channels &&
         ub_tensor_shape(x)[2] == o->height && ub_tensor_shape(x)[3] == o->width)
         return UB_OK;
@@ -289,22 +295,29 @@ ub_status ub_supernet_forward(ub_supernet *supernet, ub_tape *tape,
                               ub_variable *images, ub_supernet_mode mode,
                               ub_variable **logits)
 {
-    ub_context *context = supernet->context;
-    const int64_t n = ub_space_decisions(supernet->space);
-    const int64_t sites = ub_space_sites(supernet->space);
     run r = { supernet, tape, UB_NORM_TRAINING, NULL, NULL, NULL };
-    int32_t *argmax = ub__alloc(context, (size_t) n, sizeof(*argmax));
-    ub_variable **memory = ub__calloc(context, (size_t) (n + sites),
-                                      sizeof(*memory));
-    ub_status status = UB_ERR_NOMEM;
+    ub_context *context;
+    int64_t n, sites;
+    int32_t *argmax;
+    ub_variable **memory;
+    ub_status status;
 
+    if (supernet == NULL || logits == NULL)
+        return ub__fail(supernet ? supernet->context : NULL, UB_ERR_INVALID,
+                        "supernet: logits are NULL");
+    status = check_images(supernet, tape, images);
+    if (status != UB_OK)
+        return status;
+    context = supernet->context;
+    n = ub_space_decisions(supernet->space);
+    sites = ub_space_sites(supernet->space);
+    argmax = ub__alloc(context, (size_t) n, sizeof(*argmax));
+    memory = ub__calloc(context, (size_t) (n + sites), sizeof(*memory));
+    status = UB_ERR_NOMEM;
     if (argmax == NULL || memory == NULL)
         goto out;
     r.probability = memory;
     r.masks = memory + n;
-    status = check_images(supernet, images);
-    if (status != UB_OK)
-        goto out;
     if (mode == UB_SUPERNET_SAMPLE) {
         r.operators = supernet->operators;
         status = sample_variables(&r);

@@ -159,16 +159,22 @@ static ub_status state_json(const ub_supernet *net, const double *logits,
 
 ub_status ub_supernet_write(const ub_supernet *supernet, const char *path)
 {
-    ub_context *context = supernet->context;
-    const size_t n = (size_t) supernet->n_logits;
-    double *memory = ub__alloc(context, 2 * n, sizeof(*memory));
-    int32_t *operators = ub__alloc(context,
-                                   (size_t) ub_space_decisions(supernet->space),
-                                   sizeof(*operators));
+    ub_context *context;
+    double *memory;
+    int32_t *operators;
     json_t *root = NULL;
     ub_status status = UB_ERR_NOMEM;
     int64_t repaired;
+    size_t n;
 
+    if (supernet == NULL || path == NULL)
+        return ub__fail(supernet ? supernet->context : NULL, UB_ERR_INVALID,
+                        "supernet: path is NULL");
+    context = supernet->context;
+    n = (size_t) supernet->n_logits;
+    memory = ub__alloc(context, 2 * n, sizeof(*memory));
+    operators = ub__alloc(context, (size_t) ub_space_decisions(supernet->space),
+                          sizeof(*operators));
     if (memory == NULL || operators == NULL)
         goto out;
     ub__supernet_copy_logits(supernet, memory);
@@ -352,12 +358,16 @@ static void set_logits(const ub_supernet *net, const double *logits)
 
 ub_status ub_supernet_read(ub_supernet *supernet, const char *path)
 {
-    ub_context *context = supernet->context;
-    double *logits = ub__alloc(context, (size_t) supernet->n_logits,
-                               sizeof(*logits));
+    ub_context *context;
+    double *logits;
     json_t *root = NULL;
     ub_status status = UB_ERR_NOMEM;
 
+    if (supernet == NULL || path == NULL)
+        return ub__fail(supernet ? supernet->context : NULL, UB_ERR_INVALID,
+                        "supernet: path is NULL");
+    context = supernet->context;
+    logits = ub__alloc(context, (size_t) supernet->n_logits, sizeof(*logits));
     if (logits == NULL)
         return status;
     status = ub__json_read(context, path, &root);

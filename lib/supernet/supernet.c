@@ -115,6 +115,8 @@ void ub__supernet_probabilities(const ub_supernet *net, const double *noise,
 
 ub_status ub_supernet_sample(ub_supernet *supernet, ub_rng *rng, double tau)
 {
+    if (supernet == NULL)
+        return UB_ERR_INVALID;
     if (!(tau > 0.0) || !isfinite(tau))
         return ub__fail(supernet->context, UB_ERR_INVALID,
                         "supernet: temperature %g", tau);
@@ -136,14 +138,38 @@ static int32_t argmax(const ub_variable *logits, int64_t n)
     return best;
 }
 
+/* The most probable operators, pruned; `operators` is left as it is on
+ * failure. */
+static ub_status prune_argmax(const ub_supernet *net, int32_t *operators,
+                              int64_t *repaired)
+{
+    const ub_space *space = net->space;
+    const int64_t n = ub_space_decisions(space);
+    double *probability = ub__alloc(net->context, (size_t) net->n_logits,
+                                    sizeof(*probability));
+    int32_t *best = ub__alloc(net->context, (size_t) n, sizeof(*best));
+    ub_status status = UB_ERR_NOMEM;
+
+    if (probability != NULL && best != NULL) {
+        ub__supernet_probabilities(net, NULL, 1.0, probability);
+        for (int64_t d = 0; d < n; d++)
+            best[d] = argmax(net->decisions[d], space->n_operators);
+        status = ub_space_prune(space, best, probability, operators, repaired);
+    }
+    ub__free(net->context, probability);
+    ub__free(net->context, best);
+    return status;
+}
+
 ub_status ub_supernet_operators(const ub_supernet *supernet, int32_t *operators,
                                 int64_t *repaired)
 {
-    const ub_space *space = supernet->space;
-    const int64_t n = ub_space_decisions(space);
-    double *probability;
-    ub_status status;
+    int64_t n;
 
+    if (supernet == NULL || operators == NULL)
+        return ub__fail(supernet ? supernet->context : NULL, UB_ERR_INVALID,
+                        "supernet: operators are NULL");
+    n = ub_space_decisions(supernet->space);
     if (supernet->operators != NULL) {
         for (int64_t d = 0; d < n; d++)
             operators[d] = supernet->operators[d];
@@ -151,16 +177,7 @@ ub_status ub_supernet_operators(const ub_supernet *supernet, int32_t *operators,
             *repaired = 0;
         return UB_OK;
     }
-    probability = ub__alloc(supernet->context, (size_t) supernet->n_logits,
-                            sizeof(*probability));
-    if (probability == NULL)
-        return UB_ERR_NOMEM;
-    ub__supernet_probabilities(supernet, NULL, 1.0, probability);
-    for (int64_t d = 0; d < n; d++)
-        operators[d] = argmax(supernet->decisions[d], space->n_operators);
-    status = ub_space_prune(space, operators, probability, operators, repaired);
-    ub__free(supernet->context, probability);
-    return status;
+    return prune_argmax(supernet, operators, repaired);
 }
 
 void ub_supernet_widths(const ub_supernet *supernet, int64_t *widths)

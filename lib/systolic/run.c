@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "systolic/csim.h"
+#include "systolic/element.h"
+#include "systolic/fold.h"
 #include "systolic/systolic.h"
 
 #include <math.h>
@@ -14,9 +17,47 @@ static int add_int64(int64_t *to, int64_t value)
     return 1;
 }
 
+/* Shares become cycles until set_shares(). */
+static void add_shares(ub_systolic_stats *to, const ub_systolic_stats *s)
+{
+    const double cycles = (double) s->cycles;
+
+    to->share_busy += s->share_busy * cycles;
+    to->share_unused_rows += s->share_unused_rows * cycles;
+    to->share_unused_columns += s->share_unused_columns * cycles;
+    to->share_unused_arrays += s->share_unused_arrays * cycles;
+    to->share_weight_load += s->share_weight_load * cycles;
+    to->share_fill += s->share_fill * cycles;
+    to->share_drain += s->share_drain * cycles;
+    to->share_wait_weights += s->share_wait_weights * cycles;
+    to->share_wait_inputs += s->share_wait_inputs * cycles;
+    to->share_wait_outputs += s->share_wait_outputs * cycles;
+    to->share_vector += s->share_vector * cycles;
+}
+
+static void set_shares(ub_systolic_stats *s)
+{
+    const double cycles = (double) s->cycles;
+
+    if (s->cycles == 0)
+        return;
+    s->share_busy /= cycles;
+    s->share_unused_rows /= cycles;
+    s->share_unused_columns /= cycles;
+    s->share_unused_arrays /= cycles;
+    s->share_weight_load /= cycles;
+    s->share_fill /= cycles;
+    s->share_drain /= cycles;
+    s->share_wait_weights /= cycles;
+    s->share_wait_inputs /= cycles;
+    s->share_wait_outputs /= cycles;
+    s->share_vector /= cycles;
+}
+
 static int add_stats(ub_systolic_stats *to, const ub_systolic_stats *s)
 {
     to->latency_ms += s->latency_ms;
+    add_shares(to, s);
     return add_int64(&to->cycles, s->cycles) && add_int64(&to->macs, s->macs) &&
            add_int64(&to->rounds, s->rounds) &&
            add_int64(&to->stall_weights, s->stall_weights) &&
@@ -29,25 +70,57 @@ static int add_stats(ub_systolic_stats *to, const ub_systolic_stats *s)
            add_int64(&to->sram_write_bytes, s->sram_write_bytes);
 }
 
+/* External memory at level 2 takes memory, and so a context. */
+static int wants_memory(const ub_systolic_options *options)
+{
+    ub_systolic_options o;
+
+    return ub__systolic_options_in(options, &o) == UB_OK && o.level == 2 &&
+           o.count_memory != 0;
+}
+
+static const char *reason(ub_status status, const ub_hardware *hardware)
+{
+    if (status == UB_ERR_RANGE)
+        return "takes too many cycles to count";
+    if (status == UB_ERR_UNSUPPORTED && hardware->dataflow == UB_DATAFLOW_OS)
+        return "does not run: tiles stream past stationary weights or inputs, "
+               "not past stationary outputs; level 2 has these";
+    return "does not run: the hardware or the options make no sense, or a bank "
+           "holds no tile";
+}
+
 static ub_status simulate(const ub_network *network, int64_t index,
                           const ub_hardware *hardware,
                           const ub_systolic_options *options,
                           ub_systolic_stats *out)
 {
     ub_layer_info info = { .size = sizeof(info) };
+    int64_t n_inputs = 0;
     ub_status status = ub_network_layer(network, index, &info);
 
     *out = (ub_systolic_stats){ .size = sizeof(*out) };
+    if (status == UB_OK && wants_memory(options)) {
+        status = ub__layer_with_memory(ub_network_context(network), &info,
+                                       hardware, options, out);
+        return status; /* the text says why */
+    }
+    if (status == UB_OK && ub__systolic_at_level3(options)) {
+        status = ub__systolic_level3(ub_network_context(network), &info,
+                                     hardware, options, out);
+        return status == UB_OK
+                   ? UB_OK
+                   : ub__fail_within(ub_network_context(network), status,
+                                     "systolic: layer '%.60s'", info.name);
+    }
+    (void) ub_network_inputs(network, index, &n_inputs);
     if (status == UB_OK)
-        status = ub_systolic_layer(&info, hardware, options, out);
+        status = ub__systolic_layer(&info, n_inputs, hardware, options, out);
     if (status == UB_OK)
         return UB_OK;
     return ub__fail(ub_network_context(network), status,
                     "systolic: layer '%.60s' %s", info.name,
-                    status == UB_ERR_RANGE
-                        ? "takes too many cycles to count"
-                        : "does not run: the hardware or the options make no "
-                          "sense, or a bank holds no tile");
+                    reason(status, hardware));
 }
 
 static ub_status check_call(const ub_network *network,
@@ -93,6 +166,8 @@ ub_status ub_systolic_run(const ub_network *network,
     status = check_call(network, hardware, total, layers, n);
     if (status != UB_OK)
         return status;
+    if (ub__csim_wanted(options))
+        return ub__csim_run(network, hardware, options, total, layers);
     count = ub_network_layers(network);
     each = ub__alloc(ub_network_context(network), (size_t) count,
                      sizeof(*each));
@@ -109,6 +184,7 @@ ub_status ub_systolic_run(const ub_network *network,
                           ((double) sum.cycles * (double) hardware->rows *
                            (double) hardware->columns *
                            (double) hardware->arrays);
+    set_shares(&sum);
     for (int64_t i = 0; i < count && status == UB_OK && layers != NULL; i++)
         layers[i] = each[i];
     if (status == UB_OK && total != NULL)

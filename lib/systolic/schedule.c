@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "systolic/csim.h"
+#include "systolic/fold.h"
 #include "systolic/systolic.h"
 
 #include <math.h>
 
-#define MAX_CYCLES 1125899906842624.0 /* 2^50 */
+#define MAX_TILE ((int64_t) 1 << 32)
+#define NEVER    (INT64_MAX - 1) /* ticks that nothing takes */
 
 static const ub_systolic_options defaults = {
     .size = sizeof(ub_systolic_options),
@@ -12,172 +15,37 @@ static const ub_systolic_options defaults = {
     .prefetch = 100,
     .charge_inputs = 1,
     .charge_outputs = 1,
+    .sparsity = UB_SYSTOLIC_ELLPACK,
+    .seed = 1,
 };
 
-static int64_t min_of(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+/* -- schedules ------------------------------------------------------------ */
 
-static int64_t tiles(int64_t extent, int64_t size)
-{
-    return (extent - 1) / size + 1;
-}
+/* The search for the fastest way to run a product. */
+typedef struct search {
+    const ub_gemm *gemm;
+    const ub_hardware *hardware;
+    const ub_systolic_options *options;
+    /* the fastest yet; ticks are NEVER without */
+    int64_t ticks;
+    ub__tiling tiling;
+    ub__schedule schedule;
+    int countable; /* whether any split's cycles can be counted */
+} search;
 
-static ub__tiling cut(const ub_gemm *g, const ub_hardware *h,
-                      const ub_systolic_options *o)
-{
-    ub__tiling t = { .gemm = *g };
-
-    t.rows = h->rows;
-    t.columns = h->columns;
-    t.element_bytes = h->element_bytes;
-    t.partial_bytes = h->partial_bytes;
-    t.input_ratio = (double) g->input_elements * (double) h->element_bytes /
-                    ((double) g->m * (double) g->k);
-    t.ticks_per_byte = (double) UB__TICKS * h->clock_hz / h->bandwidth;
-    t.tiles_m = tiles(g->m, t.rows);
-    t.tiles_k = tiles(g->k, t.rows);
-    t.tiles_n = tiles(g->n, t.columns);
-    t.charge_inputs = o->charge_inputs;
-    t.charge_outputs = o->charge_outputs;
-    return t;
-}
-
-/* -- room in the banks ---------------------------------------------------- */
-
-/* How many tiles fit beside what is kept; any number when the whole operand
- * fits, and that of the next product beside it. Below 0: no room at all. */
-static int64_t tiles_ahead(const ub__tiling *t, int64_t bank, int64_t whole,
-                           int64_t kept, int64_t tile)
-{
-    if (whole <= bank / (t->gemm.count > 1 ? 2 : 1))
-        return UB__MAX_PREFETCH;
-    return kept > bank ? -1 : (bank - kept) / tile;
-}
-
-static int64_t inputs_ahead(const ub__tiling *t, const ub__schedule *s,
-                            int64_t bank)
-{
-    const ub_gemm *g = &t->gemm;
-    const int64_t tile = ub__input_bytes(t, min_of(g->m, t->rows),
-                                         min_of(g->k, t->rows));
-    const int64_t block = min_of(g->m, s->block_m * t->rows);
-    const int64_t kept = s->keep_inputs ? ub__input_bytes(t, block, g->k)
-                                        : tile;
-    int64_t ahead;
-
-    if (!t->charge_inputs)
-        return UB__MAX_PREFETCH;
-    ahead = tiles_ahead(t, bank, ub__input_bytes(t, g->m, g->k), kept, tile);
-    /* a tile of inputs lasts for the block's tiles of weights */
-    return ahead > UB__MAX_PREFETCH ? ahead : ahead * s->block_n;
-}
-
-static int64_t weights_ahead(const ub__tiling *t, const ub__schedule *s,
-                             int64_t bank)
-{
-    const ub_gemm *g = &t->gemm;
-    const int64_t depth = min_of(g->k, t->rows) * t->element_bytes;
-    const int64_t whole = g->k * g->n * t->element_bytes;
-    const int64_t panel = depth * min_of(g->n, s->block_n * t->columns);
-
-    return tiles_ahead(t, bank, whole, s->keep_weights ? whole : panel,
-                       depth * min_of(g->n, t->columns));
-}
-
-static int64_t results_ahead(const ub__tiling *t, const ub__schedule *s,
-                             int64_t bank)
-{
-    const ub_gemm *g = &t->gemm;
-    const int64_t tile = min_of(g->m, t->rows) * min_of(g->n, t->columns) *
-                         t->partial_bytes;
-    const int64_t block = min_of(g->m, s->block_m * t->rows) *
-                          min_of(g->n, s->block_n * t->columns) *
-                          t->partial_bytes;
-
-    return tiles_ahead(t, bank, g->m * g->n * t->partial_bytes,
-                       t->tiles_k > 1 ? block : tile, tile);
-}
-
-/* Set the window; 0 when the schedule does not fit. */
-static int fit(const ub__tiling *t, const ub_hardware *h,
-               const ub_systolic_options *o, ub__schedule *s)
-{
-    int64_t window = o->prefetch;
-
-    window = min_of(window, inputs_ahead(t, s, h->bank_bytes));
-    window = min_of(window, weights_ahead(t, s, h->bank_bytes));
-    window = min_of(window, results_ahead(t, s, h->bank_bytes));
-    s->window = (int) window;
-    return window >= 0;
-}
-
-/* -- choosing ------------------------------------------------------------- */
-
-static int64_t stream_cycles(int64_t rows)
-{
-    return (rows > UB__SRAM_CYCLES ? rows : UB__SRAM_CYCLES) + 1;
-}
-
-/* Bytes through the channel; no walk is faster than they take. */
-static double least_ticks(const ub__tiling *t, const ub__schedule *s)
-{
-    const ub_gemm *g = &t->gemm;
-    const int64_t blocks_m = tiles(t->tiles_m, s->block_m);
-    const int64_t blocks_n = tiles(t->tiles_n, s->block_n);
-    double bytes = (double) g->k * (double) g->n * (double) t->element_bytes *
-                   (s->keep_weights ? 1.0 : (double) blocks_m);
-
-    if (t->charge_inputs)
-        bytes += (double) g->m * (double) g->k * t->input_ratio *
-                 (s->keep_inputs ? 1.0 : (double) blocks_n);
-    if (t->charge_outputs)
-        bytes += (double) g->m * (double) g->n * (double) t->element_bytes;
-    return bytes * (double) g->count * t->ticks_per_byte;
-}
-
-/* No walk computes faster: all begin with the first tiles, stream all tiles,
- * and end with storing the last one. */
-static double least_computing(const ub__tiling *t)
-{
-    const ub_gemm *g = &t->gemm;
-    const int64_t m = min_of(g->m, t->rows), k = min_of(g->k, t->rows);
-    const int64_t last_m = g->m - (t->tiles_m - 1) * t->rows;
-    const int64_t last_n = g->n - (t->tiles_n - 1) * t->columns;
-    const double loads = (double) (k * min_of(g->n, t->columns) *
-                                   t->element_bytes) *
-                         t->ticks_per_byte;
-    const double inputs = t->charge_inputs ? (double) ub__input_bytes(t, m, k) *
-                                                 t->ticks_per_byte
-                                           : 0.0;
-    const double store = t->charge_outputs
-                             ? (double) (last_m * last_n * t->element_bytes) *
-                                   t->ticks_per_byte
-                             : 0.0;
-    const double streams = (double) t->tiles_k * (double) t->tiles_n *
-                           (double) g->count *
-                           ((double) (t->tiles_m - 1) *
-                                (double) stream_cycles(t->rows) +
-                            (double) stream_cycles(last_m));
-
-    return ceil(loads) +
-           fmax(ceil(inputs), (double) (k + 1) * (double) UB__TICKS) +
-           streams * (double) UB__TICKS +
-           fmax(ceil(store), 2.0 * (double) UB__TICKS);
-}
-
-static void consider(const ub__tiling *t, const ub_hardware *h,
-                     const ub_systolic_options *o, ub__schedule *s,
-                     ub__outcome *best)
+static void consider(search *find, const ub__tiling *t, ub__schedule *s)
 {
     ub__outcome outcome;
 
-    if (!fit(t, h, o, s) || least_ticks(t, s) >= (double) best->ticks)
+    if (!ub__tiling_fit(t, find->options->prefetch, s) ||
+        ub__tiling_least_moving(t, s) >= (double) find->ticks)
         return;
-    ub__systolic_walk(t, s, &outcome);
-    if (outcome.ticks < best->ticks)
-        *best = outcome;
+    ub__systolic_walk(t, s, find->ticks, &outcome);
+    if (outcome.ticks < find->ticks) {
+        find->ticks = outcome.ticks;
+        find->tiling = *t;
+        find->schedule = *s;
+    }
 }
 
 static int64_t half(int64_t n)
@@ -186,45 +54,141 @@ static int64_t half(int64_t n)
 }
 
 /* The fastest of all schedules that fit. Which ones are tried does not depend
- * on the banks, so that larger ones never slow a layer down. */
-static void choose(const ub__tiling *t, const ub_hardware *h,
-                   const ub_systolic_options *o, ub__outcome *best)
+ * on memory, so that more of it never slows a layer down. */
+static void consider_blocks(search *find, const ub__tiling *t)
 {
-    const double least = least_computing(t);
+    const double least = ub__tiling_least_computing(t);
 
-    best->ticks = INT64_MAX;
     for (int64_t m = t->tiles_m; m > 0; m = half(m)) {
         for (int64_t n = t->tiles_n; n > 0; n = half(n)) {
             const int again_m = m < t->tiles_m, again_n = n < t->tiles_n;
 
             for (int keep = 0; keep < 4; keep++) {
-                ub__schedule s = { m, n, keep & 1, keep >> 1, 0 };
+                ub__schedule s = { m, n, keep & 1, keep >> 1, 0, 0 };
 
-                if ((s.keep_inputs && !again_n) || (s.keep_weights && !again_m))
+                if ((s.keep_streamed && !again_n) || (s.keep_fixed && !again_m))
                     continue;
-                consider(t, h, o, &s, best);
-                if ((double) best->ticks <= least)
+                if ((double) find->ticks <= least)
                     return;
+                consider(find, t, &s);
             }
         }
     }
 }
 
-/* Cycles of the slowest schedule, roughly. */
-static double most_cycles(const ub__tiling *t)
-{
-    const ub__schedule smallest = { 1, 1, 0, 0, 0 };
-    const double rounds = (double) t->tiles_m * (double) t->tiles_k *
-                          (double) t->tiles_n * (double) t->gemm.count;
+/* -- splits --------------------------------------------------------------- */
 
-    return rounds * (2.0 * (double) t->rows + 16.0) +
-           least_ticks(t, &smallest) / (double) UB__TICKS;
+typedef void (*split_fn)(search *find, const ub__tiling *t, double least,
+                         void *arg);
+
+/* The number after `n` that is tried: up to 8 all, then 8, 12, 16, 24, ...,
+ * and the limit. A banyan network routes powers of two without collision. */
+static int64_t next_part(const search *find, int64_t n, int64_t limit)
+{
+    int64_t next = n + 1;
+
+    if (find->hardware->interconnect == UB_INTERCONNECT_BANYAN)
+        return 2 * n;
+    if (n >= 8)
+        next = (n & (n - 1)) == 0 ? n / 2 * 3 : n / 3 * 4;
+    return n < limit && next > limit ? limit : next;
+}
+
+static void visit(search *find, const ub__parts *split, split_fn fn, void *arg)
+{
+    const ub__tiling t = ub__tiling_cut(find->gemm, find->hardware,
+                                        find->options, split);
+    const ub__schedule whole = { t.tiles_m, t.tiles_n, 1, 1, 0, 0 };
+
+    if (!ub__tiling_countable(&t))
+        return;
+    find->countable = 1;
+    fn(find, &t,
+       fmax(ub__tiling_least_computing(&t),
+            ub__tiling_least_moving(&t, &whole)),
+       arg);
+}
+
+/* All ways to split a product among the arrays. Those for fewer arrays are
+ * among those for more, and cost the same there. */
+static void each_split(search *find, split_fn fn, void *arg)
+{
+    const ub__parts one = { 1, 1, 1, 1 };
+    const ub__tiling t = ub__tiling_cut(find->gemm, find->hardware,
+                                        find->options, &one);
+    const int64_t arrays = find->hardware->arrays;
+    const int64_t groups = ub__ceil_div(t.gemm.count, t.pack);
+    ub__parts s;
+
+    for (s.groups = 1; s.groups <= groups && s.groups <= arrays;
+         s.groups = next_part(find, s.groups, groups)) {
+        const int64_t left = arrays / s.groups;
+
+        for (s.m = 1; s.m <= t.gemm.m && s.m <= left;
+             s.m = next_part(find, s.m, t.gemm.m)) {
+            for (s.n = 1; s.n <= t.tiles_n && s.m * s.n <= left;
+                 s.n = next_part(find, s.n, t.tiles_n)) {
+                for (s.k = 1; s.k <= t.tiles_k && s.m * s.n * s.k <= left;
+                     s.k = next_part(find, s.k, t.tiles_k))
+                    visit(find, &s, fn, arg);
+            }
+        }
+    }
+}
+
+typedef struct promise {
+    ub__tiling tiling;
+    double least;
+} promise;
+
+static void most_promising(search *find, const ub__tiling *t, double least,
+                           void *arg)
+{
+    promise *first = arg;
+
+    (void) find;
+    if (least < first->least) {
+        first->least = least;
+        first->tiling = *t;
+    }
+}
+
+static void consider_split(search *find, const ub__tiling *t, double least,
+                           void *arg)
+{
+    (void) arg;
+    if (least < (double) find->ticks)
+        consider_blocks(find, t);
+}
+
+/* The most promising split first: it rules most others out. */
+static void choose(search *find)
+{
+    promise first = { .least = INFINITY };
+
+    find->ticks = NEVER;
+    each_split(find, most_promising, &first);
+    if (!find->countable)
+        return;
+    consider_blocks(find, &first.tiling);
+    if (find->hardware->arrays > 1)
+        each_split(find, consider_split, NULL);
 }
 
 /* -- public --------------------------------------------------------------- */
 
-static ub_status options_in(const ub_systolic_options *options,
-                            ub_systolic_options *out)
+/* What levels 0 and 2 alone look at. */
+static int fold_options_valid(const ub_systolic_options *o)
+{
+    return o->os_drain >= 0 && o->os_drain <= 1 && o->count_memory >= 0 &&
+           o->count_memory <= 2 && o->sparsity >= UB_SYSTOLIC_DENSE &&
+           o->sparsity <= UB_SYSTOLIC_ELLPACK &&
+           o->compat >= UB_SYSTOLIC_COMPAT_NONE &&
+           o->compat <= UB_SYSTOLIC_COMPAT_CSIM;
+}
+
+ub_status ub__systolic_options_in(const ub_systolic_options *options,
+                                  ub_systolic_options *out)
 {
     ub_systolic_options full = defaults;
     const ub_status status = ub__options_in(
@@ -235,15 +199,17 @@ static ub_status options_in(const ub_systolic_options *options,
     if (full.batch < 1 || full.prefetch < 0 ||
         full.prefetch > UB__MAX_PREFETCH || full.charge_inputs < 0 ||
         full.charge_inputs > 1 || full.charge_outputs < 0 ||
-        full.charge_outputs > 1)
+        full.charge_outputs > 1 || full.packed < 0 || full.packed > 1 ||
+        full.reserved != 0 || full.tile_m < 0 || full.tile_m > MAX_TILE ||
+        full.tile_k < 0 || full.tile_n < 0 || !fold_options_valid(&full))
         return UB_ERR_INVALID;
-    if (full.level != 1)
+    if (full.level < 0 || full.level > 3)
         return UB_ERR_UNSUPPORTED;
     *out = full;
     return UB_OK;
 }
 
-static int gemm_valid(const ub_gemm *g)
+int ub__systolic_gemm_valid(const ub_gemm *g)
 {
     int64_t x, w, y, macs;
 
@@ -251,47 +217,50 @@ static int gemm_valid(const ub_gemm *g)
         return 0;
     if (g->count == 0)
         return 1;
-    return g->m >= 1 && g->k >= 1 && g->n >= 1 && g->input_elements >= 1 &&
+    return g->m >= 1 && g->k >= 1 && g->n >= 1 && g->input_elements >= 0 &&
            ub__mul_int64(g->m, g->k, &x) && g->input_elements <= x &&
            ub__mul_int64(g->k, g->n, &w) && ub__mul_int64(g->m, g->n, &y) &&
            ub__mul_int64(x, g->n, &macs) &&
            ub__mul_int64(macs, g->count, &macs) && macs <= INT64_MAX / 256;
 }
 
-static int64_t cycles_of(int64_t ticks)
+/* The product on arrays of level 1. */
+static ub_status simulate(const ub_gemm *gemm, const ub_hardware *h,
+                          const ub_systolic_options *o, ub_systolic_stats *out)
 {
-    return (ticks + UB__TICKS - 1) / UB__TICKS;
-}
+    search find = { .gemm = gemm, .hardware = h, .options = o };
+    ub__outcome outcome;
 
-static ub_systolic_stats to_stats(const ub_gemm *g, const ub_hardware *h,
-                                  const ub__outcome *outcome)
-{
-    const ub__counters *c = &outcome->counters;
-    ub_systolic_stats s = {
-        .size = sizeof(s),
-        .cycles = cycles_of(outcome->ticks),
-        .macs = g->m * g->k * g->n * g->count,
-        .rounds = c->rounds,
-        .stall_weights = cycles_of(c->stall_weights),
-        .stall_inputs = cycles_of(c->stall_inputs),
-        .stall_outputs = cycles_of(outcome->stall_outputs),
-        .weight_bytes = c->weight_bytes,
-        .input_bytes = c->input_bytes,
-        .output_bytes = c->output_bytes,
-        .sram_read_bytes = c->sram_read_bytes,
-        .sram_write_bytes = c->sram_write_bytes,
-    };
-
-    s.latency_ms = (double) s.cycles / h->clock_hz * 1e3;
-    s.utilization = (double) s.macs /
-                    ((double) s.cycles * (double) h->rows *
-                     (double) h->columns * (double) h->arrays);
-    return s;
+    if (o->tile_k > h->rows || o->tile_n > h->columns)
+        return UB_ERR_INVALID;
+    if (h->dataflow == UB_DATAFLOW_OS)
+        return UB_ERR_UNSUPPORTED;
+    if (gemm->count == 0)
+        return UB_OK;
+    choose(&find);
+    if (!find.countable)
+        return UB_ERR_RANGE;
+    if (find.ticks == NEVER)
+        return UB_ERR_INVALID;
+    ub__systolic_walk(&find.tiling, &find.schedule, INT64_MAX, &outcome);
+    *out = ub__systolic_stats(&find.tiling, h, &outcome);
+    return UB_OK;
 }
 
 void ub_systolic_options_init(ub_systolic_options *options, size_t size)
 {
     ub__options_out(options, size, &defaults, sizeof(defaults));
+}
+
+/* What takes no memory: level 3 and the counts of external memory do. */
+static ub_status at_level(const ub_gemm *gemm, const ub_hardware *h,
+                          const ub_systolic_options *o, ub_systolic_stats *out)
+{
+    if (o->level == 3 ||
+        (o->level == 1 && o->compat != UB_SYSTOLIC_COMPAT_NONE))
+        return UB_ERR_UNSUPPORTED;
+    return o->level == 1 ? simulate(gemm, h, o, out)
+                         : ub__fold_stats(gemm, h, o, out);
 }
 
 ub_status ub_systolic_gemm(const ub_gemm *gemm, const ub_hardware *hardware,
@@ -301,27 +270,58 @@ ub_status ub_systolic_gemm(const ub_gemm *gemm, const ub_hardware *hardware,
     ub_systolic_stats stats = { .size = sizeof(stats), .utilization = 1.0 };
     ub_systolic_options o;
     ub_hardware h;
-    ub__outcome best;
-    ub__tiling t;
     ub_status status = ub__hardware_in(hardware, &h);
 
+    if (status == UB_OK && ub__csim_wanted(options))
+        return ub__systolic_gemm_valid(gemm) && out != NULL &&
+                       out->size >= sizeof(*out)
+                   ? ub__csim_gemm(gemm, hardware, options, out)
+                   : UB_ERR_INVALID;
     if (status == UB_OK)
-        status = options_in(options, &o);
+        status = ub__systolic_options_in(options, &o);
     if (status != UB_OK)
         return status;
-    if (!gemm_valid(gemm) || out == NULL || out->size < sizeof(*out))
+    if (!ub__systolic_gemm_valid(gemm) || out == NULL ||
+        out->size < sizeof(*out))
         return UB_ERR_INVALID;
-    if (gemm->count > 0) {
-        t = cut(gemm, &h, &o);
-        if (!(most_cycles(&t) <= MAX_CYCLES))
-            return UB_ERR_RANGE;
-        choose(&t, &h, &o, &best);
-        if (best.ticks == INT64_MAX)
-            return UB_ERR_INVALID;
-        stats = to_stats(gemm, &h, &best);
-    }
-    ub__options_out(out, out->size, &stats, sizeof(stats));
-    return UB_OK;
+    status = at_level(gemm, &h, &o, &stats);
+    if (status == UB_OK)
+        ub__options_out(out, out->size, &stats, sizeof(stats));
+    return status;
+}
+
+ub_status ub__systolic_layer(const ub_layer_info *layer, int64_t n_inputs,
+                             const ub_hardware *hardware,
+                             const ub_systolic_options *options,
+                             ub_systolic_stats *out)
+{
+    ub_gemm g = { .size = sizeof(g) };
+    ub_systolic_stats stats = { .size = sizeof(stats) };
+    ub_systolic_options o;
+    ub_hardware h;
+    ub_status status;
+
+    if (ub__csim_wanted(options))
+        return ub__csim_layer_alone(layer, hardware, options, out);
+    status = ub__systolic_options_in(options, &o);
+    if (status == UB_OK)
+        status = ub__hardware_in(hardware, &h);
+    if (status == UB_OK && (out == NULL || out->size < sizeof(*out)))
+        status = UB_ERR_INVALID;
+    if (status == UB_OK)
+        status = ub_layer_gemm(layer, o.batch, &g);
+    if (status == UB_OK && (o.level == 0 || o.level == 2))
+        status = ub__stored_gemm(layer, hardware, &o, &g);
+    if (status != UB_OK)
+        return status;
+    if (layer->layer->on_chip)
+        o.charge_inputs = 0;
+    status = ub_systolic_gemm(&g, &h, &o, &stats);
+    if (status == UB_OK && g.count == 0 && o.level == 1)
+        status = ub__systolic_vector(layer, n_inputs, o.batch, &h, &stats);
+    if (status == UB_OK)
+        ub__options_out(out, out->size, &stats, sizeof(stats));
+    return status;
 }
 
 ub_status ub_systolic_layer(const ub_layer_info *layer,
@@ -329,13 +329,5 @@ ub_status ub_systolic_layer(const ub_layer_info *layer,
                             const ub_systolic_options *options,
                             ub_systolic_stats *out)
 {
-    ub_gemm g = { .size = sizeof(g) };
-    ub_systolic_options o;
-    ub_status status = options_in(options, &o);
-
-    if (status == UB_OK)
-        status = ub_layer_gemm(layer, o.batch, &g);
-    if (status != UB_OK)
-        return status;
-    return ub_systolic_gemm(&g, hardware, &o, out);
+    return ub__systolic_layer(layer, 2, hardware, options, out);
 }

@@ -3,19 +3,12 @@
 
 #include <math.h>
 
-#define MAX_SIDE ((int64_t) 1 << 16)
+#define MAX_SIDE  ((int64_t) 1 << 16)
+#define MAX_BYTES 64
 
-/* A count with its derivatives by input and output channels. */
-typedef struct amount {
-    double value, by_in, by_out;
-} amount;
-
-/* One matrix product, or one depthwise convolution. */
-typedef struct part {
-    amount macs, cycles;
-} part;
-
-typedef part (*part_fn)(const ub_util_options *, const ub_cost_layer *);
+typedef ub__util_amount amount;
+typedef ub__util_part part;
+typedef ub__util_part_fn part_fn;
 
 static const ub_util_options defaults = {
     .size = sizeof(ub_util_options),
@@ -24,6 +17,15 @@ static const ub_util_options defaults = {
     .element_bytes = 2,
     .clock_hz = 1e9,
     .bandwidth = 80.0 * 1073741824,
+    .input_bank_bytes = 5 << 20,
+    .weight_bank_bytes = 5 << 20,
+    .output_bank_bytes = 5 << 20,
+    .input_bytes = 1,
+    .weight_bytes = 1,
+    .output_bytes = 1,
+    .partial_bytes = 2,
+    .charge_inputs = 1,
+    .charge_outputs = 1,
 };
 
 static double elements(const ub_util_options *o)
@@ -32,30 +34,30 @@ static double elements(const ub_util_options *o)
 }
 
 /* Output pixels; a linear layer makes one per image. */
-static double pixels(const ub_cost_layer *l)
+double ub__util_pixels(const ub_cost_layer *l)
 {
     if (l->kind == UB_COST_LINEAR)
         return (double) l->batch;
     return (double) l->out_height * (double) l->out_width * (double) l->batch;
 }
 
-static double taps(const ub_cost_layer *l)
+double ub__util_taps(const ub_cost_layer *l)
 {
     if (l->kind == UB_COST_LINEAR)
         return 1.0;
     return (double) l->kernel_height * (double) l->kernel_width;
 }
 
-static double groups(const ub_cost_layer *l)
+double ub__util_groups(const ub_cost_layer *l)
 {
     return l->kind == UB_COST_CONV ? (double) l->groups : 1.0;
 }
 
-static amount count_macs(const ub_cost_layer *l)
+amount ub__util_macs(const ub_cost_layer *l)
 {
     const double c = l->in_channels, f = l->out_channels;
-    const double each = pixels(l) * taps(l);
-    const double g = groups(l);
+    const double each = ub__util_pixels(l) * ub__util_taps(l);
+    const double g = ub__util_groups(l);
 
     if (l->kind == UB_COST_DEPTHWISE)
         return (amount){ each * c, each, 0.0 };
@@ -65,33 +67,36 @@ static amount count_macs(const ub_cost_layer *l)
 static part exact_part(const ub_util_options *o, const ub_cost_layer *layer)
 {
     ub_cost_layer l = *layer;
-    double cycles = pixels(&l);
+    double cycles = ub__util_pixels(&l);
 
     l.in_channels = fmax(1.0, floor(l.in_channels + 0.5));
     l.out_channels = fmax(1.0, floor(l.out_channels + 0.5));
     if (l.kind == UB_COST_DEPTHWISE) {
-        cycles *= l.in_channels * ceil(taps(&l) / (double) o->rows);
+        cycles *= l.in_channels * ceil(ub__util_taps(&l) / (double) o->rows);
     } else {
-        const double g = groups(&l);
-        cycles *= g * ceil(taps(&l) * l.in_channels / (g * (double) o->rows)) *
+        const double g = ub__util_groups(&l);
+        cycles *= g *
+                  ceil(ub__util_taps(&l) * l.in_channels /
+                       (g * (double) o->rows)) *
                   ceil(l.out_channels / (g * (double) o->columns));
     }
-    return (part){ { count_macs(&l).value, 0.0, 0.0 }, { cycles, 0.0, 0.0 } };
+    return (part){ { ub__util_macs(&l).value, 0.0, 0.0 },
+                   { cycles, 0.0, 0.0 } };
 }
 
 static part smooth_part(const ub_util_options *o, const ub_cost_layer *l)
 {
-    const double m = pixels(l);
-    part p = { count_macs(l), { 0.0, 0.0, 0.0 } };
+    const double m = ub__util_pixels(l);
+    part p = { ub__util_macs(l), { 0.0, 0.0, 0.0 } };
     double down, across, down_slope, across_slope;
 
     if (l->kind == UB_COST_DEPTHWISE) {
-        down = ub_util_ceil_smooth(taps(l) / (double) o->rows, NULL);
+        down = ub_util_ceil_smooth(ub__util_taps(l) / (double) o->rows, NULL);
         p.cycles.value = l->in_channels * down * m;
         p.cycles.by_in = down * m;
     } else {
-        const double g = groups(l);
-        const double per_in = taps(l) / (g * (double) o->rows);
+        const double g = ub__util_groups(l);
+        const double per_in = ub__util_taps(l) / (g * (double) o->rows);
         const double per_out = 1.0 / (g * (double) o->columns);
 
         down = ub_util_ceil_smooth(l->in_channels * per_in, &down_slope);
@@ -106,7 +111,7 @@ static part smooth_part(const ub_util_options *o, const ub_cost_layer *l)
 static part flops_part(const ub_util_options *o, const ub_cost_layer *l)
 {
     const double n = elements(o);
-    const amount macs = count_macs(l);
+    const amount macs = ub__util_macs(l);
 
     return (part){ macs, { macs.value / n, macs.by_in / n, macs.by_out / n } };
 }
@@ -118,8 +123,8 @@ static amount count_bytes(const ub_util_options *o, const ub_cost_layer *l)
                           ? (double) l->batch
                           : (double) l->in_height * (double) l->in_width *
                                 (double) l->batch;
-    const double out = pixels(l), bytes = (double) o->element_bytes;
-    const double window = taps(l) / groups(l);
+    const double out = ub__util_pixels(l), bytes = (double) o->element_bytes;
+    const double window = ub__util_taps(l) / ub__util_groups(l);
 
     if (l->kind == UB_COST_DEPTHWISE)
         return (amount){ bytes * (window + in + out) * c,
@@ -210,6 +215,21 @@ static part separable(const ub_util_options *o, const ub_cost_layer *layer,
     return both;
 }
 
+static int bytes_valid(int64_t bytes)
+{
+    return bytes >= 1 && bytes <= MAX_BYTES;
+}
+
+static int memory_valid(const ub_util_options *o)
+{
+    return o->input_bank_bytes >= 1 && o->weight_bank_bytes >= 1 &&
+           o->output_bank_bytes >= 1 && bytes_valid(o->input_bytes) &&
+           bytes_valid(o->weight_bytes) && bytes_valid(o->output_bytes) &&
+           bytes_valid(o->partial_bytes) && o->charge_inputs >= 0 &&
+           o->charge_inputs <= 1 && o->charge_outputs >= 0 &&
+           o->charge_outputs <= 1;
+}
+
 static ub_status options_in(const ub_util_options *options,
                             ub_util_options *out)
 {
@@ -220,17 +240,18 @@ static ub_status options_in(const ub_util_options *options,
     if (status != UB_OK)
         return status;
     if (full.rows < 1 || full.rows > MAX_SIDE || full.columns < 1 ||
-        full.columns > MAX_SIDE || full.element_bytes < 1 ||
-        full.element_bytes > 64 || !(full.clock_hz > 0.0) ||
-        !isfinite(full.clock_hz) || !(full.bandwidth > 0.0) ||
-        full.average < 0 || full.average > 1 || full.reserved != 0)
+        full.columns > MAX_SIDE || !bytes_valid(full.element_bytes) ||
+        !(full.clock_hz > 0.0) || !isfinite(full.clock_hz) ||
+        !(full.bandwidth > 0.0) || full.average < 0 || full.average > 1 ||
+        full.reserved != 0 || !memory_valid(&full))
         return UB_ERR_INVALID;
     *out = full;
     return UB_OK;
 }
 
-static ub_status evaluate(const ub_util_options *options,
-                          const ub_cost_layer *layer, part_fn fn, ub_cost *out)
+ub_status ub__util_evaluate(const ub_util_options *options,
+                            const ub_cost_layer *layer, part_fn fn,
+                            ub_cost *out)
 {
     ub_util_options o;
     ub_cost_layer l;
@@ -264,6 +285,12 @@ void ub_util_options_init(ub_util_options *options, size_t size)
     ub__options_out(options, size, &defaults, sizeof(defaults));
 }
 
+/* A size of its own, or the common one where it is 0. */
+static int64_t or_else(int64_t own, int64_t common)
+{
+    return own > 0 ? own : common;
+}
+
 ub_status ub_util_options_from(const ub_hardware *hardware,
                                ub_util_options *options)
 {
@@ -273,6 +300,8 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
 
     if (status == UB_OK && options == NULL)
         status = UB_ERR_INVALID;
+    if (status == UB_OK && (h.arrays != 1 || h.dataflow != UB_DATAFLOW_WS))
+        status = UB_ERR_UNSUPPORTED;
     if (status == UB_OK)
         status = options_in(options, &full);
     if (status != UB_OK)
@@ -281,6 +310,13 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
     full.columns = h.columns;
     full.clock_hz = h.clock_hz;
     full.bandwidth = h.bandwidth;
+    full.input_bank_bytes = or_else(h.input_bank_bytes, h.bank_bytes);
+    full.weight_bank_bytes = or_else(h.weight_bank_bytes, h.bank_bytes);
+    full.output_bank_bytes = or_else(h.output_bank_bytes, h.bank_bytes);
+    full.input_bytes = or_else(h.input_bytes, h.element_bytes);
+    full.weight_bytes = or_else(h.weight_bytes, h.element_bytes);
+    full.output_bytes = or_else(h.output_bytes, h.element_bytes);
+    full.partial_bytes = h.partial_bytes;
     ub__options_out(options, options->size, &full, sizeof(full));
     return UB_OK;
 }
@@ -288,25 +324,25 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
 ub_status ub_util_latency(const ub_util_options *options,
                           const ub_cost_layer *layer, ub_cost *out)
 {
-    return evaluate(options, layer, exact_part, out);
+    return ub__util_evaluate(options, layer, exact_part, out);
 }
 
 ub_status ub_util_latency_smooth(const ub_util_options *options,
                                  const ub_cost_layer *layer, ub_cost *out)
 {
-    return evaluate(options, layer, smooth_part, out);
+    return ub__util_evaluate(options, layer, smooth_part, out);
 }
 
 ub_status ub_util_flops(const ub_util_options *options,
                         const ub_cost_layer *layer, ub_cost *out)
 {
-    return evaluate(options, layer, flops_part, out);
+    return ub__util_evaluate(options, layer, flops_part, out);
 }
 
 ub_status ub_util_roofline(const ub_util_options *options,
                            const ub_cost_layer *layer, ub_cost *out)
 {
-    return evaluate(options, layer, roofline_part, out);
+    return ub__util_evaluate(options, layer, roofline_part, out);
 }
 
 static ub_status exact_model(const void *user, const ub_cost_layer *layer,
@@ -319,6 +355,18 @@ static ub_status smooth_model(const void *user, const ub_cost_layer *layer,
                               ub_cost *out)
 {
     return ub_util_latency_smooth(user, layer, out);
+}
+
+static ub_status full_model(const void *user, const ub_cost_layer *layer,
+                            ub_cost *out)
+{
+    return ub_util_full(user, layer, out);
+}
+
+static ub_status full_smooth_model(const void *user, const ub_cost_layer *layer,
+                                   ub_cost *out)
+{
+    return ub_util_full_smooth(user, layer, out);
 }
 
 static ub_status flops_model(const void *user, const ub_cost_layer *layer,
@@ -358,6 +406,14 @@ ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
     case UB_UTIL_ROOFLINE:
         model.name = "roofline";
         model.evaluate = roofline_model;
+        break;
+    case UB_UTIL_FULL:
+        model.name = "systolic-full";
+        model.evaluate = full_model;
+        break;
+    case UB_UTIL_FULL_SMOOTH:
+        model.name = "systolic-full-smooth";
+        model.evaluate = full_smooth_model;
         break;
     default: return UB_ERR_INVALID;
     }

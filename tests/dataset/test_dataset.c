@@ -360,6 +360,20 @@ static void test_out_of_memory(void **state)
     sweep_open("synthetic", 0);
 }
 
+static void test_no_context(void **state)
+{
+    (void) state;
+    const int64_t shape[4] = { 1, 1, 1, 2 };
+    const uint8_t pixels[2] = { 0, 1 };
+    const int32_t label = 0;
+    ub_dataset *one = NULL, *two = NULL;
+    assert_int_equal(ub_dataset_create(NULL, shape, 1, pixels, &label, &one),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_dataset_open(NULL, "synthetic", NULL, &one, &two),
+                     UB_ERR_INVALID);
+    assert_true(one == NULL && two == NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_synthetic),
         cmocka_unit_test(test_open_refuses),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_no_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

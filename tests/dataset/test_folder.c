@@ -133,6 +133,14 @@ static void test_damaged_annotations(void **state)
                               "line 1: class \"ca\"");
     expect_annotation_failure(folder, "x.png", 5, UB_ERR_FORMAT,
                               "line 1: class \"\"");
+    /* A long name is cut. */
+    char line[6 + 150], expected[128];
+    memset(line, 'w', sizeof line);
+    memcpy(line, "x.png\t", 6);
+    snprintf(expected, sizeof expected, "class \"%.100s\", expected", line + 6);
+    expect_annotation_failure(folder, line, 6 + 100, UB_ERR_FORMAT, expected);
+    expect_annotation_failure(folder, line, sizeof line, UB_ERR_FORMAT,
+                              expected);
     expect_annotation_failure(folder, "../../x.png\tcat", 15, UB_ERR_FORMAT,
                               "line 1: file \"../../x.png\", expected a name");
     expect_annotation_failure(folder, "\tcat", 4, UB_ERR_FORMAT,

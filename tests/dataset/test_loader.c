@@ -391,6 +391,36 @@ static void test_out_of_memory(void **state)
     assert_survives_oom(loader_scenario, 1, &options);
 }
 
+static void test_null_arguments(void **state)
+{
+    (void) state;
+    ub_context *context = test_context(1);
+    ub_dataset *dataset = noise_set(context, 4, 1);
+    ub_loader *loader = NULL, *other = NULL;
+    ub_tensor *images = NULL;
+    const int32_t *labels = NULL;
+    int64_t n = -1;
+    assert_int_equal(ub_loader_create(NULL, dataset, NULL, &other),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_loader_start(NULL, 0, 0), UB_ERR_INVALID);
+    assert_int_equal(ub_loader_next(NULL, &images, &labels, &n),
+                     UB_ERR_INVALID);
+    loader = create(context, dataset, NULL);
+    assert_int_equal(ub_loader_start(loader, 0, 0), UB_OK);
+    assert_int_equal(ub_loader_next(loader, NULL, &labels, &n), UB_ERR_INVALID);
+    assert_int_equal(ub_loader_next(loader, &images, NULL, &n), UB_ERR_INVALID);
+    assert_int_equal(ub_loader_next(loader, &images, &labels, NULL),
+                     UB_ERR_INVALID);
+    assert_true(other == NULL && images == NULL && labels == NULL && n == -1);
+    /* No batch was lost. */
+    assert_int_equal(ub_loader_next(loader, &images, &labels, &n), UB_OK);
+    assert_int_equal(n, 4);
+    assert_int_equal(labels[0], 0);
+    ub_loader_destroy(&loader);
+    ub_dataset_destroy(&dataset);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_batches_differ),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_null_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

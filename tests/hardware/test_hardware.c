@@ -2,8 +2,9 @@
 #include "support.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-#include <uboost/hardware.h>
+#include <uboost/utilization.h>
 
 static void arrays(void **state)
 {
@@ -31,7 +32,19 @@ static void arrays(void **state)
     bad.bandwidth = INFINITY;
     assert_int_equal(ub_hardware_check(&bad), UB_OK);
     bad.arrays = 2;
-    assert_int_equal(ub_hardware_check(&bad), UB_ERR_UNSUPPORTED);
+    bad.dataflow = UB_DATAFLOW_OS;
+    assert_int_equal(ub_hardware_check(&bad), UB_OK);
+    bad.dataflow = UB_DATAFLOW_IS + 1;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
+    bad = h;
+    bad.interconnect = UB_INTERCONNECT_BUS + 1;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
+    bad = h;
+    bad.input_bandwidth = NAN;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
+    bad = h;
+    bad.vector_lanes = -1;
+    assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
     bad = h;
     bad.size = 8;
     assert_int_equal(ub_hardware_check(&bad), UB_ERR_INVALID);
@@ -91,6 +104,114 @@ static void products(void **state)
     assert_int_equal(ub_layer_gemm(&info, INT64_MAX / 8, &g), UB_ERR_RANGE);
     g.size = 0;
     assert_int_equal(ub_layer_gemm(&info, 5, &g), UB_ERR_INVALID);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+/* Elements that windows read, counted one by one. */
+static int64_t count_read(int64_t extent, int64_t kernel, int64_t stride,
+                          int64_t dilation, int64_t pad, int64_t out)
+{
+    char seen[64] = { 0 };
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < out; i++) {
+        for (int64_t j = 0; j < kernel; j++) {
+            const int64_t at = i * stride + j * dilation - pad;
+
+            if (at >= 0 && at < extent && !seen[at]) {
+                seen[at] = 1;
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
+/* Strides beyond the kernel, dilation, padding, extents rounded up, own maps.
+ */
+static void elements_read(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = NULL;
+    ub_layer_info info = { .size = sizeof(info) };
+    ub_gemm g = { .size = sizeof(g) };
+    int64_t zero = 0, n = 0;
+
+    (void) state;
+    assert_int_equal(ub_network_create(context, "net", 1, 1, 1, &net), UB_OK);
+    for (int64_t code = 0; code < 12 * 5 * 6 * 4 * 4 * 2; code++) {
+        ub_layer layer;
+        char name[16];
+
+        ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+        layer.in_channels = 2;
+        layer.in_height = code % 12 + 1;
+        layer.in_width = 5;
+        layer.kernel_height = code / 12 % 5 + 1;
+        layer.stride = code / 60 % 6 + 1;
+        layer.dilation = code / 360 % 4 + 1;
+        layer.pad_height = code / 1440 % 4;
+        layer.round_up = (int32_t) (code / 5760);
+        layer.out_channels = 3;
+        snprintf(name, sizeof(name), "%d", (int) code);
+        if (ub_network_add(net, name, &layer, 1, &zero, &n) != UB_OK)
+            continue;
+        assert_int_equal(ub_network_layer(net, n, &info), UB_OK);
+        assert_int_equal(ub_layer_gemm(&info, 3, &g), UB_OK);
+        assert_int_equal(g.input_elements,
+                         3 * 2 *
+                             count_read(layer.in_height, layer.kernel_height,
+                                        layer.stride, layer.dilation,
+                                        layer.pad_height, info.out_height) *
+                             count_read(5, 1, layer.stride, layer.dilation, 0,
+                                        info.out_width));
+        assert_true(g.input_elements <= g.m * g.k);
+    }
+    assert_true(n > 3000);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+static void products_of_maps(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = NULL;
+    ub_layer_info info = { .size = sizeof(info) };
+    ub_gemm g = { .size = sizeof(g) };
+    ub_cost_layer l = { .size = sizeof(l) };
+    ub_cost cost = { .size = sizeof(cost) };
+    ub_util_options o;
+    const int64_t pair[2] = { 0, 0 };
+    ub_layer layer;
+
+    (void) state;
+    assert_int_equal(ub_network_create(context, "net", 6, 50, 70, &net), UB_OK);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_MATMUL);
+    layer.transpose = 1;
+    assert_int_equal(ub_network_add(net, "m", &layer, 2, pair, NULL), UB_OK);
+    assert_int_equal(ub_network_layer(net, 1, &info), UB_OK);
+    assert_int_equal(ub_layer_gemm(&info, 4, &g), UB_OK);
+    assert_int_equal(g.m, 50);
+    assert_int_equal(g.k, 70);
+    assert_int_equal(g.n, 50);
+    assert_int_equal(g.count, 6 * 4);
+    assert_int_equal(g.input_elements, 50 * 70);
+    assert_int_equal(g.m * g.k * g.n * g.count, 4 * info.macs);
+    assert_int_equal(ub_layer_gemm(&info, INT64_MAX / 2, &g), UB_ERR_RANGE);
+    assert_int_equal(ub_cost_layer_from(&info, 4, &l), UB_OK);
+    assert_int_equal(l.kind, UB_COST_CONV);
+    ub_util_options_init(&o, sizeof(o));
+    o.rows = o.columns = 32;
+    o.element_bytes = 1;
+    o.bandwidth = 1e6; /* so that bytes are what counts */
+    assert_int_equal(ub_util_latency(&o, &l, &cost), UB_OK);
+    assert_close(cost.macs, 4.0 * (double) info.macs, 0.0);
+    assert_close(cost.cycles, 24.0 * 50 * 3 * 2, 0.0);
+    assert_int_equal(ub_util_roofline(&o, &l, &cost), UB_OK);
+    assert_close(cost.cycles, 24.0 * (50 * 70 + 70 * 50 + 50 * 50) * 1e3, 1e-3);
+    assert_int_equal(ub_cost_layer_from(&info, INT64_MAX / 2, &l),
+                     UB_ERR_RANGE);
     ub_network_destroy(&net);
     ub_context_destroy(&context);
 }
@@ -174,10 +295,9 @@ static void network_cost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays),
-        cmocka_unit_test(products),
-        cmocka_unit_test(cost_layers),
-        cmocka_unit_test(network_cost),
+        cmocka_unit_test(arrays),        cmocka_unit_test(products),
+        cmocka_unit_test(elements_read), cmocka_unit_test(products_of_maps),
+        cmocka_unit_test(cost_layers),   cmocka_unit_test(network_cost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

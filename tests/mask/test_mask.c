@@ -3,8 +3,10 @@
 #include "support.h"
 
 #include <uboost/mask.h>
+#include <uboost/ops.h>
 
 #include <math.h>
+#include <string.h>
 
 static const ub_width_range range = { 2, 8, 3 }; /* 2, 5, 8 */
 
@@ -100,12 +102,53 @@ static void test_values_and_gradient(void **state)
     ub_context_destroy(&context);
 }
 
+/* Among them a result whose value is gone since its tape ran backward. */
+static void test_no_probabilities(void **state)
+{
+    ub_context *context = test_context(1);
+    const int64_t shape = 3;
+    ub_variable *g, *gone, *m = NULL;
+    ub_parameters *parameters;
+    ub_tensor *tensor, *weight;
+    ub_mask *mask;
+    ub_tape *tape;
+    ub_rng rng;
+
+    (void) state;
+    ub_rng_init(&rng, 3, 0);
+    assert_int_equal(ub_parameters_create(context, &parameters), UB_OK);
+    assert_int_equal(ub_mask_create(parameters, "m", &range, &rng, &mask),
+                     UB_OK);
+    assert_int_equal(ub_tensor_create(context, 1, &shape, &tensor), UB_OK);
+    assert_int_equal(ub_tensor_create(context, 1, &shape, &weight), UB_OK);
+    assert_int_equal(ub_variable_create(tensor, 1, &g), UB_OK);
+    assert_int_equal(ub_tape_create(context, &tape), UB_OK);
+    assert_int_equal(ub_op_relu(tape, g, &gone), UB_OK);
+    assert_int_equal(ub_tape_backward_from(tape, gone, weight), UB_OK);
+    assert_int_equal(ub_mask_forward(mask, tape, gone, &m), UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "is gone"));
+    assert_int_equal(ub_mask_forward(mask, tape, NULL, &m), UB_ERR_INVALID);
+    assert_int_equal(ub_mask_forward(mask, NULL, g, &m), UB_ERR_INVALID);
+    assert_int_equal(ub_mask_forward(NULL, tape, g, &m), UB_ERR_INVALID);
+    assert_null(m);
+    ub_tape_clear(tape);
+    assert_int_equal(ub_mask_forward(mask, tape, g, NULL), UB_ERR_INVALID);
+    ub_tape_destroy(&tape);
+    ub_variable_destroy(&g);
+    ub_tensor_unref(&tensor);
+    ub_tensor_unref(&weight);
+    ub_mask_destroy(&mask);
+    ub_parameters_destroy(&parameters);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_initial_logits),
         cmocka_unit_test(test_values_and_gradient),
+        cmocka_unit_test(test_no_probabilities),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -411,6 +411,37 @@ static void test_refuses_pools_without_operator(void **state)
 }
 
 /* An error names the layer. One value per channel cannot be normalized. */
+/* What can be priced only. */
+static void test_refuses_what_has_no_gradient(void **state)
+{
+    static const char *const texts[] = { "rounds its output extent up",
+                                         "reads a map of its own", "is sparse",
+                                         "product of two maps" };
+    ub_context *context = *state;
+    ub_model *model = NULL;
+
+    for (int i = 0; i < 4; i++) {
+        builder b = begin(context, 3, SIDE);
+        const int64_t inputs[2] = { 0, 0 };
+        ub_layer layer;
+
+        ub_layer_init(&layer, sizeof layer,
+                      i == 3 ? UB_LAYER_MATMUL : UB_LAYER_CONV);
+        layer.out_channels = 2;
+        layer.round_up = i == 0;
+        layer.in_channels = layer.in_height = layer.in_width = i == 1;
+        layer.sparse_keep = layer.sparse_block = i == 2;
+        append(&b, "odd", &layer, i == 3 ? 2 : 1, inputs);
+        assert_int_equal(ub_model_create(context, b.network, 1, &model),
+                         UB_ERR_UNSUPPORTED);
+        assert_null(model);
+        if (strstr(ub_context_last_error(context), texts[i]) == NULL)
+            fail_msg("'%s' lacks '%s'", ub_context_last_error(context),
+                     texts[i]);
+        ub_network_destroy(&b.network);
+    }
+}
+
 static void test_names_the_failing_layer(void **state)
 {
     builder b = begin(*state, 2, 1);
@@ -522,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_refuses_foreign_weights),
         cmocka_unit_test(test_refuses_inputs),
         cmocka_unit_test(test_refuses_pools_without_operator),
+        cmocka_unit_test(test_refuses_what_has_no_gradient),
         cmocka_unit_test(test_names_the_failing_layer),
         cmocka_unit_test(test_learns),
     };

@@ -162,12 +162,75 @@ static void test_conv2d_range(void **state)
         assert_int_equal(
             ub_op_conv2d(scene.tape, image, half, NULL, &options, &out),
             UB_ERR_RANGE);
-        options.stride = INT64_MAX;
-        assert_int_equal(
-            ub_op_conv2d(scene.tape, image, half, NULL, &options, &out),
-            UB_ERR_RANGE);
-        options.stride = 1;
     }
+}
+
+static const int64_t strides[] = { INT64_MAX,
+                                   INT64_MAX - 1,
+                                   INT64_MAX / 2,
+                                   (int64_t) 1 << 62,
+                                   (int64_t) 1 << 32,
+                                   ((int64_t) 1 << 32) + 1,
+                                   65536,
+                                   7 };
+#define STRIDES ((int) (sizeof(strides) / sizeof(*strides)))
+
+/* `far` took the first place of every map that `near` took all places of. */
+static void assert_first(const ub_variable *far, const ub_variable *near)
+{
+    const int64_t maps = scene_count(far), area = scene_count(near) / maps;
+
+    for (int64_t m = 0; m < maps; m++)
+        assert_true(fabsf(scene_data(far)[m] - scene_data(near)[m * area]) <=
+                    1e-5f);
+}
+
+/* A stride beyond the map takes one place, whatever it is. */
+static void test_conv2d_stride(void **state)
+{
+    ub_variable *w[] = { scene_leaf(&scene, 6, 4, 3, 3),
+                         scene_leaf(&scene, 4, 1, 3, 3) };
+    ub_conv2d_options options;
+
+    (void) state;
+    ub_conv2d_options_init(&options, sizeof options);
+    for (int i = 0; i < 2; i++) {
+        ub_variable *near = NULL;
+
+        options.groups = i == 0 ? 1 : 4;
+        options.stride = 1;
+        scene_ok(&scene,
+                 ub_op_conv2d(scene.tape, image, w[i], NULL, &options, &near));
+        for (int s = 0; s < STRIDES; s++) {
+            ub_variable *far = NULL;
+            ub_tensor *grad;
+
+            options.stride = strides[s];
+            scene_ok(&scene, ub_op_conv2d(scene.tape, image, w[i], NULL,
+                                          &options, &far));
+            assert_int_equal(scene_count(far), i == 0 ? 12 : 8);
+            assert_first(far, near);
+            if (s == STRIDES - 1) {
+                grad = scene_backward(&scene, far);
+                ub_tensor_unref(&grad);
+            }
+        }
+    }
+}
+
+/* Planes of a stride on a wide map that would take 10^12 elements. */
+static void test_conv2d_planes(void **state)
+{
+    ub_variable *w = scene_leaf(&scene, 6, 4, 1, 1);
+    ub_conv2d_options options;
+
+    (void) state;
+    ub_conv2d_options_init(&options, sizeof options);
+    options.stride = INT64_MAX;
+    options.pad_width = 1000000;
+    FAILS(ub_op_conv2d(scene.tape, image, w, NULL, &options, &out),
+          UB_ERR_RANGE,
+          "conv2d: stride 2000006 on 5 x 6 elements is too large");
 }
 
 /* A result and a padded image that fit, but 10^6 products for each of 4 * 10^6
@@ -251,6 +314,34 @@ static void test_pools(void **state)
                      UB_ERR_RANGE);
 }
 
+/* The same of pools, forward and backward. */
+static void test_pool_stride(void **state)
+{
+    (void) state;
+    for (int s = 0; s < 3 * STRIDES; s++) {
+        const int64_t far_by = strides[s / 3], kernel = 2 + s % 3;
+        ub_variable *near = NULL, *far = NULL;
+        ub_tensor *grad;
+
+        scene_ok(&scene, ub_op_max_pool2d(scene.tape, image, kernel, 1,
+                                          kernel / 2, &near));
+        scene_ok(&scene, ub_op_max_pool2d(scene.tape, image, kernel, far_by,
+                                          kernel / 2, &far));
+        assert_int_equal(scene_count(far), 8);
+        assert_first(far, near);
+        grad = scene_backward(&scene, far);
+        ub_tensor_unref(&grad);
+        scene_ok(&scene, ub_op_avg_pool2d(scene.tape, image, kernel, 1,
+                                          kernel / 2, 1, &near));
+        scene_ok(&scene, ub_op_avg_pool2d(scene.tape, image, kernel, far_by,
+                                          kernel / 2, 1, &far));
+        assert_int_equal(scene_count(far), 8);
+        assert_first(far, near);
+        grad = scene_backward(&scene, far);
+        ub_tensor_unref(&grad);
+    }
+}
+
 static void test_weighted_sum(void **state)
 {
     ub_variable *none[] = { NULL, NULL };
@@ -328,12 +419,14 @@ static void test_dropout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_operands),      TEST(test_shapes),
-        TEST(test_linear),        TEST(test_conv2d),
-        TEST(test_conv2d_range),  TEST(test_conv2d_unrolled),
-        TEST(test_batch_norm),    TEST(test_pools),
-        TEST(test_weighted_sum),  TEST(test_gumbel_softmax),
-        TEST(test_cross_entropy), TEST(test_dropout),
+        TEST(test_operands),       TEST(test_shapes),
+        TEST(test_linear),         TEST(test_conv2d),
+        TEST(test_conv2d_range),   TEST(test_conv2d_unrolled),
+        TEST(test_conv2d_stride),  TEST(test_conv2d_planes),
+        TEST(test_pool_stride),    TEST(test_batch_norm),
+        TEST(test_pools),          TEST(test_weighted_sum),
+        TEST(test_gumbel_softmax), TEST(test_cross_entropy),
+        TEST(test_dropout),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,7 +136,7 @@ static void check(int32_t hardware, int32_t reading, int widths)
 static void test_operators(void **state)
 {
     (void) state;
-    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX; hw++) {
+    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX_INTERP; hw++) {
         check(hw, UB_LATENCY_CODE, 0);
         check(hw, UB_LATENCY_PLAIN, 0);
     }
@@ -145,7 +145,7 @@ static void test_operators(void **state)
 static void test_widths(void **state)
 {
     (void) state;
-    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX; hw++)
+    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX_INTERP; hw++)
         check(hw, UB_LATENCY_CODE, 1);
 }
 

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -85,10 +86,10 @@ static void test_whole_run(void **state)
         "config.json",  "log.jsonl",   "micro.json",          "channels.json",
         "network.json", "network.dot", "weights.safetensors", "result.json",
     };
-    static const char *const names[4] = { "a0", "a1", "a2", "a3" };
+    static const char *const names[6] = { "a0", "a1", "a2", "a3", "a4", "a5" };
 
     (void) state;
-    for (int32_t hw = 0; hw < 4; hw++) {
+    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX_INTERP; hw++) {
         ub_context *context = test_context(2);
         const char *folder = new_folder(names[hw]);
         ub_search_options o;
@@ -101,6 +102,7 @@ static void test_whole_run(void **state)
         o.mask_place = hw == 2 ? UB_MASK_BEFORE_NORM : UB_MASK_AFTER;
         o.include_ends = hw == 3;
         o.cost_scale = hw == 3 ? 8 : 1;
+        o.table_batch = hw == UB_SEARCH_BLACKBOX_INTERP ? 1 : 0;
         if (run(context, &o, folder, 0, &r) != UB_OK)
             fail_msg("%s: %s", ub_search_hardware_name(hw),
                      ub_context_last_error(context));
@@ -111,6 +113,14 @@ static void test_whole_run(void **state)
         assert_true(r.simulated_utilization > 0 &&
                     r.simulated_utilization <= 1);
         assert_true(r.parameters > 0 && r.macs > 0);
+        /* the closed form is close to the simulator at hw_batch, and the table
+         * at its own, where widths lie between the priced ones */
+        if (hw == UB_SEARCH_SYSTOLIC_FULL)
+            assert_close(r.model_latency_ms, r.simulated_latency_ms_hw_batch,
+                         0.05 * r.simulated_latency_ms_hw_batch);
+        if (hw == UB_SEARCH_BLACKBOX_INTERP)
+            assert_close(r.model_latency_ms, r.simulated_latency_ms,
+                         0.2 * r.simulated_latency_ms);
         assert_int_equal(run(context, &o, folder, 0, &r), UB_ERR_INVALID);
         assert_non_null(strstr(ub_context_last_error(context), "another run"));
         ub_context_destroy(&context);
@@ -158,9 +168,26 @@ static void read_file(const char *folder, const char *name, char *out,
     fclose(file);
 }
 
+/* Cut the time, which is last, out of every line of a log. */
+static void drop_seconds(char *log, size_t *size)
+{
+    char *to = log, *line = log;
+
+    log[*size] = '\0';
+    for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        const char *seconds = strstr(line, ",\"seconds\":");
+
+        assert_true(seconds != NULL && seconds < end);
+        memmove(to, line, (size_t) (seconds - line));
+        to += seconds - line;
+        *to++ = '\n';
+    }
+    *size = (size_t) (to - log);
+}
+
 /* Stopped after every single step and resumed, a run ends with the same bits
  * as one that nobody stopped. */
-static void test_stop_everywhere(void **state)
+static void stop_everywhere(int32_t hardware, int64_t table_batch)
 {
     static char a[1 << 20], b[1 << 20];
     struct stop never = { 0, 0 }, often = { 1, 0 };
@@ -171,10 +198,13 @@ static void test_stop_everywhere(void **state)
     size_t n, m;
     int stops = 0;
 
-    (void) state;
     tiny_options(&o);
-    snprintf(whole, sizeof(whole), "%s", new_folder("whole"));
-    snprintf(parts, sizeof(parts), "%s", new_folder("parts"));
+    o.hardware = hardware;
+    o.table_batch = table_batch;
+    snprintf(parts, sizeof(parts), "whole%d", (int) hardware);
+    snprintf(whole, sizeof(whole), "%s", new_folder(parts));
+    snprintf(parts, sizeof(parts), "parts%d", (int) hardware);
+    snprintf(parts, sizeof(parts), "%s", new_folder(parts));
     assert_int_equal(run(context, &o, whole, 0, &r), UB_OK);
     ub_context_destroy(&context);
     for (;; stops++) {
@@ -193,8 +223,81 @@ static void test_stop_everywhere(void **state)
     read_file(parts, "weights.safetensors", b, sizeof(b), &m);
     assert_int_equal(n, m);
     assert_memory_equal(a, b, n);
+    read_file(whole, "log.jsonl", a, sizeof(a), &n);
+    read_file(parts, "log.jsonl", b, sizeof(b), &m);
+    drop_seconds(a, &n);
+    drop_seconds(b, &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(a, b, n);
     assert_true(r.test_accuracy == s.test_accuracy);
     assert_true(r.simulated_cycles == s.simulated_cycles);
+    assert_true(r.model_latency_ms == s.model_latency_ms);
+}
+
+static void test_stop_everywhere(void **state)
+{
+    (void) state;
+    stop_everywhere(UB_SEARCH_SYSTOLIC, 0);
+    stop_everywhere(UB_SEARCH_SYSTOLIC_FULL, 0);
+    stop_everywhere(UB_SEARCH_BLACKBOX_INTERP, 1);
+}
+
+/* Line `index` of a log has these numbers. */
+static void check_line(const char *log, int index, const char *stage,
+                       double rate, double tau)
+{
+    json_t *line;
+
+    for (int i = 0; i < index; i++)
+        log = strchr(log, '\n') + 1;
+    line = json_loads(log, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_non_null(line);
+    assert_string_equal(json_string_value(json_object_get(line, "stage")),
+                        stage);
+    /* the log keeps nine digits */
+    assert_close(json_real_value(json_object_get(line, "rate")), rate,
+                 1e-8 * rate);
+    assert_close(json_real_value(json_object_get(line, "tau")), tau,
+                 1e-8 * tau);
+    json_decref(line);
+}
+
+/* Rates and temperatures in the log are those of the header's formulas. */
+static void test_log(void **state)
+{
+    static char log[1 << 16];
+    ub_context *context = test_context(1);
+    char folder[512];
+    ub_schedule schedule;
+    ub_search_options o;
+    ub_search_result r;
+    size_t n;
+
+    (void) state;
+    tiny_options(&o);
+    o.micro_epochs = 3;
+    o.search_rate = 0.25;
+    o.search_gamma = 0.5;
+    o.search_step = 2;
+    o.tau = 3.0;
+    o.tau_decay = 0.5;
+    o.tau_floor = 1.0;
+    snprintf(folder, sizeof(folder), "%s", new_folder("log"));
+    assert_int_equal(run(context, &o, folder, 0, &r), UB_OK);
+    read_file(folder, "log.jsonl", log, sizeof(log) - 1, &n);
+    log[n] = '\0';
+    check_line(log, 0, "micro", 0.25, 3.0);
+    check_line(log, 1, "micro", 0.25, 1.5);
+    check_line(log, 2, "micro", 0.125, 1.0);
+    check_line(log, 3, "channels", 0.25, 3.0);
+    /* The last step's, which is the same for any number of them. */
+    ub_schedule_init(&schedule, sizeof(schedule));
+    schedule.kind = UB_SCHEDULE_ONE_CYCLE;
+    schedule.rate = o.train_rate;
+    schedule.warmup = o.train_warmup;
+    schedule.total_steps = 10;
+    check_line(log, 4, "train", ub_schedule_rate(&schedule, 9), 0.0);
+    ub_context_destroy(&context);
 }
 
 static void test_other_options_refused(void **state)
@@ -211,6 +314,90 @@ static void test_other_options_refused(void **state)
     o.lambda = 7.0;
     assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INVALID);
     assert_non_null(strstr(ub_context_last_error(context), "other options"));
+    tiny_options(&o);
+    o.table_batch = 1;
+    assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "other options"));
+    ub_context_destroy(&context);
+}
+
+/* A folder with anything of a run in it, but no run to go on with. */
+static void test_wrong_folder(void **state)
+{
+    static const char *const names[] = { "log.jsonl", "network.dot" };
+
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        ub_context *context = test_context(1);
+        char folder[512], path[600], found[16];
+        ub_search_options o;
+        ub_search_result r;
+        size_t n;
+
+        snprintf(path, sizeof(path), "wrong%d", i);
+        snprintf(folder, sizeof(folder), "%s", new_folder(path));
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i / 2]);
+        test_file_write(path, "another's", 9);
+        tiny_options(&o);
+        assert_int_equal(run(context, &o, folder, i % 2, &r), UB_ERR_INVALID);
+        assert_non_null(strstr(ub_context_last_error(context), "another run"));
+        read_file(folder, names[i / 2], found, sizeof(found), &n);
+        assert_int_equal(n, 9);
+        assert_memory_equal(found, "another's", 9);
+        assert_false(has_file(folder, "config.json"));
+        ub_context_destroy(&context);
+    }
+}
+
+/* Puts the checkpoint back with the last three sums replaced. */
+static void set_sums(ub_context *context, const char *path,
+                     const int64_t sums[3])
+{
+    ub_archive *archive = NULL;
+    json_t *parsed, *array;
+    char *text;
+
+    assert_int_equal(ub_archive_read(context, path, &archive), UB_OK);
+    parsed = json_loads(ub_archive_text(archive, "state"), 0, NULL);
+    array = json_object_get(parsed, "sums");
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(
+            json_array_set_new(array, 3 + i, json_integer(sums[i])), 0);
+    text = json_dumps(parsed, JSON_COMPACT);
+    assert_int_equal(ub_archive_set_text(archive, "state", text), UB_OK);
+    assert_int_equal(ub_archive_write(archive, path), UB_OK);
+    free(text);
+    json_decref(parsed);
+    ub_archive_destroy(&archive);
+}
+
+/* Sums of steps, images and right answers that no run adds up to. */
+static void test_checkpoint_sums(void **state)
+{
+    static const int64_t sums[][3] = {
+        { 1, 8, 9 }, { 1, 8, -1 }, { 1, 0, 0 },         { 1, -1, -1 },
+        { 0, 8, 0 }, { 2, 8, 0 },  { 1, INT64_MAX, 0 }, { INT64_MAX, 8, 0 },
+    };
+    struct stop once = { 1, 0 };
+    ub_context *context = stopping_context(&once);
+    char folder[512], path[600];
+    ub_search_options o;
+    ub_search_result r;
+
+    (void) state;
+    tiny_options(&o);
+    snprintf(folder, sizeof(folder), "%s", new_folder("sums"));
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors", folder);
+    assert_int_equal(run(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
+    for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++) {
+        once.seen = 0;
+        set_sums(context, path, sums[i]);
+        assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_FORMAT);
+        assert_non_null(strstr(ub_context_last_error(context), "no state"));
+    }
+    once.seen = 0;
+    set_sums(context, path, (const int64_t[3]){ 1, 8, 8 });
+    assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INTERRUPTED);
     ub_context_destroy(&context);
 }
 
@@ -266,11 +453,35 @@ static void test_bad_options(void **state)
     o.lambda = (double) NAN;
     assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
     tiny_options(&o);
+    o.table_batch = -1;
+    assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
+    tiny_options(&o);
+    o.hardware = UB_SEARCH_BLACKBOX_INTERP + 1;
+    assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
+    tiny_options(&o);
     o.train_images = 1000;
     assert_int_equal(run(context, &o, test_folder(), 0, &r), UB_ERR_INVALID);
     tiny_options(&o);
     assert_int_equal(run(context, &o, "/nonexistent/folder", 0, &r), UB_ERR_IO);
     assert_int_equal(ub_search_preset(&o, "large"), UB_ERR_INVALID);
+    ub_context_destroy(&context);
+}
+
+static void test_no_network(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_search_result r = { .size = sizeof(r) };
+    ub_dataset *images = NULL;
+    ub_search_options o;
+
+    (void) state;
+    tiny_options(&o);
+    assert_int_equal(make_data(context, 1, &images), UB_OK);
+    assert_int_equal(ub_search_train(context, &o, NULL, images, images,
+                                     new_folder("none"), 0, &r),
+                     UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "network is NULL"));
+    ub_dataset_destroy(&images);
     ub_context_destroy(&context);
 }
 
@@ -353,9 +564,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_run),
         cmocka_unit_test(test_stop_everywhere),
+        cmocka_unit_test(test_log),
         cmocka_unit_test(test_other_options_refused),
+        cmocka_unit_test(test_wrong_folder),
+        cmocka_unit_test(test_checkpoint_sums),
         cmocka_unit_test(test_damaged_checkpoint),
         cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_no_network),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_out_of_memory_resuming),
     };

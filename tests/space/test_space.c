@@ -319,6 +319,65 @@ static void test_out_of_memory(void **state)
     assert_survives_oom(derive_scenario, 1, NULL);
 }
 
+/* Where cells read only the one before the last, every second one leads
+ * nowhere and is not built. */
+static void test_unread_cell(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space = uboost(context);
+    ub_network *network = NULL;
+    int32_t choice[9];
+
+    (void) state;
+    for (int e = 0; e < 9; e++)
+        choice[e] = space->edges[e].from == 1 && space->edges[e].to == 4 ? CONV3
+                                                                         : ZERO;
+    assert_int_equal(ub_space_derive(space, choice, NULL, &network), UB_OK);
+    /* stem 32x32, preprocessing and edge at 16x16 and 4x4, classifier */
+    assert_int_equal(ub_network_macs(network),
+                     9 * (3 * 8 * 1024 + 2 * 8 * 8 * (256 + 16)) +
+                         8 * 2 * 2 * 10);
+    for (int64_t i = 0; i < ub_network_layers(network); i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+
+        assert_int_equal(ub_network_layer(network, i, &info), UB_OK);
+        assert_null(strstr(info.name, "cell1."));
+    }
+    ub_network_destroy(&network);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
+static void test_null_arguments(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space = uboost(context);
+    ub_network *network = NULL;
+    int32_t out[9] = { 0 };
+
+    (void) state;
+    assert_int_equal(ub_space_prune(NULL, small_choice, NULL, out, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_space_prune(space, NULL, NULL, out, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_space_prune(space, small_choice, NULL, NULL, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_space_neighbour(NULL, small_choice, 0, out),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_space_neighbour(space, NULL, 0, out), UB_ERR_INVALID);
+    assert_int_equal(ub_space_neighbour(space, small_choice, 0, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_space_derive(NULL, small_choice, NULL, &network),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_space_derive(space, NULL, NULL, &network),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_space_derive(space, small_choice, NULL, NULL),
+                     UB_ERR_INVALID);
+    assert_null(network);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +391,8 @@ int main(void)
         cmocka_unit_test(test_nas_bench_201),
         cmocka_unit_test(test_fbnet),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_unread_cell),
+        cmocka_unit_test(test_null_arguments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

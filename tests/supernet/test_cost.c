@@ -24,6 +24,10 @@ static ub_status toy_cost(const void *user, const ub_cost_layer *l,
     const double f = l->kind == UB_COST_DEPTHWISE ? 1.0 : l->out_channels;
 
     (void) user;
+    if (l->kind == UB_COST_FREE) {
+        *out = (ub_cost){ .size = out->size };
+        return UB_OK;
+    }
     if (!(c > 0.0))
         return UB_ERR_INVALID;
     out->macs = area * taps * c * f;
@@ -187,8 +191,8 @@ static void test_gradient_by_widths(void **state)
 
 /* -- a second account ----------------------------------------------------- */
 
-static double toy_latency(int depthwise, double k, double side, double c,
-                          double f)
+static ub_cost toy_layer(int depthwise, double k, double side, double c,
+                         double f)
 {
     const ub_cost_layer l = {
         .kind = depthwise ? UB_COST_DEPTHWISE : UB_COST_CONV,
@@ -203,17 +207,40 @@ static double toy_latency(int depthwise, double k, double side, double c,
     ub_cost cost;
 
     assert_int_equal(toy_cost(NULL, &l, &cost), UB_OK);
-    return cost.latency_ms;
+    return cost;
+}
+
+static double toy_latency(int depthwise, double k, double side, double c,
+                          double f)
+{
+    return toy_layer(depthwise, k, side, c, f).latency_ms;
+}
+
+/* An operator of micro search at width 8: its latency, and *u the mean of its
+ * layers' utilizations weighted by it. */
+static double toy_operator(int op, double side, double *u)
+{
+    static const double kernel[6] = { 3, 5, 3, 5, 3, 5 };
+    const int separable = op == SEP3 || op == SEP5;
+    const ub_cost first = toy_layer(separable, kernel[op], side, 8, 8);
+    const ub_cost second = toy_layer(0, 1, side, 8, 8);
+
+    *u = first.utilization;
+    if (!separable)
+        return first.latency_ms;
+    *u = (first.utilization * first.latency_ms +
+          second.utilization * second.latency_ms) /
+         (first.latency_ms + second.latency_ms);
+    return first.latency_ms + second.latency_ms;
 }
 
 /* Micro search, plain and code reading, every width 8. */
 static void test_latency_of_mixed_edges(void **state)
 {
-    static const double kernel[8] = { 3, 5, 3, 5, 3, 5, 0, 0 };
-
     (void) state;
     for (int reading = 0; reading < 2; reading++) {
-        double p[72], expected = 0.0;
+        double p[72], expected = 0.0, used = 0.0;
+        ub_supernet_expectation e;
         ub_supernet_options o;
         struct fixture f;
 
@@ -223,23 +250,25 @@ static void test_latency_of_mixed_edges(void **state)
         ub__supernet_probabilities(f.net, f.net->noise, f.net->tau, p);
         for (int cell = 0; cell < 3; cell++) {
             const double side = 16 >> cell;
+            /* eleven elements: two inputs and nine edges */
             expected += 2 * toy_latency(0, 3, side, 8, 8);
-            for (int e = 0; e < 9; e++) {
-                double t = 0.0, all = 0.0;
+            used += 2 * toy_layer(0, 3, side, 8, 8).utilization / 11;
+            for (int edge = 0; edge < 9; edge++) {
+                double t = 0.0, u = 0.0, all = 0.0;
                 for (int i = 0; i < 6; i++) {
-                    double ti = toy_latency(i == SEP3 || i == SEP5, kernel[i],
-                                            side, 8, 8);
-                    if (i == SEP3 || i == SEP5)
-                        ti += toy_latency(0, 1, side, 8, 8);
-                    t += p[8 * e + i] * ti;
-                    all += p[8 * e + i];
+                    double ui, ti = toy_operator(i, side, &ui);
+                    t += p[8 * edge + i] * ti;
+                    u += p[8 * edge + i] * ui;
+                    all += p[8 * edge + i];
                 }
                 expected += reading == UB_LATENCY_CODE ? t / all : t;
+                used += u / all / 11;
             }
         }
+        e = expect(&f, NULL, NULL);
         /* sums of some 400 terms in double */
-        assert_close(expect(&f, NULL, NULL).latency_ms, expected,
-                     1e-13 * expected);
+        assert_close(e.latency_ms, expected, 1e-13 * expected);
+        assert_close(e.utilization, used, 1e-13 * used);
         close_fixture(&f);
     }
 }
@@ -286,6 +315,42 @@ static void test_latency_of_widths(void **state)
     }
     assert_close(expect(&f, NULL, NULL).latency_ms, expected, 1e-13 * expected);
     close_fixture(&f);
+}
+
+/* With all chosen, the whole expected latency is what the derived network
+ * costs, also when both are scaled, and with one width for all sites. */
+static void test_latency_of_derived(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        const int64_t scale = i % 2 ? 8 : 1;
+        int64_t widths[33];
+        ub_network *network = NULL, *scaled = NULL;
+        ub_cost total = { .size = sizeof(total) };
+        ub_supernet_options o;
+        struct fixture f;
+
+        ub_supernet_options_init(&o, sizeof(o));
+        o.operators = chosen;
+        o.include_ends = 1;
+        o.cost_scale = (double) scale;
+        if (i >= 2)
+            o.widths = (ub_width_range){ 12, 12, 1 };
+        open_fixture(&f, &o, &toy);
+        ub_supernet_widths(f.net, widths);
+        assert_int_equal(ub_space_derive(f.space, chosen, widths, &network),
+                         UB_OK);
+        assert_int_equal(ub_network_scaled(network, scale, &scaled), UB_OK);
+        assert_int_equal(
+            ub_network_cost(scaled, &toy, o.cost_batch, &total, NULL, 0),
+            UB_OK);
+        /* sums of some 30 terms in double */
+        assert_close(expect(&f, NULL, NULL).latency_ms, total.latency_ms,
+                     1e-13 * total.latency_ms);
+        ub_network_destroy(&scaled);
+        ub_network_destroy(&network);
+        close_fixture(&f);
+    }
 }
 
 /* A cell of one kind of layer has that layer's utilization. */
@@ -341,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_gradient_by_widths),
         cmocka_unit_test(test_latency_of_mixed_edges),
         cmocka_unit_test(test_latency_of_widths),
+        cmocka_unit_test(test_latency_of_derived),
         cmocka_unit_test(test_utilization_is_a_mean),
         cmocka_unit_test(test_cost_on_tape),
     };

@@ -359,6 +359,101 @@ static void test_out_of_memory(void **state)
     assert_survives_oom(run_scenario, 1, &o);
 }
 
+/* Statuses of calls without a supernet. */
+static void check_no_supernet(ub_tape *tape, ub_variable *x)
+{
+    ub_supernet_expectation e;
+    ub_variable *y = NULL;
+    int32_t operators[9];
+
+    assert_int_equal(ub_supernet_sample(NULL, NULL, 1.0), UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_forward(NULL, tape, x, UB_SUPERNET_SAMPLE, &y),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_expect(NULL, &e, NULL, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_cost(NULL, tape, 1.0, 1.0, NULL, &y),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_operators(NULL, operators, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_write(NULL, "x"), UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_read(NULL, "x"), UB_ERR_INVALID);
+    assert_null(y);
+}
+
+static void test_null_arguments(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space = tiny_space(context);
+    ub_tensor *images = tiny_images(context, 1);
+    ub_variable *leaf, *gone, *y = NULL;
+    ub_supernet *net;
+    ub_tape *tape;
+
+    (void) state;
+    assert_int_equal(ub_supernet_create(context, space, NULL, NULL, 1, &net),
+                     UB_OK);
+    assert_int_equal(ub_tape_create(context, &tape), UB_OK);
+    assert_int_equal(ub_variable_create(images, 1, &leaf), UB_OK);
+    check_no_supernet(tape, leaf);
+    assert_int_equal(ub_op_relu(tape, leaf, &gone), UB_OK);
+    assert_int_equal(ub_tape_backward_from(tape, gone, images), UB_OK);
+    assert_int_equal(
+        ub_supernet_forward(net, tape, gone, UB_SUPERNET_SAMPLE, &y),
+        UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "is gone"));
+    assert_int_equal(
+        ub_supernet_forward(net, tape, NULL, UB_SUPERNET_SAMPLE, &y),
+        UB_ERR_INVALID);
+    assert_int_equal(
+        ub_supernet_forward(net, NULL, leaf, UB_SUPERNET_SAMPLE, &y),
+        UB_ERR_INVALID);
+    assert_int_equal(
+        ub_supernet_forward(net, tape, leaf, UB_SUPERNET_SAMPLE, NULL),
+        UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_expect(net, NULL, NULL, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_cost(net, tape, 1.0, 1.0, NULL, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_cost(net, NULL, 1.0, 1.0, NULL, &y),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_operators(net, NULL, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_write(net, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_supernet_read(net, NULL), UB_ERR_INVALID);
+    assert_null(y);
+    ub_tape_destroy(&tape);
+    ub_variable_destroy(&leaf);
+    ub_tensor_unref(&images);
+    ub_supernet_destroy(&net);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
+/* Without memory for the answer the caller's array stays as it is. */
+static ub_status operators_scenario(ub_context *context, void *arg)
+{
+    ub_space *space = NULL;
+    ub_supernet *net = NULL;
+    int32_t operators[9];
+    ub_status status = ub_space_uboost(context, NULL, 3, &space);
+
+    (void) arg;
+    for (int i = 0; i < 9; i++)
+        operators[i] = -5;
+    if (status == UB_OK)
+        status = ub_supernet_create(context, space, NULL, NULL, 1, &net);
+    if (status == UB_OK)
+        status = ub_supernet_operators(net, operators, NULL);
+    for (int i = 0; i < 9; i++)
+        assert_true((operators[i] == -5) == (status != UB_OK));
+    ub_supernet_destroy(&net);
+    ub_space_destroy(&space);
+    return status;
+}
+
+static void test_operators_untouched(void **state)
+{
+    (void) state;
+    assert_survives_oom(operators_scenario, 1, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +463,8 @@ int main(void)
         cmocka_unit_test(test_state),
         cmocka_unit_test(test_bad_state),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_null_arguments),
+        cmocka_unit_test(test_operators_untouched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,7 +206,7 @@ static void charges(void **state)
     assert_int_equal(s.weight_bytes, 1152 * 128);
     /* weights at 80 GiB/s, then the last tile's shift and round */
     assert_close((double) s.cycles, 147456 / 85.899 + 129 + 65 + 2, 2.0);
-    o.level = 2;
+    o.level = 4;
     assert_int_equal(ub_systolic_gemm(&g, &h, &o, &s), UB_ERR_UNSUPPORTED);
     o.level = 1;
     o.prefetch = 128;

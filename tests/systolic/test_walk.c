@@ -4,6 +4,7 @@
 #include "systolic/systolic.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,64 +19,116 @@ typedef struct naive {
     const ub__tiling *t;
     const ub__schedule *s;
     int64_t n;
-    int64_t end[MAX_ROUNDS], store[MAX_ROUNDS];
-    int64_t start, channel, weights, inputs, outputs, stalls;
-    int64_t last_weights; /* which tile is in the array */
+    int64_t end[MAX_ROUNDS], store[MAX_ROUNDS], stored[MAX_ROUNDS];
+    int64_t start, channel[UB__CHANNELS];
+    int64_t load, wait_fixed, wait_streamed, wait_results;
+    int64_t fixed, streamed, results;
+    int64_t last_fixed; /* which tile is in the array */
 } naive;
-
-static int64_t ticks(const naive *v, int64_t bytes)
-{
-    return (int64_t) ceil((double) bytes * v->t->ticks_per_byte);
-}
 
 static int64_t extent(int64_t n, int64_t size, int64_t i)
 {
     return n - i * size < size ? n - i * size : size;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Rounded up. */
+static int64_t part(int64_t n, int64_t parts)
+{
+    return (n + parts - 1) / parts;
+}
+
+static int64_t bytes_of(const naive *v, const ub__operand *x, int64_t products,
+                        int64_t elements)
+{
+    const int64_t each = (int64_t) ceil((double) elements * x->ratio);
+
+    return part(products * each, v->t->burst_bytes) * v->t->burst_bytes;
+}
+
+static int64_t ticks(const naive *v, const ub__operand *x, int64_t bytes)
+{
+    return (int64_t) ceil((double) bytes * v->t->ticks_per_byte[x->channel]);
+}
+
+/* The results of a round leave, in its turn. */
+static void store(naive *v, int64_t round)
+{
+    int64_t *channel = &v->channel[v->t->results.channel];
+
+    if (round < 0)
+        return;
+    if (v->store[round] > 0)
+        *channel = later(*channel, v->end[round] + v->t->merge) +
+                   v->store[round];
+    v->stored[round] = *channel;
+}
+
+/* A load, if any, and when it is there. */
+static int64_t fetch(naive *v, const ub__operand *x, int64_t bytes,
+                     int64_t *sum)
+{
+    *sum += bytes;
+    if (bytes == 0)
+        return 0;
+    v->channel[x->channel] += ticks(v, x, bytes);
+    return v->channel[x->channel] + v->t->latency;
+}
+
 static void tile(naive *v, int64_t p, int64_t i, int64_t j, int64_t k,
-                 int load_weights, int load_inputs)
+                 int load_fixed, int load_streamed)
 {
     const ub__tiling *t = v->t;
+    const int64_t g = extent(t->gemm.count, t->group, p);
     const int64_t m = extent(t->gemm.m, t->rows, i);
-    const int64_t d = extent(t->gemm.k, t->rows, j);
+    const int64_t d = extent(t->gemm.k, t->depth, j);
     const int64_t c = extent(t->gemm.n, t->columns, k);
     const int64_t id = (p * t->tiles_k + j) * t->tiles_n + k;
     const int64_t before = v->n > 0 ? v->end[v->n - 1] : 0;
     const int64_t freed = v->n - v->s->window - 1;
-    int64_t ready_w = 0, ready_x = 0, start = before, ideal;
+    const int64_t room = v->n - v->s->room - 2;
+    const int64_t rows = part(m, t->split.m) * t->serial_streamed;
+    int64_t ready_w = 0, ready_x = 0, ideal = before, start = before;
 
     assert_true(v->n < MAX_ROUNDS);
-    if (freed >= 0 && v->end[freed] > v->channel)
-        v->channel = v->end[freed];
-    if (load_weights) {
-        v->weights += d * c * t->element_bytes;
-        ready_w = v->channel += ticks(v, d * c * t->element_bytes);
-    }
-    if (load_inputs && t->charge_inputs) {
-        v->inputs += ub__input_bytes(t, m, d);
-        ready_x = v->channel += ticks(v, ub__input_bytes(t, m, d));
-    }
-    if (freed >= 0)
-        v->channel += v->store[freed];
-    if (id != v->last_weights) {
-        const int64_t shift = (d + 1) * UB__TICKS;
-        const int64_t from = ready_w > v->start ? ready_w : v->start;
+    for (int q = 0; q < UB__CHANNELS && freed >= 0; q++)
+        v->channel[q] = later(v->channel[q], v->end[freed]);
+    if (load_fixed && t->fixed.charged)
+        ready_w = fetch(v, &t->fixed, bytes_of(v, &t->fixed, g, d * c),
+                        &v->fixed);
+    if (load_streamed && t->streamed.charged)
+        ready_x = fetch(v, &t->streamed, bytes_of(v, &t->streamed, g, m * d),
+                        &v->streamed);
+    store(v, freed);
+    if (id != v->last_fixed) {
+        const int64_t cycles = part(g, t->split.groups) * part(d, t->split.k) *
+                                   t->serial_fixed +
+                               1;
 
-        ideal = v->start + shift > start ? v->start + shift : start;
-        start = from + shift > start ? from + shift : start;
-    } else {
-        ideal = start;
+        ideal = later(before, v->start + cycles * UB__TICKS);
+        start = later(before, later(ready_w, v->start) + cycles * UB__TICKS);
     }
-    v->last_weights = id;
-    start = ready_x > start ? ready_x : start;
-    v->stalls += start - ideal;
+    v->last_fixed = id;
+    v->load += ideal - before;
+    v->wait_fixed += start - ideal;
+    v->wait_streamed += later(ready_x, start) - start;
+    start = later(ready_x, start);
+    if (room >= 0 && t->results.charged && v->stored[room] > start) {
+        v->wait_results += v->stored[room] - start;
+        start = v->stored[room];
+    }
     v->start = start;
-    v->end[v->n] = start + ((m > 3 ? m : 3) + 1) * UB__TICKS;
+    v->end[v->n] = start + (later(rows, 2 * t->hops + 1) + 1) * UB__TICKS;
     v->store[v->n] = 0;
-    if (j == t->tiles_k - 1 && t->charge_outputs) {
-        v->outputs += m * c * t->element_bytes;
-        v->store[v->n] = ticks(v, m * c * t->element_bytes);
+    if (j == t->tiles_k - 1 && t->results.charged) {
+        const int64_t bytes = bytes_of(v, &t->results, g, m * c);
+
+        v->results += bytes;
+        v->store[v->n] = ticks(v, &t->results, bytes);
     }
     v->n++;
 }
@@ -91,25 +144,20 @@ static int64_t walk_all(naive *v)
     const int64_t bm = v->s->block_m, bn = v->s->block_n;
     int64_t end;
 
-    v->last_weights = -1;
-    for (int64_t p = 0; p < t->gemm.count; p++)
+    v->last_fixed = -1;
+    for (int64_t p = 0; p < t->groups; p++)
         for (int64_t m = 0; m < t->tiles_m; m += bm)
             for (int64_t n = 0; n < t->tiles_n; n += bn)
                 for (int64_t j = 0; j < t->tiles_k; j++)
                     for (int64_t i = m; i < upto(m + bm, t->tiles_m); i++)
                         for (int64_t k = n; k < upto(n + bn, t->tiles_n); k++)
                             tile(v, p, i, j, k,
-                                 i == m && (m == 0 || !v->s->keep_weights),
-                                 k == n && (n == 0 || !v->s->keep_inputs));
-    end = v->end[v->n - 1] + 2 * UB__TICKS;
-    for (int64_t r = v->n - 1 - v->s->window; r < v->n; r++) {
-        if (r < 0)
-            continue;
-        if (v->end[r] > v->channel)
-            v->channel = v->end[r];
-        v->channel += v->store[r];
-    }
-    return v->channel > end ? v->channel : end;
+                                 i == m && (m == 0 || !v->s->keep_fixed),
+                                 k == n && (n == 0 || !v->s->keep_streamed));
+    end = v->end[v->n - 1] + t->merge + (t->hops + 1) * UB__TICKS;
+    for (int64_t r = v->n - 1 - v->s->window; r < v->n; r++)
+        store(v, r);
+    return later(v->channel[t->results.channel], end);
 }
 
 static int64_t pick(ub_rng *rng, int64_t n)
@@ -117,28 +165,64 @@ static int64_t pick(ub_rng *rng, int64_t n)
     return 1 + (int64_t) ub_rng_below(rng, (uint64_t) n);
 }
 
+static ub__operand random_operand(ub_rng *rng, int *channels)
+{
+    ub__operand x = { .bytes = pick(rng, 2), .charged = pick(rng, 4) > 1 };
+
+    x.ratio = (double) x.bytes;
+    if (pick(rng, 3) == 1 && *channels < UB__CHANNELS)
+        x.channel = (*channels)++;
+    return x;
+}
+
 static ub__tiling random_tiling(ub_rng *rng)
 {
-    ub__tiling t = { .gemm = { .size = sizeof(t.gemm) } };
+    ub__tiling t = { .gemm = { .size = sizeof(t.gemm) }, .channels = 1 };
+    const int many = pick(rng, 2) == 1;
 
     t.gemm.m = pick(rng, 300);
     t.gemm.k = pick(rng, 40);
     t.gemm.n = pick(rng, 30);
-    t.gemm.count = pick(rng, 6);
-    t.gemm.input_elements = pick(rng, t.gemm.m * t.gemm.k);
-    t.rows = pick(rng, 8);
-    t.columns = pick(rng, 8);
-    t.element_bytes = pick(rng, 2);
+    t.gemm.count = pick(rng, 9);
+    t.split = (ub__parts){ 1, 1, 1, 1 };
+    if (many)
+        t.split = (ub__parts){ pick(rng, 3), pick(rng, 3), pick(rng, 3),
+                               pick(rng, 3) };
+    t.streamed = random_operand(rng, &t.channels);
+    t.fixed = random_operand(rng, &t.channels);
+    t.results = random_operand(rng, &t.channels);
+    t.streamed.ratio *= ub_rng_uniform(rng);
+    t.rows = pick(rng, 8) * t.split.m;
+    t.depth = pick(rng, 8) * t.split.k;
+    t.columns = pick(rng, 8) * t.split.n;
+    t.group = upto(t.gemm.count, t.split.groups * pick(rng, many ? 2 : 1));
     t.partial_bytes = 2;
-    t.input_ratio = (double) (t.gemm.input_elements * t.element_bytes) /
-                    (double) (t.gemm.m * t.gemm.k);
-    t.ticks_per_byte = 1024.0 * 3.0 * ub_rng_uniform(rng) * ub_rng_uniform(rng);
-    t.tiles_m = (t.gemm.m - 1) / t.rows + 1;
-    t.tiles_k = (t.gemm.k - 1) / t.rows + 1;
-    t.tiles_n = (t.gemm.n - 1) / t.columns + 1;
-    t.charge_inputs = pick(rng, 4) > 1;
-    t.charge_outputs = pick(rng, 4) > 1;
+    t.burst_bytes = pick(rng, 3) == 1 ? pick(rng, 40) : 1;
+    for (int i = 0; i < UB__CHANNELS; i++)
+        t.ticks_per_byte[i] = 1024.0 * 3.0 * ub_rng_uniform(rng) *
+                              ub_rng_uniform(rng);
+    t.latency = pick(rng, 3) == 1 ? pick(rng, 50) * UB__TICKS : 0;
+    t.hops = many ? pick(rng, 6) : 1;
+    t.serial_streamed = many ? pick(rng, 3) : 1;
+    t.serial_fixed = many ? pick(rng, 3) : 1;
+    t.merge = many ? pick(rng, 100) * UB__TICKS : 0;
+    t.groups = part(t.gemm.count, t.group);
+    t.tiles_m = part(t.gemm.m, t.rows);
+    t.tiles_k = part(t.gemm.k, t.depth);
+    t.tiles_n = part(t.gemm.n, t.columns);
     return t;
+}
+
+static ub__schedule random_schedule(ub_rng *rng, const ub__tiling *t, int most)
+{
+    ub__schedule s = { pick(rng, t->tiles_m),     pick(rng, t->tiles_n),
+                       (int) pick(rng, 2) - 1,    (int) pick(rng, 2) - 1,
+                       (int) pick(rng, most) - 1, 0 };
+
+    s.room = s.window + (int) pick(rng, UB__MAX_PREFETCH + 1 - s.window) - 1;
+    if (pick(rng, 2) == 1)
+        s.room = s.window;
+    return s;
 }
 
 static void same_as_naive(void **state)
@@ -149,33 +233,136 @@ static void same_as_naive(void **state)
     (void) state;
     assert_non_null(v);
     ub_rng_init(&rng, 7, 0);
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 3000; i++) {
         const ub__tiling t = random_tiling(&rng);
-        const ub__schedule s = { pick(&rng, t.tiles_m), pick(&rng, t.tiles_n),
-                                 pick(&rng, 2) - 1, pick(&rng, 2) - 1,
-                                 (int) pick(&rng, i % 2 ? 128 : 5) - 1 };
-        ub__outcome out;
+        const ub__schedule s = random_schedule(&rng, &t, i % 2 ? 128 : 5);
+        ub__outcome out, limited;
+        int64_t limit;
 
-        if (t.tiles_m * t.tiles_k * t.tiles_n * t.gemm.count > MAX_ROUNDS)
+        if (t.tiles_m * t.tiles_k * t.tiles_n * t.groups > MAX_ROUNDS)
             continue;
-        memset(v, 0, sizeof(*v));
+        memset(v, 0, offsetof(naive, end));
+        v->start = v->load = v->wait_fixed = v->wait_streamed = 0;
+        v->wait_results = v->fixed = v->streamed = v->results = 0;
+        memset(v->channel, 0, sizeof(v->channel));
         v->t = &t;
         v->s = &s;
-        ub__systolic_walk(&t, &s, &out);
+        ub__systolic_walk(&t, &s, INT64_MAX, &out);
         assert_int_equal(out.ticks, walk_all(v));
+        ub__systolic_walk(&t, &s, out.ticks + 1, &limited);
+        assert_int_equal(limited.ticks, out.ticks);
+        limit = pick(&rng, out.ticks);
+        ub__systolic_walk(&t, &s, limit, &limited);
+        assert_true(limited.ticks >= limit);
         assert_int_equal(out.counters.rounds, v->n);
-        assert_int_equal(out.counters.weight_bytes, v->weights);
-        assert_int_equal(out.counters.input_bytes, v->inputs);
-        assert_int_equal(out.counters.output_bytes, v->outputs);
-        assert_int_equal(out.counters.stall_weights + out.counters.stall_inputs,
-                         v->stalls);
+        assert_int_equal(out.counters.fixed_bytes, v->fixed);
+        assert_int_equal(out.counters.streamed_bytes, v->streamed);
+        assert_int_equal(out.counters.result_bytes, v->results);
+        assert_int_equal(out.counters.load, v->load);
+        assert_int_equal(out.counters.stall_fixed, v->wait_fixed);
+        assert_int_equal(out.counters.stall_streamed, v->wait_streamed);
+        assert_int_equal(out.counters.stall_results, v->wait_results +
+                                                         out.ticks - out.drain -
+                                                         v->end[v->n - 1]);
     }
     free(v);
 }
 
+/* Whatever waits for less is never later: more room, faster channels, less
+ * latency, shorter bursts. The search builds on it. */
+static void monotone(void **state)
+{
+    ub_rng rng;
+
+    (void) state;
+    ub_rng_init(&rng, 8, 0);
+    for (int i = 0; i < 20000; i++) {
+        ub__tiling t = random_tiling(&rng);
+        ub__schedule s = random_schedule(&rng, &t, i % 2 ? 128 : 5);
+        ub__outcome out, better;
+
+        t.gemm.m = pick(&rng, 60);
+        t.tiles_m = part(t.gemm.m, t.rows);
+        ub__systolic_walk(&t, &s, INT64_MAX, &out);
+        s.room += (int) pick(&rng, UB__MAX_PREFETCH + 1 - s.room) - 1;
+        if (i % 3)
+            s.window += (int) pick(&rng, s.room + 1 - s.window) - 1;
+        ub__systolic_walk(&t, &s, INT64_MAX, &better);
+        if (better.ticks > out.ticks)
+            fail_msg("case %d: %lld ticks with more room, %lld without", i,
+                     (long long) better.ticks, (long long) out.ticks);
+        out = better;
+        t.ticks_per_byte[i % UB__CHANNELS] *= ub_rng_uniform(&rng);
+        if (i % 2)
+            t.latency /= 2;
+        if (i % 3)
+            t.burst_bytes = 1;
+        ub__systolic_walk(&t, &s, INT64_MAX, &better);
+        assert_true(better.ticks <= out.ticks);
+    }
+}
+
+/* Windows by hand: a product of 64 x 32 x 24 in tiles of 8. */
+static void room_in_banks(void **state)
+{
+    const ub__parts one = { 1, 1, 1, 1 }, deep = { 1, 1, 2, 1 };
+    ub_gemm g = { sizeof(g), 64, 32, 24, 1, 64 * 32 };
+    ub__schedule s = { 2, 3, 0, 0, 0, 0 };
+    ub_systolic_options o;
+    ub_hardware h;
+    ub__tiling t;
+
+    (void) state;
+    ub_systolic_options_init(&o, sizeof(o));
+    ub_hardware_init(&h, sizeof(h));
+    h.rows = h.columns = 8;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 100);
+    assert_int_equal(s.room, 127);
+    /* a panel of 192 bytes of weights, and 5 more tiles */
+    h.weight_bank_bytes = 192 + 5 * 64;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 5);
+    assert_int_equal(s.room, 127);
+    /* a tile of inputs lasts for three of weights */
+    h.input_bank_bytes = 64 + 64;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 3);
+    /* a block of 16 x 24 sums of two bytes, and two tiles of 8 x 8 */
+    h.output_bank_bytes = 768 + 2 * 128;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 2);
+    assert_int_equal(s.room, 2);
+    /* two arrays have twice the banks and twice the sums */
+    t = ub__tiling_cut(&g, &h, &o, &deep);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.room, 2);
+    h.output_bank_bytes = 767;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_false(ub__tiling_fit(&t, 100, &s));
+    /* the whole fits, but not for two products */
+    h.output_bank_bytes = 64 * 24 * 2;
+    h.input_bank_bytes = h.weight_bank_bytes = 0;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.room, 127);
+    g.count = 2;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.room, (64 * 24 * 2 - 768) / 128);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(same_as_naive) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_as_naive),
+        cmocka_unit_test(monotone),
+        cmocka_unit_test(room_in_banks),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

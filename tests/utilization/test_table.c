@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "support.h"
 
+#include <math.h>
 #include <string.h>
 #include <uboost/utilization.h>
 
@@ -108,12 +109,207 @@ static void other_kinds(void **state)
     ub_context_destroy(&context);
 }
 
+/* A price that bilinear interpolation meets exactly. */
+static ub_status product_price(const void *user, const ub_cost_layer *l,
+                               ub_cost *out)
+{
+    const double c = l->in_channels, f = l->out_channels;
+
+    (void) user;
+    *out = (ub_cost){ .size = sizeof(*out),
+                      .macs = 2.0 * c * f,
+                      .cycles = 5.0 + 3.0 * c + 0.5 * f + c * f,
+                      .latency_ms = 1.0 + c * f,
+                      .utilization = 0.1 + 1e-3 * c + 1e-4 * f };
+    return UB_OK;
+}
+
+static void interpolation(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    const ub_cost_model from = { sizeof(from), "product", product_price, NULL };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_CONV, 64, 48);
+    ub_cost a, b;
+
+    (void) state;
+    assert_int_equal(ub_util_table_interpolated(NULL, &model), UB_ERR_INVALID);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_interpolated(table, &model), UB_OK);
+    assert_string_equal(model.name, "blackbox-interp");
+    a.size = sizeof(a);
+    assert_int_equal(model.evaluate(model.user, &l, &a), UB_ERR_UNSUPPORTED);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    for (double c = 16.0; c < 64.0; c += 3.7) {
+        for (double f = 16.0; f < 48.0; f += 2.9) {
+            l = layer(UB_COST_CONV, c, f);
+            a = ask(&model, &l);
+            b = ask(&from, &l);
+            assert_close(a.macs, b.macs, 1e-12 * b.macs);
+            assert_close(a.cycles, b.cycles, 1e-12 * b.cycles);
+            assert_close(a.latency_ms, b.latency_ms, 1e-12 * b.latency_ms);
+            assert_close(a.utilization, b.utilization, 1e-12);
+            assert_close(a.dcycles_din, 3.0 + f, 1e-9);
+            assert_close(a.dcycles_dout, 0.5 + c, 1e-9);
+            assert_close(a.dlatency_din, f, 1e-9);
+            assert_close(a.dlatency_dout, c, 1e-9);
+            assert_close(a.dutilization_din, 1e-3, 1e-12);
+            assert_close(a.dutilization_dout, 1e-4, 1e-12);
+        }
+    }
+    /* outside: the nearest width's, flat that way alone */
+    l = layer(UB_COST_CONV, 3, 20);
+    a = ask(&model, &l);
+    assert_close(a.latency_ms, 1.0 + 16 * 20, 1e-12);
+    assert_close(a.dlatency_din, 0.0, 0.0);
+    assert_close(a.dlatency_dout, 16.0, 1e-9);
+    l = layer(UB_COST_CONV, 1000, 48);
+    a = ask(&model, &l);
+    assert_close(a.latency_ms, 1.0 + 64 * 48, 1e-12);
+    assert_close(a.dlatency_din, 0.0, 0.0);
+    assert_close(a.dlatency_dout, 0.0, 0.0);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
+/* Both halves and their mean: derivatives against central differences, between
+ * the table's widths, where all is smooth. */
+static void interpolated_separable(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_SEPARABLE, 200, 200);
+    const double h = 1e-4;
+
+    (void) state;
+    assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_interpolated(table, &model), UB_OK);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    for (int i = 0; i < 200; i++) {
+        ub_cost at, low, high;
+
+        l = layer(UB_COST_SEPARABLE, 16.5 + i * 7 % 180, 17.5 + i * 11 % 180);
+        at = ask(&model, &l);
+        l.in_channels -= h;
+        low = ask(&model, &l);
+        l.in_channels += 2 * h;
+        high = ask(&model, &l);
+        /* differences of order h^2 and rounding over h */
+        assert_close(at.dlatency_din,
+                     (high.latency_ms - low.latency_ms) / (2 * h), 1e-9);
+        assert_close(at.dcycles_din, (high.cycles - low.cycles) / (2 * h),
+                     1e-4);
+        assert_close(at.dutilization_din,
+                     (high.utilization - low.utilization) / (2 * h), 1e-8);
+        l.in_channels -= h;
+        l.out_channels -= h;
+        low = ask(&model, &l);
+        l.out_channels += 2 * h;
+        high = ask(&model, &l);
+        assert_close(at.dlatency_dout,
+                     (high.latency_ms - low.latency_ms) / (2 * h), 1e-9);
+        assert_close(at.dutilization_dout,
+                     (high.utilization - low.utilization) / (2 * h), 1e-8);
+    }
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
+/* A depthwise layer's out_channels are not read: not its price, and not beyond
+ * the table. */
+static void depthwise_output(void **state)
+{
+    static const double outputs[] = { NAN, INFINITY, -1e300, 1e9 };
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_DEPTHWISE, 64, NAN);
+
+    (void) state;
+    assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 4);
+    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+        assert_priced(&model, &from, layer(UB_COST_DEPTHWISE, 33, outputs[i]),
+                      32, 1);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
+/* Widths that the groups divide: 32, 64, ... and 18, 36, ... */
+static void grouped(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    ub_cost_model from = { .size = sizeof(from) };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_CONV, 96, 64);
+
+    (void) state;
+    assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    l.groups = 32;
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 3 * 2);
+    assert_priced(&model, &from, l, 96, 64);
+    l.in_channels = 81;
+    l.out_channels = 48;
+    assert_priced(&model, &from, l, 96, 32);
+    l.groups = 3;
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    assert_int_equal(ub_util_table_entries(table), 3 * 2 + 5 * 3);
+    assert_priced(&model, &from, l, 72, 54);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
 static ub_status refuse(const void *user, const ub_cost_layer *l, ub_cost *out)
 {
     (void) user;
     (void) l;
     (void) out;
     return UB_ERR_INVALID;
+}
+
+static ub_status refuse_conv(const void *user, const ub_cost_layer *l,
+                             ub_cost *out)
+{
+    (void) user;
+    return l->kind == UB_COST_CONV ? UB_ERR_INVALID
+                                   : ub_util_latency(NULL, l, out);
+}
+
+/* Neither half of a layer stays if the second cannot be priced. */
+static void half_refused(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    const ub_cost_model from = { sizeof(from), "mule", refuse_conv, NULL };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_DEPTHWISE, 32, 1);
+
+    (void) state;
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    for (int64_t entries = 0; entries <= 2; entries += 2) {
+        l = layer(UB_COST_SEPARABLE, 64, 48);
+        assert_int_equal(ub_util_table_add(table, &l, &from), UB_ERR_INVALID);
+        assert_int_equal(ub_util_table_entries(table), entries);
+        l = layer(UB_COST_DEPTHWISE, 32, 1);
+        assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+        assert_int_equal(ub_util_table_entries(table), 2);
+    }
+    assert_priced(&model, &from, layer(UB_COST_DEPTHWISE, 64, 1), 32, 1);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
 }
 
 static void bad_input(void **state)
@@ -166,6 +362,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearest_width),
         cmocka_unit_test(other_kinds),
+        cmocka_unit_test(interpolation),
+        cmocka_unit_test(interpolated_separable),
+        cmocka_unit_test(depthwise_output),
+        cmocka_unit_test(grouped),
+        cmocka_unit_test(half_refused),
         cmocka_unit_test(bad_input),
         cmocka_unit_test(out_of_memory),
     };

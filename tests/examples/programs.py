@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""usage: programs.py NETWORK_COST SEARCH_CIFAR10 TRAIN_NETWORK
+
+What the example programs say to wrong arguments and files: status 1, one
+message, and no crash; and what train_network notes of a run without a search.
+Prints 'ok - NAME' and 'not ok - NAME'; fails if anything differs.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+NETWORK_COST, SEARCH, TRAIN = sys.argv[1:4]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TINY = str(ROOT / "examples" / "tiny_network.json")
+REFUSED = [
+    (NETWORK_COST, ["/nonexistent.json"], "/nonexistent.json"),
+    (NETWORK_COST, [str(ROOT / "examples" / "network_cost.c")], "network_cost.c:1: "),
+    (NETWORK_COST, [TINY, "--array", "0x4"], "--array 0: expected a whole"),
+    (NETWORK_COST, [TINY, "--array=16"], "--array 16: expected rows"),
+    (NETWORK_COST, [TINY, "--batch"], "requires an argument"),
+    (NETWORK_COST, [TINY, "--batch", "4x"], "--batch 4x: expected a whole"),
+    (NETWORK_COST, [TINY, "--hw", "mule"], "--hw mule: expected systolic"),
+    (NETWORK_COST, [TINY, "--level", "2"], "from 1 to 1"),
+    (NETWORK_COST, [TINY, "--wrong"], "see network_cost --help"),
+    (NETWORK_COST, [TINY, TINY], "expected one network"),
+    (NETWORK_COST, [], "no network given"),
+    (SEARCH, ["--epochs", "1,2"], "--epochs 1,2: expected three"),
+    (SEARCH, ["--epochs", "1,2,3,4"], "--epochs 1,2,3,4: expected three"),
+    (SEARCH, ["--epochs", "1,2,0"], "--epochs 0: expected a whole"),
+    (TRAIN, [], "--network FILE is needed"),
+]
+failed = 0
+
+
+def check(name, condition, detail=""):
+    global failed
+    print(("ok - " if condition else "not ok - ") + name + (
+        "" if condition or not detail else ": " + detail), flush=True)
+    failed += not condition
+
+
+def run(*command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=240)
+    return done.returncode, done.stdout, done.stderr
+
+
+def name_of(program, arguments):
+    short = [pathlib.Path(argument).name for argument in arguments]
+    return " ".join([pathlib.Path(program).name, *short])
+
+
+def main():
+    for program, arguments, message in REFUSED:
+        status, output, errors = run(program, *arguments)
+        check(name_of(program, arguments) + " is refused",
+              status == 1 and message in errors and not output,
+              f"status {status}: {output}{errors}")
+    status, output, errors = run(NETWORK_COST, "--array=16x32", TINY)
+    check("--array=16x32", status == 0 and " on 16x32 " in output, errors)
+    with tempfile.TemporaryDirectory(prefix="uboost-programs-") as folder:
+        status, _, errors = run(TRAIN, "--network", TINY, "--data", "synthetic",
+                                "--epochs", "1", "--train-images", "20",
+                                "--threads", "1", "--out", folder)
+        check("train_network", status == 0, errors[-300:])
+        if status == 0:
+            text = pathlib.Path(folder, "result.json").read_text("utf-8")
+            epochs = json.loads(text)["epochs"]
+            check("no epochs of a search", epochs == [0, 0, 1], str(epochs))
+    return 1 if failed else 0
+
+
+sys.exit(main())
