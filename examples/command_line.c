@@ -78,6 +78,11 @@ static void on_interrupt(int number)
     stop = 1;
 }
 
+int interrupted(void)
+{
+    return stop != 0;
+}
+
 void catch_interrupt(void)
 {
     struct sigaction action;
@@ -114,7 +119,7 @@ int print_progress(void *user, const ub_progress *progress)
         print_line(progress, last ? "\033[K\n" : "\033[K\r");
     else if (last)
         print_line(progress, "\n");
-    return stop != 0;
+    return interrupted();
 }
 
 static void print_warning(void *user, ub_log_level level, const char *line)

@@ -22,6 +22,8 @@ int parse_array(const char *option, const char *text, int64_t *rows,
  * SIGINT asks the library to stop after the step. */
 int print_progress(void *user, const ub_progress *progress);
 void catch_interrupt(void);
+/* Whether SIGINT came. */
+int interrupted(void);
 
 /* Context with that progress line; `threads` 0: all online processors. Warnings
  * go to stderr. NULL after a message. */
