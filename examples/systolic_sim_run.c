@@ -26,6 +26,13 @@ int is_csim(const simulation *s)
     return s->options.compat == UB_SYSTOLIC_COMPAT_CSIM;
 }
 
+/* The line is free again. */
+static void end_progress(void)
+{
+    if (isatty(STDERR_FILENO))
+        fputs("\033[K", stderr);
+}
+
 typedef struct crew {
     simulation *s;
     pthread_mutex_t lock; /* of what follows */
@@ -149,6 +156,7 @@ static int simulate_layers(simulation *s)
     work(&c);
     while (n > 0)
         pthread_join(threads[--n], NULL);
+    end_progress();
     return !c.failed && !interrupted();
 }
 
@@ -229,6 +237,7 @@ int run_simulation(simulation *s)
     if (s->options.level == 3) {
         status = ub_systolic_run(s->network, &s->hardware, &s->options,
                                  &s->total, s->stats, s->n);
+        end_progress();
     } else {
         good = simulate_layers(s);
         add_up(s);
@@ -280,5 +289,6 @@ int write_traces(simulation *s)
         if (!trace_layer(s, &info, i, number++))
             return 0;
     }
+    end_progress();
     return 1;
 }

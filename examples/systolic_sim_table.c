@@ -156,7 +156,9 @@ static ub_status draw_roofline(const simulation *s, const chosen *c,
     const ub_hardware *h = &s->hardware;
     const double peak = (double) h->rows * (double) h->columns *
                         (double) h->arrays;
-    const double shared = h->input_bandwidth > 0 ? 0.0 : h->bandwidth;
+    const int own = h->input_bandwidth > 0 && h->weight_bandwidth > 0 &&
+                    h->output_bandwidth > 0;
+    const double shared = own ? 0.0 : h->bandwidth;
     const double rate = (shared + h->input_bandwidth + h->weight_bandwidth +
                          h->output_bandwidth) /
                         h->clock_hz;
