@@ -63,6 +63,10 @@ int write_traces(simulation *s);
 int computes(const simulation *s, int64_t index, const char **name);
 int is_csim(const simulation *s);
 
+/* Statistics, report and dataflow of a layer, from any thread; the context's
+ * text says what failed. */
+ub_status simulate_layer(simulation *s, ub_context *context, int64_t index);
+
 void print_table(const simulation *s);
 int write_json(const simulation *s);
 int write_pictures(const simulation *s);
