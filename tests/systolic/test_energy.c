@@ -130,8 +130,7 @@ static void refused(void **state)
         "{\"format\": \"uboost-energy\", \"mac\": 2, \"banks\": []}",
         "{\"format\": \"uboost-energy\", \"mac\": 2, \"banks\": [[1]]}",
         "{\"format\": \"uboost-energy\", \"mac\": 2, \"banks\": [7]}",
-        "{\"format\": \"uboost-energy\", \"mac\": 2, \"banks\": [[2, 1], [2, "
-        "1]]}",
+        "{\"format\": \"uboost-energy\", \"mac\": 2, \"banks\": [[2,1],[2,1]]}",
         "{\"format\": \"uboost-energy\", \"mac\": 2, \"banks\": [[2, 0]]}",
     };
     ub_context *context = test_context(1);
