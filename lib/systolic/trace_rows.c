@@ -201,6 +201,16 @@ static void set_tens(tens *t, uint64_t cycle)
     t->left = 10 - (int) (low % 10);
 }
 
+static inline char *put_address(char *to, int64_t address, int inside)
+{
+    to[0] = ',';
+    if (inside)
+        return put_number(to + 1, (uint64_t) address);
+    to[1] = '-';
+    to[2] = '1';
+    return to + 3;
+}
+
 static inline char *put_minus_ones(char *to, int64_t n)
 {
     static const char many[] = ",-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1"
@@ -219,10 +229,8 @@ static inline char *put_inner(const ub__trace_rows *r, int64_t i, int64_t begin,
     const int64_t *a = r->lane_offset + begin;
     const int64_t *b = r->offset + r->n - 1 - i + begin * step;
 
-    for (int64_t l = 0; l < n; l++, b += step) {
-        *to = ',';
-        to = put_number(to + 1, (uint64_t) (a[l] + *b));
-    }
+    for (int64_t l = 0; l < n; l++, b += step)
+        to = put_address(to, a[l] + *b, 1);
     return to;
 }
 
@@ -235,16 +243,8 @@ static inline char *put_padded(const ub__trace_rows *r, int64_t i,
     const int64_t *a = r->lane_offset + begin, *b = r->offset + from;
     const ub__place *c = r->lane_place + begin, *d = r->place + from;
 
-    for (int64_t l = 0; l < n; l++, b += step, d += step) {
-        *to = ',';
-        if (ub__trace_inside(r, c[l] + *d)) {
-            to = put_number(to + 1, (uint64_t) (a[l] + *b));
-        } else {
-            to[1] = '-';
-            to[2] = '1';
-            to += 3;
-        }
-    }
+    for (int64_t l = 0; l < n; l++, b += step, d += step)
+        to = put_address(to, a[l] + *b, ub__trace_inside(r, c[l] + *d));
     return to;
 }
 
@@ -262,38 +262,73 @@ static ub_status flush(text *t)
     return status;
 }
 
+static inline char *put_cycle(const tens *t, uint64_t digits, char *to)
+{
+    if (t->head_size > 0) {
+        memcpy(to, t->head, LONGEST);
+        to += t->head_size;
+    }
+    store(to, digits >> t->shift);
+    return to + t->width;
+}
+
+/* Rows [i, stop), whose cycles differ in their last digit. */
+static inline char *put_ten(const ub__trace_rows *r, const tens *cycles,
+                            int64_t i, int64_t stop, char *to)
+{
+    uint64_t digits = cycles->digits;
+
+    for (; i < stop; i++, digits += NEXT_DIGIT) {
+        int64_t begin, end;
+
+        ub__trace_span(r, i, &begin, &end);
+        to = put_minus_ones(put_cycle(cycles, digits, to), begin);
+        to = r->padded ? put_padded(r, i, begin, end - begin, to)
+                       : put_inner(r, i, begin, end - begin, to);
+        to = put_minus_ones(to, r->lanes - end);
+        *to++ = '\n';
+    }
+    return to;
+}
+
+/* The same where a row is one address, and all rows are busy: less to look at
+ * in each, which is most of the time there. */
+static inline char *put_ten_single(const ub__trace_rows *r, const tens *cycles,
+                                   int64_t i, int64_t stop, char *to)
+{
+    const int64_t *offset = r->offset + r->n - 1;
+    const ub__place *place = r->padded ? r->place + r->n - 1 : NULL;
+    uint64_t digits = cycles->digits;
+
+    for (; i < stop; i++, digits += NEXT_DIGIT) {
+        const int inside = place == NULL ||
+                           ub__trace_inside(r, *r->lane_place + place[-i]);
+
+        to = put_cycle(cycles, digits, to);
+        to = put_address(to, *r->lane_offset + offset[-i], inside);
+        *to++ = '\n';
+    }
+    return to;
+}
+
 /* Rows [i, stop) as text; there is room. Works on copies: as far as a compiler
  * knows, text may overwrite whatever has an address. */
 static char *put_rows(const text *t, const ub__trace_rows *rows, int64_t i,
                       int64_t stop)
 {
     const ub__trace_rows r = *rows;
+    const int single = r.lanes == 1 && r.first < r.end;
     char *to = t->at;
 
     while (i < stop) {
         tens cycles;
+        int64_t until;
 
         set_tens(&cycles, (uint64_t) (r.cycle + i + t->delay));
-        const int64_t until = min_of(stop, i + cycles.left);
-        const int head_size = cycles.head_size, width = cycles.width;
-        const int shift = cycles.shift;
-        uint64_t digits = cycles.digits;
-
-        for (; i < until; i++, digits += NEXT_DIGIT) {
-            int64_t begin, end;
-
-            if (head_size > 0) {
-                memcpy(to, cycles.head, LONGEST);
-                to += head_size;
-            }
-            store(to, digits >> shift);
-            ub__trace_span(&r, i, &begin, &end);
-            to = put_minus_ones(to + width, begin);
-            to = r.padded ? put_padded(&r, i, begin, end - begin, to)
-                          : put_inner(&r, i, begin, end - begin, to);
-            to = put_minus_ones(to, r.lanes - end);
-            *to++ = '\n';
-        }
+        until = min_of(stop, i + cycles.left);
+        to = single ? put_ten_single(&r, &cycles, i, until, to)
+                    : put_ten(&r, &cycles, i, until, to);
+        i = until;
     }
     return to;
 }
