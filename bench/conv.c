@@ -97,7 +97,7 @@ static void run_case(struct bench *b)
     int64_t weights = c->out_channels * (c->in_channels / c->groups) *
                       c->kernel_height * c->kernel_width;
     double flops = 2.0 * (double) (c->batch * area * weights);
-    size_t scratch = ub__conv_scratch(b->context, c);
+    const ub__scratch_size scratch = ub__conv_scratch(b->context, c);
 
     if (ub__scratch_reserve(b->context, scratch) != UB_OK)
         exit(1);
@@ -115,7 +115,7 @@ static void run_case(struct bench *b)
                ub_context_threads(b->context),
                b->operator,(long long) c->in_channels, (long long) c->in_height,
                pass_names[pass], seconds * 1e6, flops / seconds * 1e-9,
-               flops / seconds / b->gemm, scratch / 1024);
+               flops / seconds / b->gemm, (scratch.worker + scratch.shared) / 1024);
     }
     free(b->x);
     free(b->w);

@@ -77,10 +77,16 @@ typedef void (*ub__task_fn)(void *arg, int64_t task, int worker);
  * not nest. */
 void ub__parallel(ub_context *context, int64_t n, ub__task_fn fn, void *arg);
 
-/* Per-worker scratch memory, kept until the context goes. Reserve before
- * ub__parallel(), fetch inside; contents are undefined. */
-ub_status ub__scratch_reserve(ub_context *context, size_t bytes_per_worker);
+/* Scratch memory for each worker, and for all of them together, kept until the
+ * context goes. Reserve before ub__parallel(), fetch inside; contents are
+ * undefined. */
+typedef struct ub__scratch_size {
+    size_t worker, shared; /* bytes */
+} ub__scratch_size;
+
+ub_status ub__scratch_reserve(ub_context *context, ub__scratch_size size);
 void *ub__scratch(ub_context *context, int worker);
+void *ub__scratch_shared(ub_context *context);
 
 /* Elements [*begin, *end) of part `part` of `parts` of n, in whole multiples
  * of `grain`. Depends on nothing else. */

@@ -118,6 +118,7 @@ void ub_context_destroy(ub_context **context)
     *context = NULL;
     ub__pool_destroy(self);
     ub__free(self, self->scratch);
+    ub__free(self, self->shared);
     ub__block_trim(self);
     ub__free(self, self->bins);
     allocator = self->allocator;

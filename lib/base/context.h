@@ -37,6 +37,8 @@ struct ub_context {
     struct ub__pool *pool; /* NULL with one thread */
     unsigned char *scratch;
     size_t scratch_stride;
+    void *shared;
+    size_t shared_bytes;
     struct ub__bin *bins; /* sorted by bytes */
     size_t bins_n;
     size_t bins_capacity;

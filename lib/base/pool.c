@@ -13,7 +13,9 @@ struct worker {
 
 /* A job is open while its caller works on it. Workers that wake in time join
  * it; the caller closes it when no task is left and waits for those that
- * joined, never for one that still sleeps. */
+ * joined, never for one that still sleeps. Both sides watch for a while before
+ * they sleep: most jobs follow each other closely, and to be woken takes longer
+ * than many of them. */
 struct ub__pool {
     pthread_mutex_t mutex;
     pthread_cond_t wake;     /* a job was opened, or stop was set */
@@ -21,10 +23,12 @@ struct ub__pool {
     ub__task_fn fn;
     void *arg;
     int64_t n;
-    uint64_t generation; /* counts jobs, so that none is joined twice */
     int open;
-    int joined;
     int stop;
+    int sleeping; /* workers that have to be woken */
+    /* Written with the mutex, watched without. */
+    atomic_uint_least64_t generation; /* counts jobs: none is joined twice */
+    atomic_int joined;
     int workers; /* threads started, without the caller */
     struct worker *worker;
     _Alignas(64) atomic_int_least64_t next;
@@ -43,6 +47,30 @@ static void run_tasks(struct ub__pool *pool, ub__task_fn fn, void *arg,
     }
 }
 
+/* Some 50 microseconds. */
+#define WATCHES 1000
+
+static void pause_processor(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
+static void watch_for_job(struct ub__pool *pool, uint64_t seen)
+{
+    for (int i = 0; i < WATCHES && atomic_load(&pool->generation) == seen; i++)
+        pause_processor();
+}
+
+static void watch_for_end(struct ub__pool *pool)
+{
+    for (int i = 0; i < WATCHES && atomic_load(&pool->joined) > 0; i++)
+        pause_processor();
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *self = arg;
@@ -51,8 +79,11 @@ static void *worker_main(void *arg)
 
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (!pool->stop && (!pool->open || pool->generation == seen))
+        while (!pool->stop && (!pool->open || pool->generation == seen)) {
+            pool->sleeping++;
             pthread_cond_wait(&pool->wake, &pool->mutex);
+            pool->sleeping--;
+        }
         if (pool->stop)
             break;
         seen = pool->generation;
@@ -63,6 +94,9 @@ static void *worker_main(void *arg)
         pool->joined--;
         if (pool->joined == 0 && !pool->open)
             pthread_cond_signal(&pool->finished);
+        pthread_mutex_unlock(&pool->mutex);
+        watch_for_job(pool, seen);
+        pthread_mutex_lock(&pool->mutex);
     }
     pthread_mutex_unlock(&pool->mutex);
     return NULL;
@@ -163,17 +197,14 @@ static void open_job(struct ub__pool *pool, int64_t n, ub__task_fn fn,
     pool->generation++;
     pool->open = 1;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    if (n > pool->workers) {
+    if (pool->sleeping > 0)
         pthread_cond_broadcast(&pool->wake);
-    } else {
-        for (int64_t i = 1; i < n; i++)
-            pthread_cond_signal(&pool->wake);
-    }
     pthread_mutex_unlock(&pool->mutex);
 }
 
 static void close_job(struct ub__pool *pool)
 {
+    watch_for_end(pool);
     pthread_mutex_lock(&pool->mutex);
     pool->open = 0;
     while (pool->joined > 0)
@@ -195,17 +226,17 @@ void ub__parallel(ub_context *context, int64_t n, ub__task_fn fn, void *arg)
     close_job(pool);
 }
 
-ub_status ub__scratch_reserve(ub_context *context, size_t bytes_per_worker)
+static ub_status reserve_workers(ub_context *context, size_t bytes)
 {
     size_t stride;
     void *scratch;
 
-    if (bytes_per_worker <= context->scratch_stride)
+    if (bytes <= context->scratch_stride)
         return UB_OK;
-    if (bytes_per_worker > SIZE_MAX - UB__ALIGNMENT)
+    if (bytes > SIZE_MAX - UB__ALIGNMENT)
         return ub__fail(context, UB_ERR_NOMEM, "out of memory: %zu bytes",
-                        bytes_per_worker);
-    stride = (bytes_per_worker + UB__ALIGNMENT - 1) & ~(UB__ALIGNMENT - 1);
+                        bytes);
+    stride = (bytes + UB__ALIGNMENT - 1) & ~(UB__ALIGNMENT - 1);
     scratch = ub__alloc(context, (size_t) context->threads, stride);
     if (scratch == NULL)
         return UB_ERR_NOMEM;
@@ -213,6 +244,33 @@ ub_status ub__scratch_reserve(ub_context *context, size_t bytes_per_worker)
     context->scratch = scratch;
     context->scratch_stride = stride;
     return UB_OK;
+}
+
+static ub_status reserve_shared(ub_context *context, size_t bytes)
+{
+    void *shared;
+
+    if (bytes <= context->shared_bytes)
+        return UB_OK;
+    shared = ub__alloc(context, bytes, 1);
+    if (shared == NULL)
+        return UB_ERR_NOMEM;
+    ub__free(context, context->shared);
+    context->shared = shared;
+    context->shared_bytes = bytes;
+    return UB_OK;
+}
+
+ub_status ub__scratch_reserve(ub_context *context, ub__scratch_size size)
+{
+    ub_status status = reserve_workers(context, size.worker);
+
+    return status == UB_OK ? reserve_shared(context, size.shared) : status;
+}
+
+void *ub__scratch_shared(ub_context *context)
+{
+    return context->shared;
 }
 
 void *ub__scratch(ub_context *context, int worker)

@@ -516,13 +516,21 @@ static ub__conv turned(const ub__conv *conv)
     return result;
 }
 
-size_t ub__conv_scratch(ub_context *context, const ub__conv *conv)
+static int is_plain(const ub__conv *conv)
+{
+    return conv->kernel_height == 1 && conv->kernel_width == 1 &&
+           conv->stride == 1 && conv->pad_height == 0 && conv->pad_width == 0;
+}
+
+ub__scratch_size ub__conv_scratch(ub_context *context, const ub__conv *conv)
 {
     ub__conv_plan plan;
     int64_t floats;
 
     if (ub__conv_is_depthwise(conv))
         return ub__depthwise_scratch(context, conv);
+    if (!is_plain(conv))
+        return ub__lanes_scratch(context, conv);
     ub__conv_plan_init(&plan, context, conv);
     floats = plan.floats;
     if (conv->stride == 1) {
@@ -531,7 +539,7 @@ size_t ub__conv_scratch(ub_context *context, const ub__conv *conv)
         ub__conv_plan_init(&plan, context, &backward);
         floats = plan.floats > floats ? plan.floats : floats;
     }
-    return (size_t) floats * sizeof(float);
+    return (ub__scratch_size){ (size_t) floats * sizeof(float), 0 };
 }
 
 static void run_forward(ub_context *context, struct job *job)
@@ -549,6 +557,10 @@ void ub__conv_forward(ub_context *context, const ub__conv *conv, const float *x,
 
     if (ub__conv_is_depthwise(conv)) {
         ub__depthwise_forward(context, conv, x, w, bias, y);
+        return;
+    }
+    if (!is_plain(conv)) {
+        ub__lanes_forward(context, conv, x, w, bias, y);
         return;
     }
     job_init(&job, context, conv);
@@ -584,6 +596,10 @@ void ub__conv_backward_data(ub_context *context, const ub__conv *conv,
 
     if (ub__conv_is_depthwise(conv)) {
         ub__depthwise_backward_data(context, conv, w, gy, gx, accumulate);
+        return;
+    }
+    if (!is_plain(conv)) {
+        ub__lanes_backward_data(context, conv, w, gy, gx, accumulate);
         return;
     }
     if (conv->stride == 1) {
@@ -632,6 +648,8 @@ void ub__conv_backward_weight(ub_context *context, const ub__conv *conv,
         return;
     if (ub__conv_is_depthwise(conv))
         ub__depthwise_backward_weight(context, conv, x, gy, gw, accumulate);
+    else if (!is_plain(conv))
+        ub__lanes_backward_weight(context, conv, x, gy, gw, accumulate);
     else
         backward_weight(context, conv, x, gy, gw, accumulate);
 }

@@ -66,7 +66,7 @@ void ub__multiply(const ub__loops *loops, const ub__product *product);
 
 /* Depthwise: one input channel per group. */
 int ub__conv_is_depthwise(const ub__conv *conv);
-size_t ub__depthwise_scratch(ub_context *context, const ub__conv *conv);
+ub__scratch_size ub__depthwise_scratch(ub_context *context, const ub__conv *conv);
 void ub__depthwise_forward(ub_context *context, const ub__conv *conv,
                            const float *x, const float *w, const float *bias,
                            float *y);
@@ -76,5 +76,17 @@ void ub__depthwise_backward_data(ub_context *context, const ub__conv *conv,
 void ub__depthwise_backward_weight(ub_context *context, const ub__conv *conv,
                                    const float *x, const float *gy, float *gw,
                                    int accumulate);
+
+/* Images side by side: all other convolutions than those of one pixel. */
+ub__scratch_size ub__lanes_scratch(ub_context *context, const ub__conv *conv);
+void ub__lanes_forward(ub_context *context, const ub__conv *conv,
+                       const float *x, const float *w, const float *bias,
+                       float *y);
+void ub__lanes_backward_data(ub_context *context, const ub__conv *conv,
+                             const float *w, const float *gy, float *gx,
+                             int accumulate);
+void ub__lanes_backward_weight(ub_context *context, const ub__conv *conv,
+                               const float *x, const float *gy, float *gw,
+                               int accumulate);
 
 #endif

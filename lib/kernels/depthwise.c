@@ -418,12 +418,12 @@ int ub__conv_is_depthwise(const ub__conv *conv)
            conv->groups == conv->out_channels;
 }
 
-size_t ub__depthwise_scratch(ub_context *context, const ub__conv *conv)
+ub__scratch_size ub__depthwise_scratch(ub_context *context, const ub__conv *conv)
 {
     struct job job;
 
     job_init(&job, context, conv);
-    return (size_t) job.floats * sizeof(float);
+    return (ub__scratch_size){ (size_t) job.floats * sizeof(float), 0 };
 }
 
 static void run_planes(ub_context *context, struct job *job, ub__task_fn task)

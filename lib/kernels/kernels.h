@@ -22,8 +22,8 @@ typedef struct ub__conv {
     int64_t stride, pad_height, pad_width, dilation, groups;
 } ub__conv;
 
-/* Bytes per worker that the three convolution calls need. */
-size_t ub__conv_scratch(ub_context *context, const ub__conv *conv);
+/* What the three convolution calls need. */
+ub__scratch_size ub__conv_scratch(ub_context *context, const ub__conv *conv);
 /* y = x * w + bias; w is [out_channels][in_channels/groups][kh][kw]; bias may
  * be NULL. Depthwise convolutions are dispatched inside. */
 void ub__conv_forward(ub_context *context, const ub__conv *conv, const float *x,

@@ -40,6 +40,48 @@ typedef struct ub__product {
     int add;
 } ub__product;
 
+/* Results of a register tile: so many pixels for each filter. */
+#define UB__POINTS 3
+
+/*
+ * Some pixels of some outputs, of as many images as a vector has lanes: pixel
+ * p of filter f, at y[f * y_filter + p * y_point], is (or gets added) the sum over channels c,
+ * rows i and taps j of
+ *
+ *   w[f + c * w_channel + i * w_row + j * w_tap] *
+ *   x[p * x_point + c * x_channel + i * x_row + j * x_tap]
+ */
+typedef struct ub__filter_tile {
+    int filters, points;
+    int64_t channels, rows, taps;
+    const float *w;
+    int64_t w_channel, w_row, w_tap;
+    const float *x;
+    int64_t x_channel, x_row, x_tap, x_point;
+    float *y;
+    int64_t y_filter, y_point;
+    int add;
+} ub__filter_tile;
+
+/*
+ * One tap's gradients for some filters and channels, lane by lane: to
+ * sums[f * sums_filter + p * sums_channel] is added, over blocks b, rows i and
+ * columns j,
+ *
+ *   g[f * g_filter + b * g_block + i * g_row + j * lanes] *
+ *   x[p * x_channel + b * x_block + i * x_row + j * x_column]
+ */
+typedef struct ub__weight_tile {
+    int filters, points;
+    int64_t blocks, rows, columns;
+    const float *g;
+    int64_t g_filter, g_block, g_row;
+    const float *x;
+    int64_t x_channel, x_block, x_row, x_column;
+    float *sums;
+    int64_t sums_filter, sums_channel;
+} ub__weight_tile;
+
 typedef struct ub__norm_row {
     float mean, inverse_deviation;
     float scale, shift;  /* of the forward pass */
@@ -91,6 +133,11 @@ typedef struct ub__step {
     X(void, avg_unpool, (const ub__pool *pool, const float *gy, float *gx))    \
     /* the first columns of a product; returns how many, which may be 0 */     \
     X(int64_t, multiply, (const ub__product *product))                         \
+    /* images side by side, see above */                                       \
+    X(void, filter_tile, (const ub__filter_tile *tile))                        \
+    X(void, weight_tile, (const ub__weight_tile *tile))                        \
+    X(void, sum_lanes, (int64_t n, const float *from, float *to,               \
+                        int64_t to_stride, int accumulate))                    \
     /* to[j][i] = from[i][j]; rows of `to` and `from` so far apart */          \
     X(void, transpose, (int64_t rows, int64_t columns, const float *from,      \
                         int64_t from_row, float *to, int64_t to_row))          \
@@ -123,6 +170,8 @@ typedef struct ub__loops {
     const char *variant; /* "portable", "avx2", "avx512" */
     /* Products are fastest with multiples of so many columns. */
     int64_t columns;
+    int64_t lanes;   /* of a vector: images side by side */
+    int64_t filters; /* of a tile of them */
     UB__LOOPS(UB__LOOPS_MEMBER)
 } ub__loops;
 #undef UB__LOOPS_MEMBER

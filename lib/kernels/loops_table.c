@@ -7,4 +7,6 @@ extern const ub__loops UB__PASTE(ub__loops, UB__VARIANT);
 const ub__loops UB__PASTE(ub__loops,
                           UB__VARIANT) = { .variant = UB__STRING(UB__VARIANT),
                                            .columns = TILE_ROWS > 0 ? WIDTH : 1,
-                                           UB__LOOPS(MEMBER) };
+                                           .lanes = WIDTH,
+.filters = LANE_FILTERS,
+UB__LOOPS(MEMBER) };

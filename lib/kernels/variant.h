@@ -35,6 +35,14 @@ UB__LOOPS(UB__LOOPS_PROTOTYPE)
 #define TILE_ROWS 0
 #endif
 
+/* Filters of a tile of images side by side: with UB__POINTS pixels each, as many
+ * sums as fit the registers. */
+#if UB__VECTOR_BYTES == 64 || defined __aarch64__
+#define LANE_FILTERS 8
+#else
+#define LANE_FILTERS 4
+#endif
+
 /* Unaligned vectors in memory: arithmetic on them is lane by lane. */
 typedef float vector
     __attribute__((vector_size(UB__VECTOR_BYTES), aligned(4), may_alias));

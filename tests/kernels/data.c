@@ -55,11 +55,13 @@ float *test_copy(const float *from, int64_t n)
     return values;
 }
 
-void test_scratch(ub_context *context, size_t bytes)
+void test_scratch(ub_context *context, ub__scratch_size size)
 {
-    assert_int_equal(ub__scratch_reserve(context, bytes), UB_OK);
+    assert_int_equal(ub__scratch_reserve(context, size), UB_OK);
     for (int i = 0; i < ub_context_threads(context); i++)
-        memset(ub__scratch(context, i), 0xff, bytes);
+        memset(ub__scratch(context, i), 0xff, size.worker);
+    if (size.shared > 0)
+        memset(ub__scratch_shared(context), 0xff, size.shared);
 }
 
 void test_all_close(const float *actual, const double *expected, int64_t n,

@@ -18,7 +18,7 @@ float *test_garbage(int64_t n);
 float *test_copy(const float *values, int64_t n);
 
 /* Reserve the scratch memory, filled with NaN. */
-void test_scratch(ub_context *context, size_t bytes);
+void test_scratch(ub_context *context, ub__scratch_size size);
 
 /* |actual - expected| <= tolerance * (1 + |expected|) for all; the test fails
  * with the first that is not, and `what`. */
