@@ -212,22 +212,18 @@ static void turn_task(void *arg, int64_t task, int worker)
     const int64_t images = images_of(job, block);
     int64_t channel = task % job->turned_channels;
     const planes *p = &job->x;
-    float *to;
 
     (void) worker;
     if (channel >= p->channels) {
         channel -= p->channels;
         p = &job->gy;
     }
-    to = turned_plane(job, p, block, channel);
-    if (images < job->lanes)
-        memset(to, 0, (size_t) (p->area * job->lanes) * sizeof(*to));
-    job->loops->transpose(
+    job->loops->turn(
         images, p->area,
         p->data +
             ((job->first_block + block) * job->lanes * p->channels + channel) *
                 p->area,
-        p->channels * p->area, to, job->lanes);
+        p->channels * p->area, turned_plane(job, p, block, channel));
 }
 
 static int64_t taps_of(const struct job *job)
@@ -353,30 +349,21 @@ static void make_rows(const struct job *job, const struct piece *p, float *to)
 
 /* Back to one image after the other. */
 static void put_rows(const struct job *job, const struct piece *p,
-                     const float *from, float *spare)
+                     const float *from)
 {
     const int64_t area = job->to_height * job->to_width;
-    const int64_t n = p->rows * job->to_width,
-                  images = images_of(job, p->block);
+    const int64_t n = p->rows * job->to_width;
     const int64_t first = (job->first_block + p->block) * job->lanes;
 
     for (int64_t f = 0; f < p->filters; f++, from += n * job->lanes) {
         const int64_t channel = p->group * job->out + p->filter + f;
-        float *to = job->to + (first * job->to_channels + channel) * area +
-                    p->row * job->to_width;
 
-        if (!job->accumulate) {
-            job->loops->transpose(n, images, from, job->lanes, to,
-                                  job->to_channels * area);
-        } else {
-            job->loops->transpose(n, images, from, job->lanes, spare, n);
-            for (int64_t i = 0; i < images; i++)
-                job->loops->scale(n, 1.0f, spare + i * n,
-                                  to + i * job->to_channels * area, 1);
-        }
-        for (int64_t i = 0; i < images && job->bias != NULL;
-             i++, to += job->to_channels * area)
-            job->loops->affine(n, to, 1.0f, job->bias[channel], 0, to);
+        job->loops->turn_back(images_of(job, p->block), n, from,
+                              job->bias != NULL ? job->bias[channel] : 0.0f,
+                              job->to +
+                                  (first * job->to_channels + channel) * area +
+                                  p->row * job->to_width,
+                              job->to_channels * area, job->accumulate);
     }
 }
 
@@ -385,11 +372,9 @@ static void result_task(void *arg, int64_t task, int worker)
     const struct job *job = arg;
     const struct piece p = piece_of(job, task);
     float *results = ub__scratch(job->context, worker);
-    float *spare = results +
-                   job->filters * job->band * job->to_width * job->lanes;
 
     make_rows(job, &p, results);
-    put_rows(job, &p, results, spare);
+    put_rows(job, &p, results);
 }
 
 /* -- gradients of weights -------------------------------------------------- */
@@ -699,9 +684,7 @@ static void make_tables(struct job *job, int backward)
 
 static int64_t result_floats(const struct job *job)
 {
-    const int64_t pixels = job->band * job->to_width * job->lanes;
-
-    return aligned(pixels * job->filters) + aligned(pixels);
+    return job->band * job->to_width * job->lanes * job->filters;
 }
 
 static void need(ub__scratch_size *size, int64_t worker, int64_t shared)

@@ -136,6 +136,12 @@ typedef struct ub__step {
     /* images side by side, see above */                                       \
     X(void, filter_tile, (const ub__filter_tile *tile))                        \
     X(void, weight_tile, (const ub__weight_tile *tile))                        \
+    /* images, from_row apart, to to[n][lanes]; lanes without one are 0 */     \
+    X(void, turn, (int64_t images, int64_t n, const float *from,               \
+                   int64_t from_row, float *to))                               \
+    /* and back, `shift` added to each element */                              \
+    X(void, turn_back, (int64_t images, int64_t n, const float *from,          \
+                        float shift, float *to, int64_t to_row, int add))      \
     X(void, sum_lanes, (int64_t n, const float *from, float *to,               \
                         int64_t to_stride, int accumulate))                    \
     /* to[j][i] = from[i][j]; rows of `to` and `from` so far apart */          \

@@ -154,18 +154,184 @@ void UB__LOOP(weight_tile)(const ub__weight_tile *tile)
 
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 
+INLINE quad load_quad(const float *x)
+{
+    return *(const quad *) x;
+}
+
 /* The sum of each vector's lanes, by fours. */
 void UB__LOOP(sum_lanes)(int64_t n, const float *from, float *to,
                          int64_t to_stride, int accumulate)
 {
     for (int64_t i = 0; i < n; i++, from += WIDTH, to += to_stride) {
-        quad four = *(const quad *) from;
+        quad four = load_quad(from);
         float sum;
 
         UNROLL
         for (int l = 4; l < WIDTH; l += 4)
-            four += *(const quad *) (from + l);
+            four += load_quad(from + l);
         sum = (four[0] + four[1]) + (four[2] + four[3]);
         *to = accumulate ? *to + sum : sum;
+    }
+}
+
+/* -- turning --------------------------------------------------------------- */
+
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLE __builtin_shufflevector
+#endif
+#endif
+
+#ifdef SHUFFLE
+
+/* The same choice in each 128 bits of two vectors: 0 to 3 are the first one's
+ * elements there, 4 to 7 the second one's. */
+#define PICK(i, q) ((i) < 4 ? (i) + 4 * (q) : (i) -4 + 4 * (q) + WIDTH)
+#define QUADS      (WIDTH / 4)
+#if WIDTH == 16
+#define IN_QUADS(order) order(0), order(1), order(2), order(3)
+#elif WIDTH == 8
+#define IN_QUADS(order) order(0), order(1)
+#else
+#define IN_QUADS(order) order(0)
+#endif
+#define LOW_ONES(q)  PICK(0, q), PICK(4, q), PICK(1, q), PICK(5, q)
+#define HIGH_ONES(q) PICK(2, q), PICK(6, q), PICK(3, q), PICK(7, q)
+#define LOW_TWOS(q)  PICK(0, q), PICK(1, q), PICK(4, q), PICK(5, q)
+#define HIGH_TWOS(q) PICK(2, q), PICK(3, q), PICK(6, q), PICK(7, q)
+
+/* Each 4 x 4 elements of four vectors, in place. */
+INLINE void turn_quads(vector v[4])
+{
+    const vector a = SHUFFLE(v[0], v[1], IN_QUADS(LOW_ONES));
+    const vector b = SHUFFLE(v[2], v[3], IN_QUADS(LOW_ONES));
+    const vector c = SHUFFLE(v[0], v[1], IN_QUADS(HIGH_ONES));
+    const vector d = SHUFFLE(v[2], v[3], IN_QUADS(HIGH_ONES));
+
+    v[0] = SHUFFLE(a, b, IN_QUADS(LOW_TWOS));
+    v[1] = SHUFFLE(a, b, IN_QUADS(HIGH_TWOS));
+    v[2] = SHUFFLE(c, d, IN_QUADS(LOW_TWOS));
+    v[3] = SHUFFLE(c, d, IN_QUADS(HIGH_TWOS));
+}
+
+/* Four elements of every fourth row. */
+INLINE vector load_rows(const float *from, int64_t row)
+{
+#if WIDTH == 16
+    const half_vector a = SHUFFLE(load_quad(from), load_quad(from + 4 * row), 0,
+                                  1, 2, 3, 4, 5, 6, 7);
+    const half_vector b = SHUFFLE(load_quad(from + 8 * row),
+                                  load_quad(from + 12 * row), 0, 1, 2, 3, 4, 5,
+                                  6, 7);
+
+    return SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif WIDTH == 8
+    return SHUFFLE(load_quad(from), load_quad(from + 4 * row), 0, 1, 2, 3, 4, 5,
+                   6, 7);
+#else
+    (void) row;
+    return load_quad(from);
+#endif
+}
+
+/* The quads of a vector to every fourth row. */
+INLINE void store_rows(vector v, float *to, int64_t row, quad shift, int add)
+{
+    quad part[QUADS];
+
+    memcpy(part, &v, sizeof(part));
+    UNROLL
+    for (int q = 0; q < QUADS; q++, to += 4 * row) {
+        part[q] += shift;
+        if (add)
+            part[q] += load_quad(to);
+        *(quad *) to = part[q];
+    }
+}
+
+/* So many times four columns at a time, for whole lines of a cache. */
+#define GROUPS (WIDTH == 16 ? 4 : 2)
+
+INLINE void turn_columns(const float *from, int64_t row, float *to)
+{
+    vector v[GROUPS][4];
+
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        UNROLL
+        for (int g = 0; g < GROUPS; g++)
+            v[g][i] = load_rows(from + i * row + 4 * g, row);
+    }
+    UNROLL
+    for (int g = 0; g < GROUPS; g++) {
+        turn_quads(v[g]);
+        UNROLL
+        for (int i = 0; i < 4; i++)
+            store(to + (4 * g + i) * WIDTH, v[g][i]);
+    }
+}
+
+INLINE void turn_columns_back(const float *from, float *to, int64_t row,
+                              quad shift, int add)
+{
+    vector v[GROUPS][4];
+
+    UNROLL
+    for (int g = 0; g < GROUPS; g++) {
+        UNROLL
+        for (int i = 0; i < 4; i++)
+            v[g][i] = load(from + (4 * g + i) * WIDTH);
+        turn_quads(v[g]);
+    }
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        UNROLL
+        for (int g = 0; g < GROUPS; g++)
+            store_rows(v[g][i], to + i * row + 4 * g, row, shift, add);
+    }
+}
+
+#endif
+
+void UB__LOOP(turn)(int64_t images, int64_t n, const float *from,
+                    int64_t from_row, float *to)
+{
+    int64_t done = 0;
+
+#ifdef SHUFFLE
+    for (; images == WIDTH && done + 4 * GROUPS <= n; done += 4 * GROUPS)
+        turn_columns(from + done, from_row, to + done * WIDTH);
+#endif
+    for (; done < n; done++) {
+        for (int64_t i = 0; i < WIDTH; i++)
+            to[done * WIDTH + i] = i < images ? from[i * from_row + done]
+                                              : 0.0f;
+    }
+}
+
+void UB__LOOP(turn_back)(int64_t images, int64_t n, const float *from,
+                         float shift, float *to, int64_t to_row, int add)
+{
+    int64_t done = 0;
+
+#ifdef SHUFFLE
+    const quad shifts = shift - (quad){ 0 };
+
+    for (; images == WIDTH && done + 4 * GROUPS <= n; done += 4 * GROUPS) {
+        if (add)
+            turn_columns_back(from + done * WIDTH, to + done, to_row, shifts,
+                              1);
+        else
+            turn_columns_back(from + done * WIDTH, to + done, to_row, shifts,
+                              0);
+    }
+#endif
+    for (int64_t i = 0; i < images; i++) {
+        for (int64_t j = done; j < n; j++) {
+            const float value = from[j * WIDTH + i] + shift;
+
+            to[i * to_row + j] = add ? to[i * to_row + j] + value : value;
+        }
     }
 }
