@@ -263,6 +263,28 @@ static void scaled_widths(void **state)
     ub_context_destroy(&context);
 }
 
+/* A depthwise convolution mixes nothing: behind the last one that does, it
+ * keeps the width that one keeps. */
+static void scaled_before_depthwise(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = image(context, 3, 8), *wide = NULL;
+    const ub_layer layer = conv(4, 3, 1, 1);
+
+    (void) state;
+    add(net, "first", &layer, 0);
+    add(net, "last", &layer, 1);
+    depthwise(net, "depthwise", 4, 2, 2);
+    assert_int_equal(ub_network_scaled(net, 8, &wide), UB_OK);
+    assert_map(wide, 1, 32, 8, 8);
+    assert_map(wide, 2, 4, 8, 8);
+    assert_map(wide, 3, 8, 8, 8);
+    assert_int_equal(test_info(wide, 3).layer->groups, 4);
+    ub_network_destroy(&wide);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
 static ub_status build_and_scale(ub_context *context, void *arg)
 {
     ub_network *net = NULL, *wide = NULL;
@@ -295,6 +317,7 @@ int main(void)
         cmocka_unit_test(refused_layers),
         cmocka_unit_test(limits),
         cmocka_unit_test(scaled_widths),
+        cmocka_unit_test(scaled_before_depthwise),
         cmocka_unit_test(out_of_memory),
     };
 
