@@ -266,6 +266,28 @@ void test_same_layers(const ub_network *a, const ub_network *b)
     }
 }
 
+ub_gemm test_product(int64_t m, int64_t k, int64_t n, int64_t count)
+{
+    const ub_gemm g = { sizeof(g), m, k, n, count, m * k };
+
+    return g;
+}
+
+float *test_logit(const ub_parameters *p, int64_t index)
+{
+    for (int64_t i = 0; i < ub_parameters_count(p); i++) {
+        ub_tensor *value = ub_variable_value(ub_parameters_variable(p, i));
+
+        if (ub_parameters_kind(p, i) != UB_PARAMETER_ARCHITECTURE)
+            continue;
+        if (index < ub_tensor_count(value))
+            return ub_tensor_data(value) + index;
+        index -= ub_tensor_count(value);
+    }
+    fail();
+    return NULL;
+}
+
 void test_close(double actual, double expected, double tolerance,
                 const char *expression, const char *file, int line)
 {

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 #include <uboost/base.h>
-#include <uboost/network.h>
+#include <uboost/hardware.h>
+#include <uboost/nn.h>
 
 /* A context with so many threads; the test fails if there is none. */
 ub_context *test_context(int threads);
@@ -73,6 +74,12 @@ struct test_damage test_damaged(ub_context *context, const char *name,
 /* What a network says of a layer; and two networks that say the same. */
 ub_layer_info test_info(const ub_network *network, int64_t index);
 void test_same_layers(const ub_network *a, const ub_network *b);
+
+/* A matrix product whose inputs do not overlap. */
+ub_gemm test_product(int64_t m, int64_t k, int64_t n, int64_t count);
+
+/* The architecture parameter at an index of all of them in order. */
+float *test_logit(const ub_parameters *parameters, int64_t index);
 
 /* |actual - expected| <= tolerance, with the numbers when not. */
 #define assert_close(actual, expected, tolerance) \
