@@ -228,8 +228,11 @@ ub_status ub_network_copy(const ub_network *network, ub_network **out);
  * The same network with all widths multiplied, except the image's channels and
  * the outputs of the last convolutions and linear layers, those that no other
  * convolution or linear layer follows. A convolution with one group per input
- * channel keeps one; other numbers of groups stay as they are. The channels of
- * a layer's own map are multiplied when those of its first input are.
+ * channel does not count among these: it keeps one group per channel of what it
+ * reads, and as many results per channel, so that a convolution that only such
+ * ones follow keeps its width, and so do they. Other numbers of groups stay as
+ * they are. The channels of a layer's own map are multiplied when those of its
+ * first input are.
  *
  * @param network   only read
  * @param factor    at least 1
