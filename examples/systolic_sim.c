@@ -249,7 +249,9 @@ int main(int argc, char **argv)
     free(s.without_stalls);
     free(s.energies);
     unlock_folder(&s);
-    if (!good && interrupted())
+    if (!good && interrupted()) {
+        fputs("interrupted\n", stderr);
         return 130;
+    }
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

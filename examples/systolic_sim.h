@@ -65,13 +65,12 @@ ub_status make_context(int64_t threads, ub_context **out);
 int open_simulation(simulation *s);
 int run_simulation(simulation *s);
 int write_traces(const simulation *s);
+/* All files, instead of those of an earlier run. */
 int write_results(const simulation *s);
 
 /* The folder of this run, and nobody else's until unlock_folder(). */
 int make_folders(simulation *s);
 void unlock_folder(simulation *s);
-/* Remove what an earlier run wrote there. */
-void clear_folder(const simulation *s);
 
 int read_energy(simulation *s);
 int price(simulation *s);

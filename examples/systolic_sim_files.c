@@ -58,29 +58,53 @@ int make_folders(simulation *s)
 
 /* -- what an earlier run left ---------------------------------------------- */
 
-static void remove_files(const char *folder, const char *const *names, size_t n)
-{
-    char path[sizeof(((simulation *) 0)->folder) + 320];
+static const char *const run_files[] = {
+    "COMPUTE_REPORT.csv", "BANDWIDTH_REPORT.csv", "DETAILED_ACCESS_REPORT.csv",
+    "SPARSE_REPORT.csv",  "cycles.png",           "roofline.png",
+    "energy.png",         "result.json",          NULL
+};
 
-    for (size_t i = 0; i < n; i++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-        unlink(path);
+static const char *const layer_files[] = { "IFMAP_SRAM_TRACE.csv",
+                                           "FILTER_SRAM_TRACE.csv",
+                                           "OFMAP_SRAM_TRACE.csv", NULL };
+
+static const char *skip_digits(const char *text)
+{
+    return text + strspn(text, "0123456789");
+}
+
+/* One of the names, or what a run that was killed left of it: ".tmp" or
+ * ".PROCESS-NUMBER.tmp" behind it. */
+static int is_ours(const char *name, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        const size_t n = strlen(*names);
+        const char *end = name + n;
+
+        if (strncmp(name, *names, n) != 0)
+            continue;
+        if (*end == '\0' || strcmp(end, ".tmp") == 0)
+            return 1;
+        if (*end != '.')
+            continue;
+        end = skip_digits(end + 1);
+        if (*end == '-' && strcmp(skip_digits(end + 1), ".tmp") == 0)
+            return 1;
     }
+    return 0;
 }
 
 /* "layer" and a number, as trace_layer() names its folders. */
 static int is_layer(const char *name)
 {
     return strncmp(name, "layer", 5) == 0 && name[5] != '\0' &&
-           name[5 + strspn(name + 5, "0123456789")] == '\0';
+           *skip_digits(name + 5) == '\0';
 }
 
-static void remove_traces(const char *folder)
+/* Files of these names; in folders of layers, too. */
+static void remove_files(const char *folder, const char *const *names)
 {
-    static const char *const names[] = { "IFMAP_SRAM_TRACE.csv",
-                                         "FILTER_SRAM_TRACE.csv",
-                                         "OFMAP_SRAM_TRACE.csv" };
-    char path[sizeof(((simulation *) 0)->folder) + 300];
+    char path[sizeof(((simulation *) 0)->folder) + 320];
     DIR *all = opendir(folder);
     const struct dirent *entry;
     struct stat at;
@@ -88,35 +112,33 @@ static void remove_traces(const char *folder)
     if (all == NULL)
         return;
     while ((entry = readdir(all)) != NULL) {
-        if (!is_layer(entry->d_name))
+        const char *name = entry->d_name;
+
+        if ((size_t) snprintf(path, sizeof(path), "%s/%s", folder, name) >=
+            sizeof(path))
             continue;
-        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        if (lstat(path, &at) != 0 || !S_ISDIR(at.st_mode))
+        if (is_ours(name, names) && strcmp(name, "result.json") != 0)
+            unlink(path);
+        if (names == layer_files || !is_layer(name) || lstat(path, &at) != 0 ||
+            !S_ISDIR(at.st_mode))
             continue;
-        remove_files(path, names, 3);
+        remove_files(path, layer_files);
         rmdir(path); /* unless there is something else */
     }
     closedir(all);
 }
 
-/* A folder without result.json is none of ours, but perhaps SCALE-Sim's. */
-void clear_folder(const simulation *s)
+/* A folder without result.json is none of ours, but perhaps SCALE-Sim's. It
+ * goes last, so that what is interrupted can be done again. */
+static void clear_folder(const simulation *s)
 {
-    static const char *const names[] = { "COMPUTE_REPORT.csv",
-                                         "BANDWIDTH_REPORT.csv",
-                                         "DETAILED_ACCESS_REPORT.csv",
-                                         "SPARSE_REPORT.csv",
-                                         "cycles.png",
-                                         "roofline.png",
-                                         "energy.png",
-                                         "result.json" };
     char path[sizeof(s->folder) + 32];
 
     snprintf(path, sizeof(path), "%s/result.json", s->folder);
     if (access(path, F_OK) != 0)
         return;
-    remove_traces(s->folder);
-    remove_files(s->folder, names, sizeof(names) / sizeof(names[0]));
+    remove_files(s->folder, run_files);
+    unlink(path);
 }
 
 /* -- results ----------------------------------------------------------------

@@ -15,6 +15,8 @@
 
 int complain(ub_context *context, ub_status status)
 {
+    if (status == UB_ERR_INTERRUPTED)
+        return 0; /* main() says so */
     fprintf(stderr, "%s\n",
             ub_context_last_error(context)[0] != '\0'
                 ? ub_context_last_error(context)

@@ -237,8 +237,12 @@ static int trace_layer(const simulation *s, const ub_layer_info *info,
                  s->folder, number, names[operand]);
         status = ub_systolic_trace_write(s->context, info, &h, &s->options,
                                          operand, offsets[operand], path);
-        if (status != UB_OK)
-            return complain(s->context, status);
+        if (status == UB_OK)
+            continue;
+        complain(s->context, status);
+        snprintf(path, sizeof(path), "%s/layer%" PRId64, s->folder, number);
+        rmdir(path); /* unless there is something in it */
+        return 0;
     }
     return 1;
 }

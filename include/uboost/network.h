@@ -340,8 +340,9 @@ void ub_topology_options_init(ub_topology_options *options, size_t size);
  * The first line is a header when two of its fields name columns, or when none
  * but the first is empty or begins with a digit (SCALE-Sim skips it whatever
  * it says). Names are compared without case, blanks, '_' and '-'. When the
- * header names all columns of its form once, they may be in any order;
- * otherwise they are as in ub_topology_form. More columns, by name:
+ * header names all columns of its form once, they may be in any order; the
+ * file is refused when it names those of the other form; otherwise they are as
+ * in ub_topology_form. More columns, by name:
  *
  * | column                             | meaning                             |
  * |------------------------------------|-------------------------------------|

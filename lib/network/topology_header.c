@@ -207,6 +207,16 @@ ub_status ub__topology_layout_of(ub_context *context, const char *path,
     }
     base = out->at[UB__COLUMN_SPARSITY];
     out->at[UB__COLUMN_SPARSITY] = -1;
+    if (!count_names(header, form, at) &&
+        count_names(
+            header,
+            form == UB_TOPOLOGY_CONV ? UB_TOPOLOGY_GEMM : UB_TOPOLOGY_CONV, at))
+        return ub__fail(context, UB_ERR_FORMAT,
+                        "%.200s:%d: the header names the columns of %s", path,
+                        header->line,
+                        form == UB_TOPOLOGY_CONV
+                            ? "a product of matrices, not of a convolution"
+                            : "a convolution, not of a product of matrices");
     by_name = count_names(header, form, at);
     if (by_name) {
         for (int i = first_column(form); i <= last_column(form); i++)

@@ -201,6 +201,34 @@ static void extra_columns(void **state)
     ub_context_destroy(&context);
 }
 
+/* What is asked for against what a header says. */
+static void wrong_form(void **state)
+{
+    ub_context *context = listening_context();
+    ub_topology_options options;
+    ub_network *net = NULL;
+
+    (void) state;
+    ub_topology_options_init(&options, sizeof(options));
+    options.form = UB_TOPOLOGY_GEMM;
+    assert_int_equal(read_text(context, HEAD "a, 9, 9, 3, 3, 4, 8, 1,\n",
+                               &options, &net, NULL),
+                     UB_ERR_FORMAT);
+    assert_non_null(strstr(ub_context_last_error(context),
+                           "csv:1: the header names the columns of a conv"));
+    options.form = UB_TOPOLOGY_CONV;
+    assert_int_equal(read_text(context,
+                               "x, M, N, K, a, b, c, d\n"
+                               "a, 5, 6, 7, 8, 9, 1, 2\n",
+                               &options, &net, NULL),
+                     UB_ERR_FORMAT);
+    assert_non_null(strstr(ub_context_last_error(context),
+                           "columns of a product of matrices, not"));
+    assert_null(net);
+    assert_int_equal(logged.lines, 0);
+    ub_context_destroy(&context);
+}
+
 /* SCALE-Sim drops what is behind a row's last comma. */
 static void number_behind(void **state)
 {
@@ -505,11 +533,12 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_rows),        cmocka_unit_test(gemm_rows),
-        cmocka_unit_test(extra_columns),    cmocka_unit_test(number_behind),
-        cmocka_unit_test(depthwise_rows),   cmocka_unit_test(krittika),
-        cmocka_unit_test(written_networks), cmocka_unit_test(hostile_files),
-        cmocka_unit_test(damaged_files),    cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(conv_rows),     cmocka_unit_test(gemm_rows),
+        cmocka_unit_test(extra_columns), cmocka_unit_test(number_behind),
+        cmocka_unit_test(wrong_form),    cmocka_unit_test(depthwise_rows),
+        cmocka_unit_test(krittika),      cmocka_unit_test(written_networks),
+        cmocka_unit_test(hostile_files), cmocka_unit_test(damaged_files),
+        cmocka_unit_test(out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,11 @@ import glob
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 PROGRAM = os.path.abspath(sys.argv[1])
 GOLDEN = os.environ.get("UBOOST_GOLDEN", "")
@@ -84,6 +86,8 @@ def errors(root, csv):
            nothing, "-p", out)
     gemm = write(root, "gemm.csv", "name, M, N, K\ng, 5, 6, 7\n")
     refuse("gemm read as conv", "gemm.csv", "-t", gemm, "-i", "conv", "-p", out)
+    refuse("conv read as gemm", "conv.csv:1", "-t", csv, "-i", "gemm", "-p",
+           out)
     for name, value in (("--level", "4"), ("--array", "4"),
                         ("--tile", "3x4"), ("--tile", "3x4x5x"),
                         ("--interconnect", "rope"), ("--compat", "all"),
@@ -282,6 +286,8 @@ def stale(root, csv):
     check("no trace of sparse weights", done.returncode == 1 and
           "sparse weights" in done.stderr and files(folder) == names,
           done.stderr[-300:])
+    refuse("sparse weights that move", "have to be stationary", "-c", config,
+           "-t", sparse, "-p", out, "--dataflow", "os")
     run("-t", csv, "-p", out, "--array", "8x4", "--trace")
     check("a sparse layer's report goes",
           "SPARSE_REPORT.csv" not in files(folder))
@@ -305,6 +311,60 @@ def stale(root, csv):
     run("-t", own, "-p", theirs)
     check("a folder that is not ours is not cleared",
           "COMPUTE_REPORT.csv" in files(theirs + "/uboost"))
+
+
+def started(csv, out):
+    """A run that is writing traces."""
+    process = subprocess.Popen(
+        [PROGRAM, "-t", csv, "-p", out, "--array", "4x4", "--trace"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    for _ in range(6000):
+        if process.poll() is not None or glob.glob(out + "/*/layer0/*.tmp"):
+            break
+        time.sleep(0.01)
+    return process
+
+
+def stopped(root, csv):
+    """Signals while traces are written, and two runs in one folder."""
+    large = write(root, "large.csv", "name, ifmap h, ifmap w, filter h, "
+                  "filter w, channels, filters, stride,\n"
+                  "l, 66, 66, 3, 3, 32, 64, 1,\n")
+    out = os.path.join(root, "stopped")
+    folder = out + "/uboost"
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = started(large, out)
+        names = files(folder)
+        done = run("-t", csv, "-p", out, "--array", "8x4")
+        check(f"{number.name}: a second run is refused", done.returncode == 1
+              and "another systolic_sim" in done.stderr, done.stderr[-300:])
+        check(f"{number.name}: it leaves all files",
+              not [name for name in names - files(folder)
+                   if not name.endswith(".tmp")])
+        process.send_signal(number)
+        process.wait()
+        names = files(folder)
+        check(f"{number.name}: status", process.returncode == 130,
+              str(process.returncode))
+        check(f"{number.name}: no half files", "result.json" in names and
+              not [name for name in names if "layer" in name],
+              " ".join(sorted(names)))
+    process = started(large, out)
+    process.kill()
+    process.wait()
+    names = files(folder)
+    check("killed: nothing half under its name",
+          not [name for name in names if name.endswith("TRACE.csv")])
+    done = run("-t", csv, "-p", out, "--array", "8x4")
+    check("killed: the next run takes what was left", done.returncode == 0 and
+          not [name for name in files(folder) if "layer" in name])
+    full = os.path.join(root, "full")
+    os.makedirs(full + "/uboost/result.json.tmp")
+    done = run("-t", csv, "-p", full, "--array", "8x4")
+    check("result.json cannot be written", done.returncode == 1 and
+          "result.json: cannot be written: Is a directory" in done.stderr and
+          not files(full), done.stderr[-300:])
 
 
 def same_files(name, folder, golden):
@@ -418,6 +478,7 @@ def main():
         packed(root)
         energy(root, csv)
         stale(root, csv)
+        stopped(root, csv)
         if GOLDEN:
             golden_scalesim(root)
             golden_csim(root)
