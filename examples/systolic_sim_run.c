@@ -172,9 +172,9 @@ static void warn_stalls(const simulation *s)
     }
     if (n > 0)
         fprintf(stderr,
-                "warning: USER mode: %" PRId64 " layers, '%s' the first, do "
-                "not fit half of each bank; they are counted as in CALC mode, "
-                "without stalls\n",
+                "warning: USER mode knows no stalls of layers that do not fit "
+                "half of each bank, or at less than an element per cycle: "
+                "%" PRId64 " layers, first '%s', are counted as in CALC mode\n",
                 n, name);
 }
 

@@ -300,7 +300,8 @@ ub_status ub_network_write_dot(const ub_network *network, const char *path);
 typedef enum ub_topology_form {
     UB_TOPOLOGY_AUTO = 0, /**< by the header, or else by the first row: eight
                                fields or more are a convolution, up to five a
-                               product of matrices, six or seven nothing;
+                               product of matrices, six or seven nothing,
+                               nor are more than nine below other names;
                                not for writing */
     UB_TOPOLOGY_CONV = 1, /**< name, ifmap height, ifmap width, filter height,
                                filter width, channels, num filter, strides */

@@ -158,6 +158,9 @@ static int32_t form_of(const ub__topology_row *header,
     if (header != NULL &&
         (at[UB__COLUMN_IFMAP_HEIGHT] >= 0 || at[UB__COLUMN_IFMAP_WIDTH] >= 0))
         return UB_TOPOLOGY_CONV;
+    /* a header of other names with more fields than that: a layout file */
+    if (header != NULL && row->n > CONV_FIELDS + 1)
+        return UB_TOPOLOGY_AUTO;
     if (row->n >= CONV_FIELDS)
         return UB_TOPOLOGY_CONV;
     return row->n <= GEMM_FIELDS + 1 || is_krittika(row->fields[0])

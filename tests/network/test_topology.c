@@ -427,6 +427,9 @@ static const struct {
     { "Layer, Cycles, Stalls, Load, Used, Idle, Rest,\n0, 1, 2, 3, 4, 5, 6,\n",
       UB_ERR_FORMAT, "csv:2: 7 fields are neither" },
     { "a, 9, 9, 3, 3, 4, 8\n", UB_ERR_FORMAT, "csv:1: 7 fields are neither" },
+    { "Layer name, Order A, Order B, C, D, E, F, G, H, I,\n"
+      "a, 2, 2, 1, 1, 16, 4, 3, 1, 2,\n",
+      UB_ERR_FORMAT, "csv:2: 10 fields are neither" },
     { "a, 9, 9, 3, 3, 4\n", UB_ERR_FORMAT, "csv:1: 6 fields are neither" },
 };
 
