@@ -78,7 +78,7 @@ static void *work(void *user)
         if (isatty(STDERR_FILENO))
             fprintf(stderr, "layer %" PRId64 "/%" PRId64 "\033[K\r", c->done,
                     s->n);
-        if (status != UB_OK && !c->failed)
+        if (status != UB_OK && status != UB_ERR_INTERRUPTED && !c->failed)
             complain_layer(s, context, i, status);
         c->failed |= status != UB_OK;
     }

@@ -313,14 +313,14 @@ def stale(root, csv):
           "COMPUTE_REPORT.csv" in files(theirs + "/uboost"))
 
 
-def started(csv, out):
-    """A run that is writing traces."""
+def started(csv, out, sign="/*/layer0/*.tmp"):
+    """A run that has come to where that file is; that of traces."""
     process = subprocess.Popen(
         [PROGRAM, "-t", csv, "-p", out, "--array", "4x4", "--trace"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     for _ in range(6000):
-        if process.poll() is not None or glob.glob(out + "/*/layer0/*.tmp"):
+        if process.poll() is not None or glob.glob(out + sign):
             break
         time.sleep(0.01)
     return process
@@ -350,6 +350,12 @@ def stopped(root, csv):
         check(f"{number.name}: no half files", "result.json" in names and
               not [name for name in names if "layer" in name],
               " ".join(sorted(names)))
+    endless = write(root, "endless.csv", "name, M, N, K\n"
+                    "e, 65536, 2048, 1024\n")
+    process = started(endless, root + "/endless", "/uboost")
+    process.terminate()
+    check("stopped while it counts", process.wait(timeout=20) == 130 and
+          not files(root + "/endless"))
     process = started(large, out)
     process.kill()
     process.wait()
