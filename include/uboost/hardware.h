@@ -350,7 +350,9 @@ void ub_hardware_config_init(ub_hardware_config *config, size_t size);
  *
  * Only [architecture_presets] has to be there; what is left out has the default
  * of ub_hardware_init() or ub_hardware_config_init(). Unknown sections and keys
- * are ignored with a warning in the log.
+ * are ignored with a warning in the log. As older versions have it, IfmapSramSz
+ * and so on stand for IfmapSramSzkB, and keys of [layout] may be in
+ * [architecture_presets]; what is called and placed as above wins.
  *
  * 1 kB is 1024 words of `element_bytes`; the three memories become
  * input_bank_bytes, weight_bank_bytes and output_bank_bytes. CALC makes

@@ -302,8 +302,10 @@ ub_status ub_network_write_dot(const ub_network *network, const char *path);
 /** Which columns a topology has. Values are never renumbered. */
 typedef enum ub_topology_form {
     UB_TOPOLOGY_AUTO = 0, /**< by the header, or else by the first row: eight
-                               fields or more are a convolution; not for
-                               writing */
+                               fields or more are a convolution, up to five a
+                               product of matrices, six or seven nothing,
+                               nor are more than nine below other names;
+                               not for writing */
     UB_TOPOLOGY_CONV = 1, /**< name, ifmap height, ifmap width, filter height,
                                filter width, channels, num filter, strides */
     UB_TOPOLOGY_GEMM = 2  /**< name, M, N, K */
@@ -342,14 +344,16 @@ void ub_topology_options_init(ub_topology_options *options, size_t size);
  * The first line is a header when two of its fields name columns, or when none
  * but the first is empty or begins with a digit (SCALE-Sim skips it whatever
  * it says). Names are compared without case, blanks, '_' and '-'. When the
- * header names all columns of its form once, they may be in any order;
- * otherwise they are as in ub_topology_form. More columns, by name:
+ * header names all columns of its form once, they may be in any order; the
+ * file is refused when it names those of the other form; otherwise they are as
+ * in ub_topology_form. More columns, by name:
  *
  * | column                             | meaning                             |
  * |------------------------------------|-------------------------------------|
  * | Sparsity, Sparsity Ratio, N:M      | `sparse_keep`:`sparse_block`; empty |
  * |                                    | or 1 or 1:1: dense; without a name, |
- * |                                    | the first column behind the others  |
+ * |                                    | the first column behind the others, |
+ * |                                    | where another number is ignored     |
  * | Pad, Padding                       | both paddings; conv only            |
  * | Pad Height, Pad Width, Pad H, ...  | one of them; conv only              |
  * | Dilation                           | conv only                           |

@@ -184,6 +184,44 @@ static void configparser_rules(void **state)
     ub_context_destroy(&context);
 }
 
+/* SCALE-Sim's first version, and its second one before [layout]. */
+static void older_versions(void **state)
+{
+    ub_context *context = listening_context();
+    both b = read_ok(context,
+                     ARRAY "IfmapSramSz: 3\nFilterSramSz: 5\n"
+                           "OFMAPSRAMSZ: 7\n"
+                           "FilterCustomLayout: True\n"
+                           "IfmapSRAMBankBandwidth: 12\n"
+                           "[run_presets]\nInterfaceBandwidth: USER\n");
+
+    (void) state;
+    assert_int_equal(b.h.input_bank_bytes, 3072);
+    assert_int_equal(b.h.weight_bank_bytes, 5120);
+    assert_int_equal(b.c.output_words, 7168);
+    assert_int_equal(b.c.weight_layout, 1);
+    assert_close(b.h.input_bandwidth, 12e9, 0.0);
+    assert_int_equal(logged.lines, 0);
+    assert_round_trip(context, &b);
+    b = read_ok(context, ARRAY "IfmapSRAMBankNum: 3\nIfmapSramSz: 3\n"
+                               "IfmapSramSzkB: 4\n"
+                               "[layout]\nIfmapSRAMBankNum: 5\n");
+    assert_int_equal(b.c.input_banks, 5);
+    assert_int_equal(b.c.input_words, 4096);
+    assert_int_equal(logged.lines, 0);
+    b = read_ok(context, "[layout]\nIfmapSRAMBankNum: 5\n" ARRAY
+                         "IfmapSRAMBankNum: 3\n");
+    assert_int_equal(b.c.input_banks, 5);
+    assert_non_null(strstr(logged.text, "cfg:6: key 'IfmapSRAMBankNum' of "
+                                        "[architecture_presets] is ignored"));
+    assert_int_equal(
+        read_text(context, ARRAY "IfmapSramSz: 3\nifmapsramsz: 3\n", &b),
+        UB_ERR_FORMAT);
+    assert_int_equal(read_text(context, "[run_presets]\nIfmapSramSz: 3\n", &b),
+                     UB_ERR_FORMAT);
+    ub_context_destroy(&context);
+}
+
 static void own_section(void **state)
 {
     ub_context *context = test_log_context(&logged);
@@ -386,9 +424,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_files),       cmocka_unit_test(smallest),
-        cmocka_unit_test(configparser_rules), cmocka_unit_test(own_section),
-        cmocka_unit_test(hostile_files),      cmocka_unit_test(damaged_files),
-        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(configparser_rules), cmocka_unit_test(older_versions),
+        cmocka_unit_test(own_section),        cmocka_unit_test(hostile_files),
+        cmocka_unit_test(damaged_files),      cmocka_unit_test(out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

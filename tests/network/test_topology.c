@@ -169,6 +169,56 @@ static void extra_columns(void **state)
     ub_context_destroy(&context);
 }
 
+/* What is asked for against what a header says. */
+static void wrong_form(void **state)
+{
+    ub_context *context = listening_context();
+    ub_topology_options options;
+    ub_network *net = NULL;
+
+    (void) state;
+    ub_topology_options_init(&options, sizeof(options));
+    options.form = UB_TOPOLOGY_GEMM;
+    assert_int_equal(read_text(context, HEAD "a, 9, 9, 3, 3, 4, 8, 1,\n",
+                               &options, &net, NULL),
+                     UB_ERR_FORMAT);
+    assert_non_null(strstr(ub_context_last_error(context),
+                           "csv:1: the header names the columns of a conv"));
+    options.form = UB_TOPOLOGY_CONV;
+    assert_int_equal(read_text(context,
+                               "x, M, N, K, a, b, c, d\n"
+                               "a, 5, 6, 7, 8, 9, 1, 2\n",
+                               &options, &net, NULL),
+                     UB_ERR_FORMAT);
+    assert_non_null(strstr(ub_context_last_error(context),
+                           "columns of a product of matrices, not"));
+    assert_null(net);
+    assert_int_equal(logged.lines, 0);
+    ub_context_destroy(&context);
+}
+
+/* SCALE-Sim drops what is behind a row's last comma. */
+static void number_behind(void **state)
+{
+    ub_context *context = listening_context();
+    ub_network *net = read_ok(context, HEAD "a, 9, 9, 3, 3, 4, 8, 2, 2\n"
+                                            "b, 9, 9, 3, 3, 4, 8, 2, 3\n"
+                                            "c, 9, 9, 3, 3, 4, 8, 2, 2:4\n");
+
+    (void) state;
+    assert_int_equal(logged.lines, 1);
+    assert_non_null(strstr(logged.text, "csv:2: '2' behind column 8"));
+    assert_int_equal(info_of(net, 1).layer->sparse_block, 0);
+    assert_int_equal(info_of(net, 3).layer->sparse_block, 4);
+    ub_network_destroy(&net);
+    logged.lines = 0;
+    net = read_ok(context, "Layer, M, N, K,\na, 5, 6, 7, 12\n");
+    assert_int_equal(logged.lines, 1);
+    assert_non_null(strstr(logged.text, "csv:2: '12' behind column 4"));
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
 static void depthwise_rows(void **state)
 {
     ub_context *context = test_context(1);
@@ -343,6 +393,13 @@ static const struct {
     { "AlphaGoZero,\nConv, 19, 19, 3, 3, 17, 256, 1,\n", UB_ERR_FORMAT,
       "csv:1: column 'M' is missing" },
     { HEAD "a_DP, 9, 9, 3, 3, 1048576, 2, 1,\n", UB_ERR_RANGE, "csv:2: " },
+    { "Layer, Cycles, Stalls, Load, Used, Idle, Rest,\n0, 1, 2, 3, 4, 5, 6,\n",
+      UB_ERR_FORMAT, "csv:2: 7 fields are neither" },
+    { "a, 9, 9, 3, 3, 4, 8\n", UB_ERR_FORMAT, "csv:1: 7 fields are neither" },
+    { "Layer name, Order A, Order B, C, D, E, F, G, H, I,\n"
+      "a, 2, 2, 1, 1, 16, 4, 3, 1, 2,\n",
+      UB_ERR_FORMAT, "csv:2: 10 fields are neither" },
+    { "a, 9, 9, 3, 3, 4\n", UB_ERR_FORMAT, "csv:1: 6 fields are neither" },
 };
 
 static void hostile_files(void **state)
@@ -442,7 +499,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv_rows),     cmocka_unit_test(gemm_rows),
-        cmocka_unit_test(extra_columns), cmocka_unit_test(depthwise_rows),
+        cmocka_unit_test(extra_columns), cmocka_unit_test(number_behind),
+        cmocka_unit_test(wrong_form),    cmocka_unit_test(depthwise_rows),
         cmocka_unit_test(krittika),      cmocka_unit_test(written_networks),
         cmocka_unit_test(hostile_files), cmocka_unit_test(damaged_files),
         cmocka_unit_test(out_of_memory),
