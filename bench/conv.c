@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Rates of every distinct convolution of supernet_step (16, 24, 32, 64
- * channels), channel_step (24) and final_step, each pass a JSON line: as a
- * share of what BLIS reaches on 1024^3 and, with every operand counted once, of
- * what a triad moves, both measured by the same threads before.
+ * channels), channel_step (20, 24, 32, 40) and final_step, each pass a JSON
+ * line: as a share of what BLIS reaches on 1024^3 and, with every operand
+ * counted once, of what a triad moves, both measured before by the same
+ * threads.
  *
  * Arithmetic is counted with the taps on the padding ("gflops"); "inside" is
  * the part that reads the map.
@@ -22,10 +23,11 @@ enum pass { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHT, PASSES };
 static const char *const pass_names[PASSES] = { "forward", "backward_data",
                                                 "backward_weight" };
 
-/* A convolution and the networks it occurs in, as "supernet16 final". */
+/* A convolution and how often the networks have it, as
+ * "\"supernet16\": 9, \"final\": 1". */
 typedef struct shape {
     net_conv conv;
-    char networks[96];
+    char networks[192];
 } shape;
 
 typedef struct run {
@@ -59,29 +61,34 @@ static void add_shapes(run *r, const char *network, net_convs convs)
             r->shapes[at].networks[0] = '\0';
         }
         networks = r->shapes[at].networks;
-        snprintf(networks + strlen(networks), 96 - strlen(networks), "%s%s",
-                 networks[0] ? " " : "", network);
+        snprintf(networks + strlen(networks),
+                 sizeof(r->shapes[at].networks) - strlen(networks),
+                 "%s\"%s\": %lld", networks[0] ? ", " : "", network,
+                 (long long) convs.of[i].count);
     }
     free(convs.of);
 }
 
 static void collect(run *r)
 {
-    static const int64_t widths[] = { 16, 24, 32, 64 };
+    static const int64_t supernets[] = { 16, 24, 32, 64 };
+    static const int64_t channels[] = { 20, 24, 32, 40 };
     bench *b = r->bench;
     ub_network *network = net_final(b);
     ub_space *space;
+    char name[32];
 
-    for (size_t i = 0; i < sizeof(widths) / sizeof(*widths); i++) {
-        char name[32];
-
-        snprintf(name, sizeof(name), "supernet%lld", (long long) widths[i]);
-        space = net_space(b, widths[i], 3);
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof(name), "supernet%lld", (long long) supernets[i]);
+        space = net_space(b, supernets[i], 3);
         add_shapes(r, name, net_convs_of_space(b, space));
         ub_space_destroy(&space);
     }
     space = net_space(b, NET_STEM_WIDTH, 3);
-    add_shapes(r, "channel24", net_convs_of_channels(b, space, 24));
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof(name), "channel%lld", (long long) channels[i]);
+        add_shapes(r, name, net_convs_of_channels(b, space, channels[i]));
+    }
     ub_space_destroy(&space);
     add_shapes(r, "final", net_convs_of_network(b, network));
     ub_network_destroy(&network);
@@ -139,7 +146,7 @@ static void report(run *r, const shape *s, double bytes, size_t scratch)
         r->bench, &t, "us",
         "\"operator\": \"%s\", \"channels\": %lld, \"out_channels\": %lld, "
         "\"map\": %lld, \"stride\": %lld, \"batch\": %lld, "
-        "\"networks\": \"%s\", \"pass\": \"%s\", \"us\": %.1f, "
+        "\"networks\": {%s}, \"pass\": \"%s\", \"us\": %.1f, "
         "\"gflops\": %.1f, \"share\": %.3f, \"inside\": %.3f, "
         "\"gb_per_second\": %.2f, \"memory_share\": %.3f, "
         "\"scratch_kib\": %zu",
