@@ -55,8 +55,9 @@ if ! "$python" -c 'import torch' 2>/dev/null; then
     echo "python3-torch is missing: installing it by apt-get (needs root)" >&2
     root_by=
     [ "$(id -u)" -eq 0 ] || root_by=sudo
-    $root_by apt-get update >&2
-    $root_by apt-get install -y --no-install-recommends python3-torch >&2
+    $root_by env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2
+    $root_by env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq install -y --no-install-recommends python3-torch >&2
 fi
 
 programs=$("$root/bench/build.sh")

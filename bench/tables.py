@@ -179,11 +179,37 @@ def shares(group, field):
             for name in PASSES]
 
 
+def by_network(every):
+    """What all convolutions of a step reach together, by pass."""
+    rows = []
+    names = {name for line in every for name in line["networks"]}
+    for network in sorted(names, key=lambda name: (len(name), name)):
+        mine = [line for line in every if network in line["networks"]]
+        row, total = [network], 0.0
+        for name in PASSES:
+            flop = time = bound = 0.0
+            for line in mine:
+                if line["pass"] != name:
+                    continue
+                count = line["networks"][network]
+                flop += count * line["gflops"] * line["median_us"]
+                bound += count * line["share"] * line["median_us"]
+                time += count * line["median_us"]
+            row += [f"{flop / time:.0f}", f"{bound / time:.2f}"]
+            total += time
+        depthwise = sum(line["networks"][network] * line["median_us"]
+                        for line in mine
+                        if line["operator"].startswith("depthwise"))
+        rows.append((*row, f"{1e-3 * total:.1f}", f"{depthwise / total:.2f}"))
+    return table(("network", "forward", "share", "by data", "share",
+                  "by weight", "share", "ms", "of it depthwise"), rows)
+
+
 def conv(lines):
     every = lines("conv", bench="conv")
     if not every:
         return None
-    gemm = lines("conv", bench="gemm")[0]["gflops"]
+    gemm = [line["gflops"] for line in lines("conv", bench="gemm")]
     triad = lines("conv", bench="triad")[0]["gb_per_second"]
     dense, depthwise = [], []
     for key, group in grouped(every, "operator", "channels", "out_channels",
@@ -196,18 +222,26 @@ def conv(lines):
                 f"{line['gb_per_second']:.1f}" for line in group),
                 *shares(group, "memory_share")))
         else:
+            # Arithmetic of a byte times bytes per second.
+            roof = group[0]["share"] / group[0]["memory_share"]
             dense.append((name, f"{into} to {out}", side,
-                          f"{group[0]['inside']:.2f}",
+                          f"{group[0]['inside']:.2f}", f"{min(1, roof):.2f}",
                           *(rates.get(name, "-") for name in PASSES),
                           *shares(group, "share")))
-    order = lambda row: (re.sub(r"\d.*", "", row[0]), row[0])
+
+    def order(row):
+        return re.sub(r"\d.*", "", row[0]), row[0]
+
     dense.sort(key=order)
     depthwise.sort(key=order)
     heads = ("forward", "by data", "by weight")
-    return (f"{where(every, 'batch')}; BLIS 1024^3 {gemm:.0f} GFLOP/s, triad "
-            f"{triad:.1f} GB/s.\n\nGFLOP/s, and shares of BLIS:\n\n" + table(
-                ("operator / stride", "channels", "map", "inside", *heads,
-                 *heads), dense)
+    return (f"{where(every, 'batch')}; BLIS 1024^3 {gemm[0]:.0f} GFLOP/s "
+            f"before and {gemm[-1]:.0f} after, triad {triad:.1f} GB/s.\n\nAll convolutions of a step, GFLOP/s and "
+            "shares of BLIS:\n\n" + by_network(every)
+            + "\n\nOne by one, GFLOP/s and shares of BLIS; \"roof\" is the "
+            "share that memory allows at the triad's rate:\n\n" + table(
+                ("operator / stride", "channels", "map", "inside", "roof",
+                 *heads, *heads), dense)
             + "\n\nDepthwise: GB/s with every operand counted once, and shares "
             "of the triad:\n\n" + table(
                 ("operator", "channels", "map", *heads, *heads), depthwise))
