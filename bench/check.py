@@ -140,7 +140,8 @@ def compare(folder):
                                  folder / "kept", **variables)
     lines = (folder / "kept" / "compare.jsonl").read_text().splitlines()
     check("compare: medians and ratios", status == 0 and len(lines) == 16 and
-          "| 24 | 2400.0 | 24.0 | 100.00 | 1.8 | 960 | 24 | 40.00 |" in output,
+          "| 24 | 2400.0 | 24.0 | 100.00 | 100.00 to 100.00 | 1.8 | 960 | 24 "
+          "| 40.00 |" in output,
           output + errors)
     (peer / "torch_supernet.py").write_text("print('warming up')\n")
     status, _, errors = run(BENCH / "compare.sh", peer, **variables)

@@ -90,9 +90,12 @@ def compare(lines):
         if not peer:
             continue
         time = [middle(group, "median_ms"), middle(peer, "median_ms")]
+        ratios = [b["median_ms"] / a["median_ms"]
+                  for a, b in zip(group, peer)]
         memory = [middle(group, "peak_rss_mib"), middle(peer, "peak_rss_mib")]
         rows.append((channels, f"{time[1]:.1f}", f"{time[0]:.1f}",
-                     f"{time[1] / time[0]:.2f}", GOALS.get(channels, "-"),
+                     f"{time[1] / time[0]:.2f}",
+                     f"{min(ratios):.2f} to {max(ratios):.2f}", GOALS.get(channels, "-"),
                      f"{memory[1]:.0f}", f"{memory[0]:.0f}",
                      f"{memory[1] / memory[0]:.2f}", "2",
                      f"{middle(group, 'share'):.2f}"))
@@ -102,8 +105,8 @@ def compare(lines):
     runs = len(ours) // len(grouped(ours, "channels"))
     return (f"{where(ours, 'batch')}; {date:%Y-%m-%d}; medians of {runs} runs "
             "in turn.\n\n" + table(
-                ("channels", "PyTorch ms", "ours ms", "PyTorch / ours", "goal",
-                 "PyTorch MiB", "ours MiB", "PyTorch / ours", "goal",
+                ("channels", "PyTorch ms", "ours ms", "PyTorch / ours", "of the runs",
+                 "goal", "PyTorch MiB", "ours MiB", "PyTorch / ours", "goal",
                  "share of BLIS"), rows))
 
 
