@@ -139,7 +139,7 @@ def compare(folder):
     status, output, errors = run(BENCH / "compare.sh", peer, 2, "--out",
                                  folder / "kept", **variables)
     lines = (folder / "kept" / "compare.jsonl").read_text().splitlines()
-    check("compare: medians and ratios", status == 0 and len(lines) == 16 and
+    check("compare: medians and ratios", status == 0 and len(lines) == 17 and
           "| 24 | 2400.0 | 24.0 | 100.00 | 100.00 to 100.00 | 1.8 | 960 | 24 "
           "| 40.00 |" in output,
           output + errors)
