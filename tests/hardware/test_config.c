@@ -187,7 +187,7 @@ static void configparser_rules(void **state)
 /* SCALE-Sim's first version, and its second one before [layout]. */
 static void older_versions(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     both b = read_ok(context,
                      ARRAY "IfmapSramSz: 3\nFilterSramSz: 5\n"
                            "OFMAPSRAMSZ: 7\n"

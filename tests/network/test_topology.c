@@ -172,7 +172,7 @@ static void extra_columns(void **state)
 /* What is asked for against what a header says. */
 static void wrong_form(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     ub_topology_options options;
     ub_network *net = NULL;
 
@@ -200,7 +200,7 @@ static void wrong_form(void **state)
 /* SCALE-Sim drops what is behind a row's last comma. */
 static void number_behind(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     ub_network *net = read_ok(context, HEAD "a, 9, 9, 3, 3, 4, 8, 2, 2\n"
                                             "b, 9, 9, 3, 3, 4, 8, 2, 3\n"
                                             "c, 9, 9, 3, 3, 4, 8, 2, 2:4\n");
@@ -208,8 +208,8 @@ static void number_behind(void **state)
     (void) state;
     assert_int_equal(logged.lines, 1);
     assert_non_null(strstr(logged.text, "csv:2: '2' behind column 8"));
-    assert_int_equal(info_of(net, 1).layer->sparse_block, 0);
-    assert_int_equal(info_of(net, 3).layer->sparse_block, 4);
+    assert_int_equal(test_info(net, 1).layer->sparse_block, 0);
+    assert_int_equal(test_info(net, 3).layer->sparse_block, 4);
     ub_network_destroy(&net);
     logged.lines = 0;
     net = read_ok(context, "Layer, M, N, K,\na, 5, 6, 7, 12\n");
