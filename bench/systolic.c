@@ -2,17 +2,8 @@
 /*
  * Rates of the simulator's levels on one thread, one JSON line each: calls per
  * second of what is a closed form, seconds of what walks.
- *
- * usage: bench_systolic [SECONDS_PER_CASE]
  */
-#define _POSIX_C_SOURCE 200809L
-
-#include <uboost/uboost.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <time.h>
+#include "bench.h"
 
 #define N_LAYERS 5
 
@@ -24,122 +15,100 @@ static const struct {
     { 13, 3, 384, 384, 1 }, { 13, 3, 384, 256, 1 },
 };
 
-typedef struct bench {
-    ub_context *context;
+typedef struct run {
+    bench *bench;
     ub_layer layers[N_LAYERS];
     ub_layer_info infos[N_LAYERS];
     ub_gemm gemms[N_LAYERS];
     ub_hardware hardware;
     ub_systolic_options options;
     int64_t cycles; /* of a pass, so that it is not left out */
-} bench;
-
-static void check(ub_status status)
-{
-    if (status == UB_OK)
-        return;
-    fprintf(stderr, "systolic: %s\n", ub_status_str(status));
-    exit(1);
-}
+} run;
 
 /* -- cases: all layers once ----------------------------------------------- */
 
-static void run_level(bench *b)
+static void pass_level(void *user)
 {
+    run *r = user;
+
+    r->cycles = 0;
     for (int i = 0; i < N_LAYERS; i++) {
         ub_systolic_stats s = { .size = sizeof(s) };
 
-        check(ub_systolic_gemm(&b->gemms[i], &b->hardware, &b->options, &s));
-        b->cycles += s.cycles;
+        bench_check(r->bench, ub_systolic_gemm(&r->gemms[i], &r->hardware,
+                                               &r->options, &s));
+        r->cycles += s.cycles;
     }
 }
 
-static void run_fold(bench *b)
+static void pass_fold(void *user)
 {
+    run *r = user;
+
+    r->cycles = 0;
     for (int i = 0; i < N_LAYERS; i++) {
         ub_systolic_folds f = { .size = sizeof(f) };
 
-        check(ub_systolic_fold(&b->gemms[i], &b->hardware, &b->options, &f));
-        b->cycles += f.cycles;
+        bench_check(r->bench, ub_systolic_fold(&r->gemms[i], &r->hardware,
+                                               &r->options, &f));
+        r->cycles += f.cycles;
     }
 }
 
-static void run_report(bench *b)
+static void pass_report(void *user)
 {
-    for (int i = 0; i < N_LAYERS; i++) {
-        ub_systolic_report r = { .size = sizeof(r) };
+    run *r = user;
 
-        check(ub_systolic_report_layer(b->context, &b->infos[i], &b->hardware,
-                                       &b->options, &r));
-        b->cycles += r.cycles;
+    r->cycles = 0;
+    for (int i = 0; i < N_LAYERS; i++) {
+        ub_systolic_report report = { .size = sizeof(report) };
+
+        bench_check(r->bench, ub_systolic_report_layer(
+                                  r->bench->context, &r->infos[i], &r->hardware,
+                                  &r->options, &report));
+        r->cycles += report.cycles;
     }
 }
 
 static const struct {
     const char *name;
-    void (*run)(bench *b);
+    void (*pass)(void *run);
     int32_t level, dataflow;
 } cases[] = {
-    { "level0", run_level, 0, UB_DATAFLOW_WS },
-    { "level2", run_level, 2, UB_DATAFLOW_WS },
-    { "level2", run_level, 2, UB_DATAFLOW_OS },
-    { "fold", run_fold, 2, UB_DATAFLOW_WS },
-    { "report", run_report, 2, UB_DATAFLOW_WS },
-    { "report", run_report, 2, UB_DATAFLOW_OS },
-    { "report", run_report, 2, UB_DATAFLOW_IS },
+    { "level0", pass_level, 0, UB_DATAFLOW_WS },
+    { "level2", pass_level, 2, UB_DATAFLOW_WS },
+    { "level2", pass_level, 2, UB_DATAFLOW_OS },
+    { "fold", pass_fold, 2, UB_DATAFLOW_WS },
+    { "report", pass_report, 2, UB_DATAFLOW_WS },
+    { "report", pass_report, 2, UB_DATAFLOW_OS },
+    { "report", pass_report, 2, UB_DATAFLOW_IS },
 };
 
 static const char *const dataflows[] = { "ws", "os", "is" };
 
 /* -- measuring ------------------------------------------------------------ */
 
-static double seconds(void)
+static void run_case(run *r, size_t at)
 {
-    struct timespec now;
+    bench_times t;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
+    bench_measure(r->bench, cases[at].pass, r, &t);
+    bench_report(r->bench, &t, "us",
+                 "\"case\": \"%s\", \"dataflow\": \"%s\", "
+                 "\"layers_per_second\": %.0f, \"seconds\": %.3g, "
+                 "\"cycles\": %lld",
+                 cases[at].name, dataflows[cases[at].dataflow],
+                 N_LAYERS / t.median, t.median, (long long) r->cycles);
 }
 
-static double time_passes(bench *b, void (*run)(bench *b), int64_t passes)
+static void open_run(run *r)
 {
-    const double begin = seconds();
-
-    for (int64_t i = 0; i < passes; i++) {
-        b->cycles = 0;
-        run(b);
-    }
-    return (seconds() - begin) / (double) passes;
-}
-
-static void run_case(bench *b, size_t at, double limit)
-{
-    const double begin = seconds();
-    double once = time_passes(b, cases[at].run, 1), best = once;
-    const int64_t passes = once > 1e-3 ? 1 : 10000;
-    struct rusage usage;
-
-    while (seconds() - begin < limit) {
-        once = time_passes(b, cases[at].run, passes);
-        best = once < best ? once : best;
-    }
-    getrusage(RUSAGE_SELF, &usage);
-    printf("{\"bench\": \"systolic\", \"case\": \"%s\", \"dataflow\": \"%s\", "
-           "\"layers_per_second\": %.0f, \"seconds\": %.3g, \"cycles\": %lld, "
-           "\"peak_rss_mib\": %.0f}\n",
-           cases[at].name, dataflows[cases[at].dataflow], N_LAYERS / best, best,
-           (long long) b->cycles, (double) usage.ru_maxrss / 1024.0);
-}
-
-static void open_bench(bench *b)
-{
-    check(ub_context_create(NULL, &b->context));
-    ub_hardware_init(&b->hardware, sizeof(b->hardware));
-    b->hardware.rows = b->hardware.columns = 32;
-    b->hardware.bank_bytes = 64 * 1024;
+    ub_hardware_init(&r->hardware, sizeof(r->hardware));
+    r->hardware.rows = r->hardware.columns = 32;
+    r->hardware.bank_bytes = 64 * 1024;
     for (int i = 0; i < N_LAYERS; i++) {
-        ub_layer *l = &b->layers[i];
-        ub_layer_info *info = &b->infos[i];
+        ub_layer *l = &r->layers[i];
+        ub_layer_info *info = &r->infos[i];
 
         ub_layer_init(l, sizeof(*l), UB_LAYER_CONV);
         l->out_channels = shapes[i].out_channels;
@@ -155,23 +124,26 @@ static void open_bench(bench *b)
                                              (shapes[i].map - shapes[i].kernel +
                                               shapes[i].stride - 1) /
                                                  shapes[i].stride;
-        b->gemms[i].size = sizeof(b->gemms[i]);
-        check(ub_layer_gemm(info, 1, &b->gemms[i]));
+        r->gemms[i].size = sizeof(r->gemms[i]);
+        bench_check(r->bench, ub_layer_gemm(info, 1, &r->gemms[i]));
     }
 }
 
 int main(int argc, char **argv)
 {
-    const double limit = argc > 1 ? atof(argv[1]) : 0.5;
-    bench b = { .cycles = 0 };
+    bench b = {
+        .name = "systolic", .runs = 5, .seconds = 0.5, .one_thread = 1
+    };
+    run r = { .bench = &b };
 
-    open_bench(&b);
+    bench_open(&b, NULL, argc, argv);
+    open_run(&r);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        ub_systolic_options_init(&b.options, sizeof(b.options));
-        b.options.level = cases[i].level;
-        b.hardware.dataflow = cases[i].dataflow;
-        run_case(&b, i, limit);
+        ub_systolic_options_init(&r.options, sizeof(r.options));
+        r.options.level = cases[i].level;
+        r.hardware.dataflow = cases[i].dataflow;
+        run_case(&r, i);
     }
-    ub_context_destroy(&b.context);
+    bench_close(&b);
     return 0;
 }

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Time to simulate the layers of ResNet-18 at 224 x 224 at level 1, batch 1,
- * on one array and on several: best of several runs, one JSON line each.
- *
- * usage: bench_systolic_level1 [RUNS]
+ * on one array and on several, one JSON line each.
  */
-#define _POSIX_C_SOURCE 200809L
-
-#include <uboost/uboost.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "bench.h"
 
 typedef struct block {
     int64_t in, out, map, kernel, stride, times;
@@ -27,14 +19,6 @@ static const block blocks[] = {
     { 512, 512, 7, 3, 1, 3 },  { 512, 1000, 1, 1, 1, 1 },
 };
 
-static double milliseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double) now.tv_sec + 1e-6 * (double) now.tv_nsec;
-}
-
 static ub_gemm product(const block *b)
 {
     const int64_t side = (b->map - 1) / b->stride + 1;
@@ -48,57 +32,54 @@ static ub_gemm product(const block *b)
     return g;
 }
 
-/* Cycles of the network; less than 0 when a layer does not run. */
-static int64_t network(const ub_hardware *hardware)
-{
-    int64_t cycles = 0;
+typedef struct run {
+    bench *bench;
+    ub_hardware hardware;
+    int64_t cycles;
+} run;
 
+static void pass(void *user)
+{
+    run *r = user;
+
+    r->cycles = 0;
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         const ub_gemm g = product(&blocks[i]);
 
         for (int64_t j = 0; j < blocks[i].times; j++) {
             ub_systolic_stats s = { .size = sizeof(s) };
 
-            if (ub_systolic_gemm(&g, hardware, NULL, &s) != UB_OK)
-                return -1;
-            cycles += s.cycles;
+            bench_check(r->bench, ub_systolic_gemm(&g, &r->hardware, NULL, &s));
+            r->cycles += s.cycles;
         }
     }
-    return cycles;
 }
 
-static int run(int64_t side, int64_t arrays, long runs)
+static void run_case(bench *b, int64_t side, int64_t arrays)
 {
-    ub_hardware hardware;
-    double best = 1e9;
-    int64_t cycles = 0;
+    run r = { .bench = b };
+    bench_times t;
 
-    ub_hardware_init(&hardware, sizeof(hardware));
-    if (ub_hardware_set_array(&hardware, side, side) != UB_OK)
-        return 0;
-    hardware.arrays = arrays;
-    for (long i = 0; i < runs && cycles >= 0; i++) {
-        const double begin = milliseconds();
-        double time;
-
-        cycles = network(&hardware);
-        time = milliseconds() - begin;
-        if (time < best)
-            best = time;
-    }
-    printf("{\"bench\": \"systolic_level1\", \"network\": \"resnet18\", "
-           "\"array\": %lld, \"arrays\": %lld, \"cycles\": %lld, "
-           "\"ms\": %.3f}\n",
-           (long long) side, (long long) arrays, (long long) cycles, best);
-    return cycles > 0;
+    ub_hardware_init(&r.hardware, sizeof(r.hardware));
+    bench_check(b, ub_hardware_set_array(&r.hardware, side, side));
+    r.hardware.arrays = arrays;
+    bench_measure(b, pass, &r, &t);
+    bench_report(b, &t, "ms",
+                 "\"network\": \"resnet18\", \"array\": %lld, "
+                 "\"arrays\": %lld, \"cycles\": %lld, \"ms\": %.3f",
+                 (long long) side, (long long) arrays, (long long) r.cycles,
+                 1e3 * t.median);
 }
 
 int main(int argc, char **argv)
 {
-    const long runs = argc > 1 ? strtol(argv[1], NULL, 10) : 10;
+    bench b = { .name = "systolic_level1", .runs = 10, .one_thread = 1 };
 
-    return run(128, 1, runs) && run(32, 1, runs) && run(128, 4, runs) &&
-                   run(32, 16, runs)
-               ? 0
-               : 1;
+    bench_open(&b, NULL, argc, argv);
+    run_case(&b, 128, 1);
+    run_case(&b, 32, 1);
+    run_case(&b, 128, 4);
+    run_case(&b, 32, 16);
+    bench_close(&b);
+    return 0;
 }

@@ -3,55 +3,32 @@
 /*
  * Rates of the simulator's finest level, one JSON line each: addresses of
  * SRAM traces as text and as rows, updates of processing elements.
- *
- * usage: bench_systolic_trace [SECONDS_PER_CASE]
  */
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <uboost/systolic.h>
+#include "bench.h"
 
 static const char *const dataflows[] = { "ws", "os", "is" };
 static const char *const operands[] = { "input", "weights", "output" };
 
-struct bench {
-    ub_context *context;
-    double seconds; /* per case */
+typedef struct run {
+    bench *bench;
     ub_layer layer;
     ub_layer_info info;
     ub_hardware hardware;
     int32_t operand;
     int64_t offset;
     int64_t rows, addresses; /* of one trace */
-};
+} run;
 
-static double now(void)
+static void set_conv(run *r, int64_t channels, int64_t map, int64_t filters,
+                     int64_t kernel, int64_t pad)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
-}
-
-static void require(struct bench *b, ub_status status)
-{
-    if (status == UB_OK)
-        return;
-    fprintf(stderr, "%s\n", ub_context_last_error(b->context));
-    exit(1);
-}
-
-static void set_conv(struct bench *b, int64_t channels, int64_t map,
-                     int64_t filters, int64_t kernel, int64_t pad)
-{
-    ub_layer_init(&b->layer, sizeof(b->layer), UB_LAYER_CONV);
-    b->layer.out_channels = filters;
-    b->layer.kernel_height = b->layer.kernel_width = kernel;
-    b->layer.pad_height = b->layer.pad_width = pad;
-    b->info = (ub_layer_info){ .size = sizeof(b->info),
+    ub_layer_init(&r->layer, sizeof(r->layer), UB_LAYER_CONV);
+    r->layer.out_channels = filters;
+    r->layer.kernel_height = r->layer.kernel_width = kernel;
+    r->layer.pad_height = r->layer.pad_width = pad;
+    r->info = (ub_layer_info){ .size = sizeof(r->info),
                                .name = "conv",
-                               .layer = &b->layer,
+                               .layer = &r->layer,
                                .in_channels = channels,
                                .in_height = map,
                                .in_width = map,
@@ -60,69 +37,66 @@ static void set_conv(struct bench *b, int64_t channels, int64_t map,
                                .out_width = map + 2 * pad - kernel + 1 };
 }
 
-static void set_array(struct bench *b, int64_t rows, int64_t columns,
-                      int32_t dataflow)
+static void set_array(run *r, int64_t rows, int64_t columns, int32_t dataflow)
 {
-    ub_hardware_init(&b->hardware, sizeof(b->hardware));
-    b->hardware.rows = rows;
-    b->hardware.columns = columns;
-    b->hardware.dataflow = dataflow;
+    ub_hardware_init(&r->hardware, sizeof(r->hardware));
+    r->hardware.rows = rows;
+    r->hardware.columns = columns;
+    r->hardware.dataflow = dataflow;
 }
 
 static int count_row(void *user, int64_t cycle, int64_t *addresses, int64_t n)
 {
-    struct bench *b = user;
+    run *r = user;
 
     (void) cycle;
     (void) addresses;
-    b->rows++;
-    b->addresses += n;
+    r->rows++;
+    r->addresses += n;
     return 0;
 }
 
-static void trace_rows(struct bench *b)
+static void trace_rows(void *user)
 {
-    b->rows = b->addresses = 0;
-    require(b, ub_systolic_trace(b->context, &b->info, &b->hardware, NULL,
-                                 b->operand, b->offset, count_row, b));
+    run *r = user;
+
+    r->rows = r->addresses = 0;
+    bench_check(r->bench,
+                ub_systolic_trace(r->bench->context, &r->info, &r->hardware,
+                                  NULL, r->operand, r->offset, count_row, r));
 }
 
-static void trace_text(struct bench *b)
+static void trace_text(void *user)
 {
-    require(b, ub_systolic_trace_write(b->context, &b->info, &b->hardware, NULL,
-                                       b->operand, b->offset, "/dev/null"));
+    run *r = user;
+
+    bench_check(r->bench, ub_systolic_trace_write(
+                              r->bench->context, &r->info, &r->hardware, NULL,
+                              r->operand, r->offset, "/dev/null"));
 }
 
-/* Shortest time of a call, of several tries. */
-static double shortest(struct bench *b, void (*call)(struct bench *))
+/* Of one pass that was counted. */
+static void report(run *r, const char *name, const char *layer,
+                   void (*call)(void *))
 {
-    double start = now(), best = 1e9;
+    bench named = *r->bench;
+    bench_times t;
 
-    do {
-        double begin = now(), end;
-
-        call(b);
-        end = now();
-        if (end - begin < best)
-            best = end - begin;
-    } while (now() - start < b->seconds);
-    return best;
+    named.name = name;
+    bench_measure(&named, call, r, &t);
+    bench_report(&named, &t, "us",
+                 "\"layer\": \"%s\", \"rows\": %lld, \"columns\": %lld, "
+                 "\"dataflow\": \"%s\", \"operand\": \"%s\", "
+                 "\"cycles\": %lld, \"addresses_per_s\": %.4g, "
+                 "\"rows_per_s\": %.4g",
+                 layer, (long long) r->hardware.rows,
+                 (long long) r->hardware.columns,
+                 dataflows[r->hardware.dataflow], operands[r->operand],
+                 (long long) r->rows, (double) r->addresses / t.median,
+                 (double) r->rows / t.median);
 }
 
-static void report(struct bench *b, const char *bench, const char *layer,
-                   double seconds)
-{
-    printf("{\"bench\": \"%s\", \"layer\": \"%s\", \"rows\": %lld, "
-           "\"columns\": %lld, \"dataflow\": \"%s\", \"operand\": \"%s\", "
-           "\"cycles\": %lld, \"addresses_per_s\": %.4g, "
-           "\"rows_per_s\": %.4g}\n",
-           bench, layer, (long long) b->hardware.rows,
-           (long long) b->hardware.columns, dataflows[b->hardware.dataflow],
-           operands[b->operand], (long long) b->rows,
-           (double) b->addresses / seconds, (double) b->rows / seconds);
-}
-
-static void run_traces(struct bench *b, const char *layer)
+static void run_traces(run *r, const char *layer)
 {
     static const int64_t arrays[][2] = { { 1, 1 },     { 1, 64 },   { 64, 1 },
                                          { 4, 4 },     { 8, 8 },    { 32, 32 },
@@ -131,13 +105,13 @@ static void run_traces(struct bench *b, const char *layer)
 
     for (size_t i = 0; i < n; i++) {
         for (int32_t dataflow = 0; dataflow < 3; dataflow++) {
-            set_array(b, arrays[i][0], arrays[i][1], dataflow);
-            for (b->operand = 0; b->operand < 3; b->operand++) {
-                b->offset = b->operand * 10000000;
-                trace_rows(b);
-                report(b, "trace_text", layer, shortest(b, trace_text));
+            set_array(r, arrays[i][0], arrays[i][1], dataflow);
+            for (r->operand = 0; r->operand < 3; r->operand++) {
+                r->offset = r->operand * 10000000;
+                trace_rows(r);
+                report(r, "trace_text", layer, trace_text);
                 if (arrays[i][0] == 4)
-                    report(b, "trace_rows", layer, shortest(b, trace_rows));
+                    report(r, "trace_rows", layer, trace_rows);
             }
         }
     }
@@ -148,51 +122,56 @@ static void run_traces(struct bench *b, const char *layer)
 static int8_t input[EXTENT * EXTENT], weights[EXTENT * EXTENT];
 static int32_t output[EXTENT * EXTENT];
 
-static void multiply(struct bench *b)
+static void multiply(void *user)
 {
+    run *r = user;
+
     const ub_gemm g = { sizeof(g), EXTENT, EXTENT, EXTENT, 1, EXTENT * EXTENT };
     ub_systolic_stats stats = { .size = sizeof(stats) };
 
-    require(b, ub_systolic_multiply(b->context, &g, &b->hardware, NULL, input,
-                                    weights, output, &stats));
-    b->rows = stats.cycles;
+    bench_check(r->bench,
+                ub_systolic_multiply(r->bench->context, &g, &r->hardware, NULL,
+                                     input, weights, output, &stats));
+    r->rows = stats.cycles;
 }
 
-static void run_elements(struct bench *b)
+static void run_elements(run *r)
 {
     static const int64_t arrays[] = { 4, 16, 32, 128, 256 };
+    bench named = *r->bench;
 
+    named.name = "elements";
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
         for (int32_t dataflow = 0; dataflow < 3; dataflow++) {
-            double seconds;
+            bench_times t;
 
-            set_array(b, arrays[i], arrays[i], dataflow);
-            seconds = shortest(b, multiply);
-            printf("{\"bench\": \"elements\", \"rows\": %lld, "
-                   "\"columns\": %lld, \"dataflow\": \"%s\", "
-                   "\"cycles\": %lld, \"cycles_per_s\": %.4g, "
-                   "\"updates_per_s\": %.4g}\n",
-                   (long long) arrays[i], (long long) arrays[i],
-                   dataflows[dataflow], (long long) b->rows,
-                   (double) b->rows / seconds,
-                   (double) (b->rows * arrays[i] * arrays[i]) / seconds);
+            set_array(r, arrays[i], arrays[i], dataflow);
+            bench_measure(&named, multiply, r, &t);
+            bench_report(&named, &t, "us",
+                         "\"rows\": %lld, \"columns\": %lld, "
+                         "\"dataflow\": \"%s\", \"cycles\": %lld, "
+                         "\"cycles_per_s\": %.4g, \"updates_per_s\": %.4g",
+                         (long long) arrays[i], (long long) arrays[i],
+                         dataflows[dataflow], (long long) r->rows,
+                         (double) r->rows / t.median,
+                         (double) (r->rows * arrays[i] * arrays[i]) / t.median);
         }
     }
 }
 
 int main(int argc, char **argv)
 {
-    struct bench b = { .seconds = argc > 1 ? strtod(argv[1], NULL) : 0.2 };
-    ub_context_options options;
+    bench b = {
+        .name = "systolic_trace", .runs = 3, .seconds = 0.2, .one_thread = 1
+    };
+    run r = { .bench = &b };
 
-    ub_context_options_init(&options, sizeof(options));
-    if (ub_context_create(&options, &b.context) != UB_OK)
-        return 1;
-    set_conv(&b, 16, 20, 40, 3, 0);
-    run_traces(&b, "conv3");
-    set_conv(&b, 16, 18, 40, 3, 1);
-    run_traces(&b, "conv3_padded");
-    run_elements(&b);
-    ub_context_destroy(&b.context);
+    bench_open(&b, NULL, argc, argv);
+    set_conv(&r, 16, 20, 40, 3, 0);
+    run_traces(&r, "conv3");
+    set_conv(&r, 16, 18, 40, 3, 1);
+    run_traces(&r, "conv3_padded");
+    run_elements(&r);
+    bench_close(&b);
     return 0;
 }

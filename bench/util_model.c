@@ -4,28 +4,13 @@
  * Layers per second of the closed forms, one thread: widths, maps and kernels
  * of U-Boost's space, with all derivatives where there are any. A JSON line for
  * each.
- *
- * usage: bench_util_model [SECONDS_PER_CASE]
  */
-#define _POSIX_C_SOURCE 200809L
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <uboost/utilization.h>
+#include "bench.h"
 
 enum { LAYERS = 4096 };
 
 typedef ub_status (*form)(const ub_util_options *, const ub_cost_layer *,
                           ub_cost *);
-
-static double seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
-}
 
 static void make_layers(ub_cost_layer *layers)
 {
@@ -48,43 +33,54 @@ static void make_layers(ub_cost_layer *layers)
     }
 }
 
-/* Best of many passes. */
-static void run(const char *name, form f, const ub_cost_layer *layers,
-                double limit)
+typedef struct run {
+    bench *bench;
+    form form;
+    const ub_cost_layer *layers;
+    double sum; /* so that nothing is left out */
+} run;
+
+static void pass(void *user)
 {
-    const double start = seconds();
-    double best = 1e9, sum = 0.0;
+    run *r = user;
 
-    do {
-        const double begin = seconds();
-        double took;
+    for (int i = 0; i < LAYERS; i++) {
+        ub_cost cost = { .size = sizeof(cost) };
 
-        for (int i = 0; i < LAYERS; i++) {
-            ub_cost cost = { .size = sizeof(cost) };
+        bench_check(r->bench, r->form(NULL, &r->layers[i], &cost));
+        r->sum += cost.cycles;
+    }
+}
 
-            if (f(NULL, &layers[i], &cost) != UB_OK)
-                exit(1);
-            sum += cost.cycles;
-        }
-        took = seconds() - begin;
-        best = took < best ? took : best;
-    } while (seconds() - start < limit);
-    printf("{\"bench\": \"util_model\", \"model\": \"%s\", \"threads\": 1, "
-           "\"ns\": %.0f, \"layers_per_second\": %.0f}\n",
-           name, best / LAYERS * 1e9, sum > 0.0 ? LAYERS / best : 0.0);
+static void run_form(bench *b, const char *name, form f,
+                     const ub_cost_layer *layers)
+{
+    run r = { b, f, layers, 0.0 };
+    bench_times t;
+
+    bench_measure(b, pass, &r, &t);
+    bench_report(b, &t, "us",
+                 "\"model\": \"%s\", \"ns\": %.1f, "
+                 "\"layers_per_second\": %.0f",
+                 name, t.median / LAYERS * 1e9,
+                 r.sum > 0.0 ? LAYERS / t.median : 0.0);
 }
 
 int main(int argc, char **argv)
 {
     static ub_cost_layer layers[LAYERS];
-    const double limit = argc > 1 ? strtod(argv[1], NULL) : 0.5;
+    bench b = {
+        .name = "util_model", .runs = 5, .seconds = 0.5, .one_thread = 1
+    };
 
+    bench_open(&b, NULL, argc, argv);
     make_layers(layers);
-    run("systolic", ub_util_latency, layers, limit);
-    run("systolic-smooth", ub_util_latency_smooth, layers, limit);
-    run("flops", ub_util_flops, layers, limit);
-    run("roofline", ub_util_roofline, layers, limit);
-    run("systolic-full", ub_util_full, layers, limit);
-    run("systolic-full-smooth", ub_util_full_smooth, layers, limit);
+    run_form(&b, "systolic", ub_util_latency, layers);
+    run_form(&b, "systolic-smooth", ub_util_latency_smooth, layers);
+    run_form(&b, "flops", ub_util_flops, layers);
+    run_form(&b, "roofline", ub_util_roofline, layers);
+    run_form(&b, "systolic-full", ub_util_full, layers);
+    run_form(&b, "systolic-full-smooth", ub_util_full_smooth, layers);
+    bench_close(&b);
     return 0;
 }

@@ -89,9 +89,10 @@ void catch_interrupt(void)
 
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_interrupt;
-    /* A second SIGINT ends the program the usual way. */
+    /* A second one ends the program the usual way. */
     action.sa_flags = (int) SA_RESETHAND;
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 static void print_line(const ub_progress *p, const char *end)

@@ -6,8 +6,8 @@
 
 /*
  * What the example programs share: numbers and names from the command line,
- * the progress line, stopping by SIGINT. Functions called parse_* print what
- * is wrong with `option` and return 0, or return 1.
+ * the progress line, stopping by SIGINT or SIGTERM. Functions called parse_*
+ * print what is wrong with `option` and return 0, or return 1.
  */
 
 int parse_integer(const char *option, const char *text, int64_t low,
@@ -19,10 +19,10 @@ int parse_array(const char *option, const char *text, int64_t *rows,
                 int64_t *columns);
 
 /* One line that is rewritten on a terminal, one line per epoch elsewhere;
- * SIGINT asks the library to stop after the step. */
+ * SIGINT and SIGTERM ask the library to stop after the step. */
 int print_progress(void *user, const ub_progress *progress);
 void catch_interrupt(void);
-/* Whether SIGINT came. */
+/* Whether one of them came. */
 int interrupted(void);
 
 /* Context with that progress line; `threads` 0: all online processors. Warnings

@@ -38,6 +38,11 @@ static const char usage[] =
     "                    USER mode\n"
     "  --bank-bytes N    of each bank\n"
     "  --tile MxKxN      level 1\n"
+    "  --packed          level 1: several small products of a layer, such as\n"
+    "                    channels of a depthwise convolution, share an array\n"
+    "  --energy TABLE    energy and area by sosa-28nm, horowitz-45nm or a "
+    "JSON\n"
+    "                    file; levels 1 to 3\n"
     "  --batch N         images\n"
     "  --os-drain        levels 2 and 3: count the cycles in which results\n"
     "                    leave an output-stationary array\n"
@@ -65,6 +70,8 @@ enum {
     BANDWIDTH,
     BANK_BYTES,
     TILE,
+    PACKED,
+    ENERGY,
     BATCH,
     OS_DRAIN,
     SEED,
@@ -87,6 +94,8 @@ static const struct option long_options[] = {
     { "bandwidth", required_argument, NULL, BANDWIDTH },
     { "bank-bytes", required_argument, NULL, BANK_BYTES },
     { "tile", required_argument, NULL, TILE },
+    { "packed", no_argument, NULL, PACKED },
+    { "energy", required_argument, NULL, ENERGY },
     { "batch", required_argument, NULL, BATCH },
     { "os-drain", no_argument, NULL, OS_DRAIN },
     { "seed", required_argument, NULL, SEED },
@@ -177,6 +186,8 @@ static int apply(simulation *s, int option, const char *text)
         return parse_integer("--bank-bytes", text, 1, (int64_t) 1 << 40,
                              &s->bank_bytes);
     case TILE: return parse_tile(text, s->tile);
+    case PACKED: s->packed = 1; return 1;
+    case ENERGY: s->energy_name = text; return 1;
     case BATCH: return parse_integer("--batch", text, 1, 1 << 20, &s->batch);
     case OS_DRAIN: s->os_drain = 1; return 1;
     case SEED: return parse_integer("--seed", text, 0, INT64_MAX, &s->seed);
@@ -223,10 +234,10 @@ int main(int argc, char **argv)
     if (!good)
         return EXIT_FAILURE;
     catch_interrupt();
-    good = open_simulation(&s) && run_simulation(&s);
+    good = open_simulation(&s) && run_simulation(&s) && price(&s);
     if (good) {
         print_table(&s);
-        good = write_json(&s) && write_pictures(&s) && write_traces(&s);
+        good = write_results(&s);
     }
     if (good)
         printf("results in %s\n", s.folder);
@@ -235,7 +246,12 @@ int main(int argc, char **argv)
     free(s.stats);
     free(s.reports);
     free(s.dataflows);
-    if (!good && interrupted())
+    free(s.without_stalls);
+    free(s.energies);
+    unlock_folder(&s);
+    if (!good && interrupted()) {
+        fputs("interrupted\n", stderr);
         return 130;
+    }
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

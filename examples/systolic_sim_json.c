@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* result.json of systolic_sim. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "systolic_sim.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define I(type, name)                    \
     {                                    \
@@ -81,10 +85,19 @@ static const field hardware_fields[] = {
 
 #define O ub_systolic_options
 static const field options_fields[] = {
-    I(O, batch),         W(O, level),          W(O, prefetch),
-    W(O, charge_inputs), W(O, charge_outputs), W(O, os_drain),
-    W(O, count_memory),  I(O, tile_m),         I(O, tile_k),
-    I(O, tile_n),        I(O, seed),           END,
+    I(O, batch),
+    W(O, level),
+    W(O, prefetch),
+    W(O, charge_inputs),
+    W(O, charge_outputs),
+    W(O, os_drain),
+    W(O, count_memory),
+    I(O, tile_m),
+    I(O, tile_k),
+    I(O, tile_n),
+    I(O, seed),
+    W(O, packed),
+    END,
 };
 
 #define R ub_systolic_report
@@ -197,6 +210,34 @@ static json_t *report_of(const ub_systolic_report *r)
     return out;
 }
 
+#define E ub_energy
+const field energy_fields[] = {
+    D(E, mac),    D(E, idle),    D(E, banks), D(E, interconnect),
+    D(E, memory), D(E, leakage), END,
+};
+
+static const field energy_sums[] = {
+    D(E, total),
+    D(E, watts),
+    D(E, pj_per_mac),
+    END,
+};
+
+static const field area_fields[] = {
+    D(E, element_mm2),
+    D(E, bank_mm2),
+    END,
+};
+
+/* In pJ. */
+static json_t *energy_of(const ub_energy *energy)
+{
+    json_t *out = object_of(energy, energy_fields, NULL);
+
+    json_object_update_new(out, object_of(energy, energy_sums, NULL));
+    return out;
+}
+
 static json_t *layer_of(const simulation *s, int64_t index)
 {
     const ub_systolic_stats *stats = &s->stats[index];
@@ -212,6 +253,8 @@ static json_t *layer_of(const simulation *s, int64_t index)
                         json_string(dataflow_names[s->dataflows[index]]));
     if (s->options.level == 2 && product)
         json_object_set_new(out, "report", report_of(&s->reports[index]));
+    if (s->energies != NULL && stats->cycles >= 0)
+        json_object_set_new(out, "energy", energy_of(&s->energies[index]));
     return out;
 }
 
@@ -236,6 +279,18 @@ static json_t *result_of(const simulation *s)
     json_object_set_new(out, "machine", machine);
     json_object_set_new(out, "options", options);
     json_object_set_new(out, "total", object_of(&s->total, stats_fields, NULL));
+    if (s->energies != NULL) {
+        json_t *energy = json_object();
+
+        json_object_set_new(energy, "table", json_string(s->table.name));
+        json_object_set_new(energy, "source", json_string(s->table.source));
+        json_object_set_new(energy, "unit", json_string("pJ"));
+        if (s->total.cycles >= 0)
+            json_object_set_new(energy, "total", energy_of(&s->energy));
+        json_object_set_new(energy, "area",
+                            object_of(&s->energy, area_fields, NULL));
+        json_object_set_new(out, "energy", energy);
+    }
     if (is_csim(s)) {
         json_t *csim = object_of(&s->csim, csim_fields, NULL);
 
@@ -250,6 +305,20 @@ static json_t *result_of(const simulation *s)
     return out;
 }
 
+/* In full and on the disk, or nothing. */
+static int dump(const json_t *result, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    int good;
+
+    if (file == NULL)
+        return 0;
+    good = json_dumpf(result, file, JSON_INDENT(1)) == 0 &&
+           fputc('\n', file) != EOF && fflush(file) == 0 &&
+           fsync(fileno(file)) == 0;
+    return fclose(file) == 0 && good;
+}
+
 int write_json(const simulation *s)
 {
     char path[sizeof(s->folder) + 32], temporary[sizeof(s->folder) + 32];
@@ -258,12 +327,13 @@ int write_json(const simulation *s)
 
     snprintf(path, sizeof(path), "%s/result.json", s->folder);
     snprintf(temporary, sizeof(temporary), "%s/result.json.tmp", s->folder);
-    good = json_dump_file(result, temporary, JSON_INDENT(1)) == 0 &&
-           rename(temporary, path) == 0;
+    errno = 0;
+    good = dump(result, temporary) && rename(temporary, path) == 0;
     json_decref(result);
     if (!good) {
+        fprintf(stderr, "%s: cannot be written: %s\n", path,
+                errno != 0 ? strerror(errno) : "out of memory");
         remove(temporary);
-        fprintf(stderr, "%s: cannot be written\n", path);
     }
     return good;
 }

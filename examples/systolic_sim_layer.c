@@ -2,8 +2,6 @@
 /* One layer of what systolic_sim has read. */
 #include "systolic_sim.h"
 
-#include <stdio.h>
-
 static int64_t bytes_of(int64_t own, const ub_hardware *h)
 {
     return own > 0 ? own : h->element_bytes;
@@ -24,21 +22,21 @@ static void add_memory(const simulation *s, const ub_layer *layer,
 }
 
 /* SCALE-Sim's USER mode is no account of a memory once banks overflow; what
- * passes through it is still counted. */
+ * passes through it is still counted, and *without_stalls set. */
 static ub_status report_layer(ub_context *context, const ub_layer_info *info,
                               const ub_hardware *hardware,
                               ub_systolic_options *options,
-                              ub_systolic_report *out)
+                              ub_systolic_report *out, char *without_stalls)
 {
     ub_status status = ub_systolic_report_layer(context, info, hardware,
                                                 options, out);
 
     if (status != UB_ERR_UNSUPPORTED || options->count_memory != 2)
         return status;
-    fprintf(stderr, "warning: %s; counted as in CALC mode, without stalls\n",
-            ub_context_last_error(context));
     options->count_memory = 1;
-    return ub_systolic_report_layer(context, info, hardware, options, out);
+    status = ub_systolic_report_layer(context, info, hardware, options, out);
+    *without_stalls = status == UB_OK;
+    return status;
 }
 
 ub_status simulate_layer(simulation *s, ub_context *context, int64_t i)
@@ -76,7 +74,8 @@ ub_status simulate_layer(simulation *s, ub_context *context, int64_t i)
         return status;
     h.dataflow = s->dataflows[i];
     o.count_memory = s->options.count_memory;
-    status = report_layer(context, &info, &h, &o, &s->reports[i]);
+    status = report_layer(context, &info, &h, &o, &s->reports[i],
+                          &s->without_stalls[i]);
     if (status == UB_OK && info.macs > 0)
         add_memory(s, info.layer, &s->reports[i], &s->stats[i]);
     return status;

@@ -15,6 +15,8 @@
 
 int complain(ub_context *context, ub_status status)
 {
+    if (status == UB_ERR_INTERRUPTED)
+        return 0; /* main() says so */
     fprintf(stderr, "%s\n",
             ub_context_last_error(context)[0] != '\0'
                 ? ub_context_last_error(context)
@@ -165,6 +167,8 @@ static void choose_options(simulation *s)
         o->seed = (uint64_t) s->seed;
     if (s->os_drain)
         o->os_drain = 1;
+    if (s->packed)
+        o->packed = 1;
     if (s->tile[0] > 0) {
         o->tile_m = s->tile[0];
         o->tile_k = s->tile[1];
@@ -186,27 +190,62 @@ static int check_options(const simulation *s)
         fputs("--compat scalesim: only at level 2\n", stderr);
     else if (s->best_dataflow && o->level != 0 && o->level != 2)
         fputs("--best-dataflow: only at levels 0 and 2\n", stderr);
+    else if (s->trace && (is_csim(s) || s->hardware.arrays > 1))
+        fputs("--trace: of one array, and not as csim\n", stderr);
+    else if (s->packed && (o->level != 1 || is_csim(s)))
+        fputs("--packed: only at level 1, and not as csim\n", stderr);
+    else if (s->energy_name != NULL && o->level == 0)
+        fputs("--energy: not at level 0, which counts no bytes\n", stderr);
     else
         return 1;
     return 0;
 }
 
-static int make_folders(simulation *s)
+/* What a configuration asks for and nobody simulates. */
+static void warn_config(const simulation *s)
 {
-    char run[sizeof(s->config.run_name)];
-    int n;
+    const struct {
+        int32_t asked;
+        const char *what;
+    } absent[] = {
+        { s->config.input_layout, "IfmapCustomLayout: conflicts of banks" },
+        { s->config.weight_layout, "FilterCustomLayout: conflicts of banks" },
+        { s->config.ramulator, "UseRamulatorTrace: times of a DRAM simulator" },
+        { s->config.sparse && s->config.optimized_mapping,
+          "OptimizedMapping: random sparsity and its numbers" },
+    };
 
-    snprintf(run, sizeof(run), "%s", s->config.run_name);
-    for (char *at = strchr(run, '/'); at != NULL; at = strchr(at, '/'))
-        *at = '_';
-    if (run[0] == '\0' || strcmp(run, ".") == 0 || strcmp(run, "..") == 0)
-        snprintf(run, sizeof(run), "run");
-    n = snprintf(s->folder, sizeof(s->folder), "%s/%s", s->out, run);
-    if (n < 0 || (size_t) n + 64 >= sizeof(s->folder)) {
-        fputs("-p: the path is too long\n", stderr);
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+        if (absent[i].asked)
+            fprintf(stderr, "warning: %s: %s are not simulated\n",
+                    s->config_path, absent[i].what);
+    }
+}
+
+/* Before anything is simulated or written. */
+static int check_traces(const simulation *s)
+{
+    for (int64_t i = 0; i < ub_network_layers(s->network) && s->trace; i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+
+        if (ub_network_layer(s->network, i, &info) != UB_OK || info.macs == 0)
+            continue;
+        if (info.layer->sparse_block != 0 &&
+            s->options.sparsity != UB_SYSTOLIC_DENSE)
+            fprintf(stderr,
+                    "--trace: layer '%s' has sparse weights, of which there is "
+                    "no trace\n",
+                    info.name);
+        else if (info.layer->kind == UB_LAYER_MATMUL)
+            fprintf(stderr,
+                    "--trace: layer '%s' multiplies two maps, of which there "
+                    "is no trace\n",
+                    info.name);
+        else
+            continue;
         return 0;
     }
-    return make_folder(s->out) && make_folder(s->folder);
+    return 1;
 }
 
 int open_simulation(simulation *s)
@@ -228,10 +267,11 @@ int open_simulation(simulation *s)
         return 0;
     }
     choose_options(s);
-    if (!check_options(s))
+    if (!check_options(s) || (s->energy_name != NULL && !read_energy(s)))
         return 0;
+    warn_config(s);
     status = read_network(s);
     if (status != UB_OK)
         return complain(s->context, status);
-    return make_folders(s);
+    return check_traces(s) && make_folders(s);
 }

@@ -44,8 +44,14 @@ static void complain_layer(const simulation *s, ub_context *context, int64_t i,
                            ub_status status)
 {
     const char *name = "", *text = ub_context_last_error(context);
+    ub_systolic_options o = s->options;
 
     computes(s, i, &name);
+    o.count_memory = 0;
+    /* the function for a layer alone has no context to say why */
+    if (text[0] == '\0' &&
+        ub_systolic_run(s->network, &s->hardware, &o, NULL, NULL, 0) != UB_OK)
+        text = ub_context_last_error(s->context);
     if (text[0] != '\0')
         fprintf(stderr, "%s\n", text);
     else
@@ -72,7 +78,7 @@ static void *work(void *user)
         if (isatty(STDERR_FILENO))
             fprintf(stderr, "layer %" PRId64 "/%" PRId64 "\033[K\r", c->done,
                     s->n);
-        if (status != UB_OK && !c->failed)
+        if (status != UB_OK && status != UB_ERR_INTERRUPTED && !c->failed)
             complain_layer(s, context, i, status);
         c->failed |= status != UB_OK;
     }
@@ -153,6 +159,25 @@ static int simulate_csim(simulation *s)
     return status == UB_OK ? simulate_layers(s) : complain(s->context, status);
 }
 
+static void warn_stalls(const simulation *s)
+{
+    const char *name = "";
+    int64_t n = 0;
+
+    for (int64_t i = s->n - 1; i >= 0; i--) {
+        if (s->without_stalls[i]) {
+            computes(s, i, &name);
+            n++;
+        }
+    }
+    if (n > 0)
+        fprintf(stderr,
+                "warning: USER mode knows no stalls of layers that do not fit "
+                "half of each bank, or at less than an element per cycle: "
+                "%" PRId64 " layers, first '%s', are counted as in CALC mode\n",
+                n, name);
+}
+
 int run_simulation(simulation *s)
 {
     ub_status status = UB_OK;
@@ -162,7 +187,9 @@ int run_simulation(simulation *s)
     s->stats = calloc((size_t) s->n, sizeof(*s->stats));
     s->reports = calloc((size_t) s->n, sizeof(*s->reports));
     s->dataflows = calloc((size_t) s->n, sizeof(*s->dataflows));
-    if (s->stats == NULL || s->reports == NULL || s->dataflows == NULL) {
+    s->without_stalls = calloc((size_t) s->n, 1);
+    if (s->stats == NULL || s->reports == NULL || s->dataflows == NULL ||
+        s->without_stalls == NULL) {
         fputs("out of memory\n", stderr);
         return 0;
     }
@@ -182,16 +209,15 @@ int run_simulation(simulation *s)
         good = simulate_layers(s);
         add_up(s);
     }
-    if (good && status == UB_OK && s->options.level == 2)
-        status = ub_systolic_write_reports(s->context, s->folder, s->reports,
-                                           s->n);
+    if (good && status == UB_OK)
+        warn_stalls(s);
     return status == UB_OK ? good : complain(s->context, status);
 }
 
 /* -- traces --------------------------------------------------------------- */
 
-static int trace_layer(simulation *s, const ub_layer_info *info, int64_t index,
-                       int64_t number)
+static int trace_layer(const simulation *s, const ub_layer_info *info,
+                       int64_t index, int64_t number)
 {
     static const char *const names[3] = { "IFMAP", "FILTER", "OFMAP" };
     const int64_t offsets[3] = { s->config.input_offset,
@@ -211,13 +237,17 @@ static int trace_layer(simulation *s, const ub_layer_info *info, int64_t index,
                  s->folder, number, names[operand]);
         status = ub_systolic_trace_write(s->context, info, &h, &s->options,
                                          operand, offsets[operand], path);
-        if (status != UB_OK)
-            return complain(s->context, status);
+        if (status == UB_OK)
+            continue;
+        complain(s->context, status);
+        snprintf(path, sizeof(path), "%s/layer%" PRId64, s->folder, number);
+        rmdir(path); /* unless there is something in it */
+        return 0;
     }
     return 1;
 }
 
-int write_traces(simulation *s)
+int write_traces(const simulation *s)
 {
     int64_t number = 0;
 

@@ -55,6 +55,11 @@ static void print_csim(const ub_systolic_csim_stats *c, int64_t repeats)
            c->routed_once_mebibytes);
 }
 
+int is_shown(const simulation *s, int64_t index, const char **name)
+{
+    return computes(s, index, name) || s->stats[index].cycles > 0;
+}
+
 void print_table(const simulation *s)
 {
     printf("%s on %" PRId64 " x %" PRId64 "x%" PRId64 ", batch %" PRId64
@@ -68,10 +73,12 @@ void print_table(const simulation *s)
     for (int64_t i = 0; i < s->n; i++) {
         const char *name = "";
 
-        if (computes(s, i, &name) || s->stats[i].cycles > 0)
+        if (is_shown(s, i, &name))
             print_row(name, dataflow_names[s->dataflows[i]], &s->stats[i]);
     }
     print_row("total", "", &s->total);
+    if (s->energies != NULL)
+        print_energy(s);
     if (is_csim(s))
         print_csim(&s->csim, s->repeats);
 }
@@ -113,12 +120,12 @@ static int choose(const simulation *s, chosen *c)
     return 1;
 }
 
-static double share_of(const simulation *s, int64_t index, const field *f)
+static double double_at(const void *base, const field *f)
 {
-    double share;
+    double value;
 
-    memcpy(&share, (const char *) &s->stats[index] + f->offset, sizeof(share));
-    return share;
+    memcpy(&value, (const char *) base + f->offset, sizeof(value));
+    return value;
 }
 
 /* Where the cycles of each layer went, in percent. */
@@ -138,13 +145,35 @@ static ub_status draw_shares(const simulation *s, const chosen *c,
         for (char *at = strchr(name, '_'); at != NULL; at = strchr(at, '_'))
             *at = ' ';
         for (int64_t i = 0; i < c->n; i++) {
-            c->y[i] = 100.0 * fmax(share_of(s, c->index[i], f), 0.0);
+            c->y[i] = 100.0 * fmax(double_at(&s->stats[c->index[i]], f), 0.0);
             sum += c->y[i];
         }
         if (sum <= 0.0)
             continue;
         *empty = 0;
         status = ub_plot_bars(plot, name, c->y);
+    }
+    return status;
+}
+
+/* Energy of each layer, in uJ. */
+static ub_status draw_energy(const simulation *s, const chosen *c,
+                             ub_plot *plot, int *empty)
+{
+    ub_status status = ub_plot_categories(plot, c->n, c->names);
+
+    for (const field *f = energy_fields; f->name != NULL && status == UB_OK;
+         f++) {
+        double sum = 0.0;
+
+        for (int64_t i = 0; i < c->n; i++) {
+            c->y[i] = double_at(&s->energies[c->index[i]], f) / 1e6;
+            sum += c->y[i];
+        }
+        if (sum <= 0.0)
+            continue;
+        *empty = 0;
+        status = ub_plot_bars(plot, f->name, c->y);
     }
     return status;
 }
@@ -211,7 +240,7 @@ static ub_status draw(const simulation *s, const chosen *c, draw_fn fn,
     return status;
 }
 
-static ub_status draw_both(const simulation *s, const chosen *c)
+static ub_status draw_all(const simulation *s, const chosen *c)
 {
     ub_plot_options options;
     ub_status status;
@@ -223,6 +252,12 @@ static ub_status draw_both(const simulation *s, const chosen *c)
     options.y_high = 100.0;
     options.width = c->n > 40 ? 1800 : 900;
     status = draw(s, c, draw_shares, &options, "cycles.png");
+    if (status != UB_OK)
+        return status;
+    options.y_label = "energy, uJ";
+    options.y_low = options.y_high = NAN;
+    if (s->energies != NULL)
+        status = draw(s, c, draw_energy, &options, "energy.png");
     if (status != UB_OK)
         return status;
     ub_plot_options_init(&options, sizeof(options));
@@ -239,7 +274,7 @@ int write_pictures(const simulation *s)
     ub_status status = choose(s, &c) ? UB_OK : UB_ERR_NOMEM;
 
     if (status == UB_OK && c.n > 0)
-        status = draw_both(s, &c);
+        status = draw_all(s, &c);
     drop(&c);
     if (status == UB_ERR_UNSUPPORTED) {
         fputs("no pictures: built without cairo\n", stderr);

@@ -25,6 +25,29 @@ ub_context *test_context(int threads)
     return context;
 }
 
+static void note(void *user, ub_log_level level, const char *line)
+{
+    struct test_log *log = user;
+
+    (void) level;
+    snprintf(log->text, sizeof(log->text), "%s", line);
+    log->lines++;
+}
+
+ub_context *test_log_context(struct test_log *log)
+{
+    ub_context_options options;
+    ub_context *context = NULL;
+
+    ub_context_options_init(&options, sizeof(options));
+    options.log = note;
+    options.log_user = log;
+    options.log_level = UB_LOG_WARNING;
+    assert_int_equal(ub_context_create(&options, &context), UB_OK);
+    *log = (struct test_log){ .lines = 0 };
+    return context;
+}
+
 static void *counting_alloc(void *user, size_t bytes, size_t alignment)
 {
     struct test_allocator *self = user;
@@ -146,6 +169,123 @@ void test_file_write(const char *path, const void *data, size_t size)
         fail_msg("cannot write %s", path);
     if (fclose(file) != 0)
         fail_msg("cannot write %s", path);
+}
+
+char *test_file_read(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    struct stat info;
+    char *text;
+    size_t size;
+
+    if (file == NULL || fstat(fileno(file), &info) != 0)
+        fail_msg("cannot read %s", path);
+    size = (size_t) info.st_size;
+    text = malloc(size + 1);
+    if (text == NULL || fread(text, 1, size, file) != size)
+        fail_msg("cannot read %s", path);
+    text[size] = '\0';
+    fclose(file);
+    return text;
+}
+
+int test_files(ub_context *context, const char *name, test_file_user use)
+{
+    char below[PATH_SIZE]; /* users make paths, too */
+    DIR *dir = opendir(name);
+    struct dirent *entry;
+    int counted = 0;
+
+    if (dir == NULL)
+        fail_msg("cannot open %s", name);
+    snprintf(below, sizeof(below), "%s", name);
+    while ((entry = readdir(dir)) != NULL) {
+        char path[PATH_SIZE];
+        struct stat info;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "%.500s/%.255s", below, entry->d_name);
+        if (stat(path, &info) != 0)
+            fail_msg("cannot stat %s", path);
+        counted += S_ISDIR(info.st_mode) ? test_files(context, path, use)
+                                         : use(context, path);
+    }
+    closedir(dir);
+    return counted;
+}
+
+struct test_damage test_damaged(ub_context *context, const char *name,
+                                const void *data, size_t size,
+                                struct test_damage every, test_reader read)
+{
+    struct test_damage accepted = { 0, 0 };
+    char path[PATH_SIZE];
+    unsigned char *bytes = malloc(size);
+
+    if (bytes == NULL)
+        fail_msg("out of memory");
+    snprintf(path, sizeof(path), "%s", test_path(name));
+    memcpy(bytes, data, size);
+    for (size_t n = 0; n < size; n += every.prefixes) {
+        test_file_write(path, bytes, n);
+        accepted.prefixes += read(context, path) != 0;
+    }
+    for (size_t bit = 0; bit < 8 * size; bit += every.flips) {
+        const unsigned char flip = (unsigned char) (1 << bit % 8);
+
+        bytes[bit / 8] ^= flip;
+        test_file_write(path, bytes, size);
+        accepted.flips += read(context, path) != 0;
+        bytes[bit / 8] ^= flip;
+    }
+    free(bytes);
+    return accepted;
+}
+
+ub_layer_info test_info(const ub_network *network, int64_t index)
+{
+    ub_layer_info info = { .size = sizeof(info) };
+
+    assert_int_equal(ub_network_layer(network, index, &info), UB_OK);
+    return info;
+}
+
+void test_same_layers(const ub_network *a, const ub_network *b)
+{
+    assert_int_equal(ub_network_layers(a), ub_network_layers(b));
+    for (int64_t i = 0; i < ub_network_layers(a); i++) {
+        const ub_layer_info x = test_info(a, i), y = test_info(b, i);
+
+        assert_string_equal(x.name, y.name);
+        assert_memory_equal(x.layer, y.layer, sizeof(*x.layer));
+        assert_int_equal(x.in_channels, y.in_channels);
+        assert_int_equal(x.out_height, y.out_height);
+        assert_int_equal(x.out_width, y.out_width);
+        assert_int_equal(x.macs, y.macs);
+    }
+}
+
+ub_gemm test_product(int64_t m, int64_t k, int64_t n, int64_t count)
+{
+    const ub_gemm g = { sizeof(g), m, k, n, count, m * k };
+
+    return g;
+}
+
+float *test_logit(const ub_parameters *p, int64_t index)
+{
+    for (int64_t i = 0; i < ub_parameters_count(p); i++) {
+        ub_tensor *value = ub_variable_value(ub_parameters_variable(p, i));
+
+        if (ub_parameters_kind(p, i) != UB_PARAMETER_ARCHITECTURE)
+            continue;
+        if (index < ub_tensor_count(value))
+            return ub_tensor_data(value) + index;
+        index -= ub_tensor_count(value);
+    }
+    fail();
+    return NULL;
 }
 
 void test_close(double actual, double expected, double tolerance,

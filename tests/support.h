@@ -9,9 +9,18 @@
 
 #include <cmocka.h>
 #include <uboost/base.h>
+#include <uboost/hardware.h>
+#include <uboost/nn.h>
 
 /* A context with so many threads; the test fails if there is none. */
 ub_context *test_context(int threads);
+
+/* A context of one thread that notes its warnings: how many, and the last. */
+struct test_log {
+    char text[600];
+    int lines;
+};
+ub_context *test_log_context(struct test_log *log);
 
 /* Counts allocations; fails all from number fail_at (0 is the first) on,
  * never when fail_at is negative. All of them rather than one, since a context
@@ -40,6 +49,37 @@ const char *test_golden(const char *name);
 
 /* Write a file, for readers to be tested on. */
 void test_file_write(const char *path, const void *data, size_t size);
+
+/* All of a file, with a 0 behind it, to be freed. */
+char *test_file_read(const char *path);
+
+/* Hand use() every file in a folder and in those below it, but for those whose
+ * name begins with a dot. How many it counted: the sum of what it returns. */
+typedef int (*test_file_user)(ub_context *context, const char *path);
+int test_files(ub_context *context, const char *folder, test_file_user use);
+
+/* Damage a file in every way that `every` lets through: write every so many-th
+ * prefix of the bytes (the whole is none), then the bytes with every so
+ * many-th bit flipped, to test_path(name), and hand each to read(). It tells
+ * whether the file was accepted, and frees what was read. Returns how many
+ * prefixes and how many flips were. */
+struct test_damage {
+    size_t prefixes, flips;
+};
+typedef int (*test_reader)(ub_context *context, const char *path);
+struct test_damage test_damaged(ub_context *context, const char *name,
+                                const void *data, size_t size,
+                                struct test_damage every, test_reader read);
+
+/* What a network says of a layer; and two networks that say the same. */
+ub_layer_info test_info(const ub_network *network, int64_t index);
+void test_same_layers(const ub_network *a, const ub_network *b);
+
+/* A matrix product whose inputs do not overlap. */
+ub_gemm test_product(int64_t m, int64_t k, int64_t n, int64_t count);
+
+/* The architecture parameter at an index of all of them in order. */
+float *test_logit(const ub_parameters *parameters, int64_t index);
 
 /* |actual - expected| <= tolerance, with the numbers when not. */
 #define assert_close(actual, expected, tolerance) \

@@ -45,7 +45,7 @@ typedef struct ub_hardware {
     int64_t rows;          /**< processing elements down; 128 */
     int64_t columns;       /**< processing elements across; 128 */
     int64_t arrays;        /**< number of such arrays; 1 */
-    int64_t bank_bytes;    /**< bytes of each bank; 5 * 2^20 */
+    int64_t bank_bytes;    /**< bytes of each bank, up to 2^50; 5 * 2^20 */
     int64_t element_bytes; /**< of a weight, an input or a result; 1 */
     int64_t partial_bytes; /**< of a partial sum; 2 */
     double clock_hz;       /**< cycles per second; 1e9 */
@@ -92,10 +92,11 @@ ub_status ub_hardware_set_array(ub_hardware *hardware, int64_t rows,
 
 /**
  * Whether a description makes sense: sizes are positive or, where 0 has a
- * meaning, not negative (rows, columns and arrays up to 2^16, element bytes up
- * to 64), clock and bandwidth are positive and not NaN, the clock is finite,
- * dataflow and interconnect are known. A model or simulator may still lack a
- * dataflow or the interconnect.
+ * meaning, not negative, and not too large (rows, columns and arrays up to
+ * 2^16, bytes of a bank up to 2^50, of an element up to 64, memory latency,
+ * burst bytes and vector lanes up to 2^20), clock and bandwidth are positive
+ * and not NaN, the clock is finite, dataflow and interconnect are known. A
+ * model or simulator may still lack a dataflow or the interconnect.
  *
  * @param hardware  description, of any age
  *
@@ -349,7 +350,9 @@ void ub_hardware_config_init(ub_hardware_config *config, size_t size);
  *
  * Only [architecture_presets] has to be there; what is left out has the default
  * of ub_hardware_init() or ub_hardware_config_init(). Unknown sections and keys
- * are ignored with a warning in the log.
+ * are ignored with a warning in the log. As older versions have it, IfmapSramSz
+ * and so on stand for IfmapSramSzkB, and keys of [layout] may be in
+ * [architecture_presets]; what is called and placed as above wins.
  *
  * 1 kB is 1024 words of `element_bytes`; the three memories become
  * input_bank_bytes, weight_bank_bytes and output_bank_bytes. CALC makes

@@ -228,8 +228,11 @@ ub_status ub_network_copy(const ub_network *network, ub_network **out);
  * The same network with all widths multiplied, except the image's channels and
  * the outputs of the last convolutions and linear layers, those that no other
  * convolution or linear layer follows. A convolution with one group per input
- * channel keeps one; other numbers of groups stay as they are. The channels of
- * a layer's own map are multiplied when those of its first input are.
+ * channel does not count among these: it keeps one group per channel of what it
+ * reads, and as many results per channel, so that a convolution that only such
+ * ones follow keeps its width, and so do they. Other numbers of groups stay as
+ * they are. The channels of a layer's own map are multiplied when those of its
+ * first input are.
  *
  * @param network   only read
  * @param factor    at least 1
@@ -299,8 +302,10 @@ ub_status ub_network_write_dot(const ub_network *network, const char *path);
 /** Which columns a topology has. Values are never renumbered. */
 typedef enum ub_topology_form {
     UB_TOPOLOGY_AUTO = 0, /**< by the header, or else by the first row: eight
-                               fields or more are a convolution; not for
-                               writing */
+                               fields or more are a convolution, up to five a
+                               product of matrices, six or seven nothing,
+                               nor are more than nine below other names;
+                               not for writing */
     UB_TOPOLOGY_CONV = 1, /**< name, ifmap height, ifmap width, filter height,
                                filter width, channels, num filter, strides */
     UB_TOPOLOGY_GEMM = 2  /**< name, M, N, K */
@@ -339,14 +344,16 @@ void ub_topology_options_init(ub_topology_options *options, size_t size);
  * The first line is a header when two of its fields name columns, or when none
  * but the first is empty or begins with a digit (SCALE-Sim skips it whatever
  * it says). Names are compared without case, blanks, '_' and '-'. When the
- * header names all columns of its form once, they may be in any order;
- * otherwise they are as in ub_topology_form. More columns, by name:
+ * header names all columns of its form once, they may be in any order; the
+ * file is refused when it names those of the other form; otherwise they are as
+ * in ub_topology_form. More columns, by name:
  *
  * | column                             | meaning                             |
  * |------------------------------------|-------------------------------------|
  * | Sparsity, Sparsity Ratio, N:M      | `sparse_keep`:`sparse_block`; empty |
  * |                                    | or 1 or 1:1: dense; without a name, |
- * |                                    | the first column behind the others  |
+ * |                                    | the first column behind the others, |
+ * |                                    | where another number is ignored     |
  * | Pad, Padding                       | both paddings; conv only            |
  * | Pad Height, Pad Width, Pad H, ...  | one of them; conv only              |
  * | Dilation                           | conv only                           |

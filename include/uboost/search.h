@@ -16,7 +16,8 @@
  * Resumed, it ends with the same bits as one that was never stopped, on the
  * same machine and with the same number of threads. Written to the folder:
  *
- * - config.json: the options;
+ * - config.json: the options, the data, threads and portable_kernels of the
+ *   context; a run is resumed only with the same;
  * - checkpoint.safetensors: the state, replaced after each epoch, every half
  *   minute and when stopped;
  * - log.jsonl: one line per epoch and stage;
@@ -122,7 +123,8 @@ void ub_search_options_init(ub_search_options *options, size_t size);
  * @param options  filled; size must be set
  * @param name     of the preset
  *
- * @retval UB_ERR_INVALID  there is no such preset; nothing is changed
+ * @retval UB_ERR_INVALID  options are NULL, or there is no such preset; nothing
+ *                         is changed
  */
 UB_API_CHECK
 ub_status ub_search_preset(ub_search_options *options, const char *name);

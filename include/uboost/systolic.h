@@ -261,8 +261,9 @@ ub_status ub_systolic_layer(const ub_layer_info *layer,
  * @retval UB_ERR_UNSUPPORTED  another level, or hardware that is not simulated
  * @retval UB_ERR_NUMERIC      level 3: a product is wrong; never, unless there
  *                             is a fault in the library or the machine
- * @retval UB_ERR_INTERRUPTED  level 3: the progress callback asked to stop; it
- *                             is called after each product, which it counts
+ * @retval UB_ERR_INTERRUPTED  the progress callback asked to stop; at level 3
+ * it is called after each product, which it counts, with count_memory as by
+ *                             ub_systolic_report_layer()
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK
@@ -584,6 +585,8 @@ typedef struct ub_systolic_report {
  * @retval UB_ERR_UNSUPPORTED  more than one array, csim's compat, a sparse
  *                             layer that is not weight stationary, or a finite
  *                             bandwidth with a layer that does not fit
+ * @retval UB_ERR_INTERRUPTED  the progress callback asked to stop; it is called
+ *                             every 2^24 requests, with the cycle of the last
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK

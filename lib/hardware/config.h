@@ -37,6 +37,8 @@ enum { UB__CONFIG_MAX_KEYS = 96 };
 
 /* The key's number, -1 when there is none; without case. */
 int ub__config_find(const char *section, const char *key);
+/* The same for what older versions called it, and where they had it. */
+int ub__config_find_old(const char *section, const char *key);
 int ub__config_is_section(const char *section);
 /* Whether two words are the same without case. */
 int ub__config_same(const char *a, const char *b);

@@ -153,6 +153,23 @@ int ub__config_find(const char *section, const char *key)
     return -1;
 }
 
+int ub__config_find_old(const char *section, const char *key)
+{
+    static const char *const names[][2] = {
+        { "IfmapSramSz", "IfmapSramSzkB" },
+        { "FilterSramSz", "FilterSramSzkB" },
+        { "OfmapSramSz", "OfmapSramSzkB" },
+    };
+
+    if (strcmp(section, ARRAY) != 0)
+        return -1;
+    for (int i = 0; i < 3; i++) {
+        if (ub__config_same(names[i][0], key))
+            return ub__config_find(ARRAY, names[i][1]);
+    }
+    return ub__config_find(LAYOUT, key);
+}
+
 int ub__config_is_section(const char *section)
 {
     for (int i = 0; i < ub__config_n_keys; i++) {

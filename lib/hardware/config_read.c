@@ -16,6 +16,7 @@ typedef struct reader {
     char section[NAME];
     int known;                     /* the section is one of ours */
     int seen[UB__CONFIG_MAX_KEYS]; /* line of each key, 0: none */
+    int old[UB__CONFIG_MAX_KEYS];  /* it was there as older versions have it */
     ub__config *out;
 } reader;
 
@@ -307,7 +308,7 @@ static ub_status read_option(reader *r, const line *l)
     const int at = r->line;
     char *delimiter = l->text, *value, *stop = l->text + l->size, *end_of_key;
     size_t size;
-    int key;
+    int key, old;
 
     while (delimiter < stop && *delimiter != '=' && *delimiter != ':')
         delimiter++;
@@ -326,17 +327,21 @@ static ub_status read_option(reader *r, const line *l)
     if (!r->known)
         return UB_OK;
     key = ub__config_find(r->section, l->text);
-    if (key < 0) {
+    old = key < 0;
+    if (old)
+        key = ub__config_find_old(r->section, l->text);
+    if (key < 0 || (old && r->seen[key] != 0 && !r->old[key])) {
         ub__log(r->context, UB_LOG_WARNING,
                 "%.200s:%d: key '%.60s' of [%s] is ignored", r->path, at,
                 l->text, r->section);
         return UB_OK;
     }
-    if (r->seen[key] != 0)
+    if (r->seen[key] != 0 && (old || !r->old[key]))
         return ub__fail(r->context, UB_ERR_FORMAT,
                         "%.200s:%d: %s is there twice, first in line %d",
                         r->path, at, ub__config_keys[key].key, r->seen[key]);
     r->seen[key] = at;
+    r->old[key] = old;
     return set_value(r, key, at, value);
 }
 

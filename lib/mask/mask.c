@@ -96,14 +96,8 @@ ub_variable *ub_mask_logits(const ub_mask *mask)
 
 int64_t ub_mask_argmax(const ub_mask *mask)
 {
-    const float *logits = ub_tensor_data(ub_variable_value(mask->logits));
-    int64_t best = 0;
-
-    for (int64_t i = 1; i < mask->count; i++) {
-        if (logits[i] > logits[best])
-            best = i;
-    }
-    return best;
+    return ub__argmax_float(ub_tensor_data(ub_variable_value(mask->logits)),
+                            mask->count);
 }
 
 double ub_mask_soft_width(const ub_mask *mask, const double *probability)

@@ -6,18 +6,25 @@
 
 #include <uboost/network.h>
 
-/* Name to index, open addressing. Names are borrowed. */
-typedef struct ub__name_slot {
-    const char *name; /* NULL: free */
+/* Name to index. A name's hash says in which bucket it is, and a bucket is a
+ * balanced tree: the hash has no secret, and a file may well hold names that
+ * share one. Names are borrowed. */
+typedef struct ub__name_node {
+    const char *name;
     int64_t index;
-} ub__name_slot;
+    uint32_t hash;
+    uint32_t child[2]; /* of smaller and of larger (hash, name); 0: none */
+    uint32_t level;    /* of an AA tree: 1 for leaves */
+} ub__name_node;
 
 typedef struct ub__name_table {
-    ub__name_slot *slots;
-    size_t n_slots; /* a power of two, or 0 */
+    ub__name_node *nodes; /* the first stands for none, with level 0 */
+    uint32_t *buckets;    /* roots */
+    size_t n_buckets;     /* a power of two above `used`, or 0 */
     size_t used;
 } ub__name_table;
 
+uint32_t ub__names_hash(const char *name);
 int64_t ub__names_find(const ub__name_table *table, const char *name);
 /* The name must not be in the table. */
 ub_status ub__names_put(ub_context *context, ub__name_table *table,

@@ -16,6 +16,7 @@ typedef struct reader {
     ub_network *network; /* NULL before the first row */
     int64_t batch;       /* 0 before the first row */
     int warned;          /* of fields behind the last column */
+    int warned_number;   /* of a number where sparsity may be */
 } reader;
 
 /* -- lines and fields ----------------------------------------------------- */
@@ -194,15 +195,32 @@ static ub_status get_optional(const reader *r,
     return get_number(r, layout, row, column, low, out);
 }
 
-static ub_status get_sparsity(const reader *r,
-                              const ub__topology_layout *layout,
+/* A number in a column of no name: SCALE-Sim drops what is behind the last
+ * comma of a row, and files have been shipped that rely on it. */
+static int is_dropped(reader *r, const ub__topology_layout *layout,
+                      const ub__topology_row *row, const char *text)
+{
+    int64_t value;
+
+    if (!layout->unnamed || !parse_digits(text, strlen(text), &value))
+        return 0;
+    if (!r->warned_number)
+        ub__log(r->context, UB_LOG_WARNING,
+                "%.200s:%d: '%.40s' behind column %d is ignored", r->path,
+                row->line, text, layout->at[UB__COLUMN_SPARSITY]);
+    r->warned_number = 1;
+    return 1;
+}
+
+static ub_status get_sparsity(reader *r, const ub__topology_layout *layout,
                               const ub__topology_row *row, ub_layer *layer)
 {
     const char *text = field_of(layout, row, UB__COLUMN_SPARSITY);
     const char *colon = strchr(text, ':');
     int64_t keep, block;
 
-    if (text[0] == '\0' || strcmp(text, "1") == 0 || strcmp(text, "1:1") == 0)
+    if (text[0] == '\0' || strcmp(text, "1") == 0 || strcmp(text, "1:1") == 0 ||
+        is_dropped(r, layout, row, text))
         return UB_OK;
     if (colon == NULL || !parse_digits(text, (size_t) (colon - text), &keep) ||
         !parse_digits(colon + 1, strlen(colon + 1), &block) || keep < 1 ||

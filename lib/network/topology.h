@@ -41,6 +41,7 @@ typedef struct ub__topology_row {
 typedef struct ub__topology_layout {
     int32_t form; /* UB_TOPOLOGY_CONV or UB_TOPOLOGY_GEMM */
     int krittika; /* the first field tells each row's form */
+    int unnamed;  /* sparsity is where it is without a name */
     int at[UB__COLUMNS];
     int width; /* fields behind are ignored */
 } ub__topology_layout;

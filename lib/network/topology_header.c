@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#define PLAIN_SIZE 32 /* longer names are none of ours */
+#define PLAIN_SIZE  32 /* longer names are none of ours */
+#define CONV_FIELDS 8
+#define GEMM_FIELDS 4
 
 /* Names as people write them, and what they become without case, blanks, '_'
  * and '-'. */
@@ -112,6 +114,7 @@ void ub__topology_positions(int32_t form, ub__topology_layout *out)
     for (int i = first_column(form); i <= last_column(form); i++)
         out->at[i] = field++;
     out->at[UB__COLUMN_SPARSITY] = field++;
+    out->unnamed = 1;
     out->width = field;
 }
 
@@ -144,6 +147,7 @@ static int count_names(const ub__topology_row *header, int32_t form,
     return 1;
 }
 
+/* UB_TOPOLOGY_AUTO when nothing tells. */
 static int32_t form_of(const ub__topology_row *header,
                        const ub__topology_row *row)
 {
@@ -154,8 +158,14 @@ static int32_t form_of(const ub__topology_row *header,
     if (header != NULL &&
         (at[UB__COLUMN_IFMAP_HEIGHT] >= 0 || at[UB__COLUMN_IFMAP_WIDTH] >= 0))
         return UB_TOPOLOGY_CONV;
-    return row->n > last_column(UB_TOPOLOGY_CONV) ? UB_TOPOLOGY_CONV
-                                                  : UB_TOPOLOGY_GEMM;
+    /* a header of other names with more fields than that: a layout file */
+    if (header != NULL && row->n > CONV_FIELDS + 1)
+        return UB_TOPOLOGY_AUTO;
+    if (row->n >= CONV_FIELDS)
+        return UB_TOPOLOGY_CONV;
+    return row->n <= GEMM_FIELDS + 1 || is_krittika(row->fields[0])
+               ? UB_TOPOLOGY_GEMM
+               : UB_TOPOLOGY_AUTO;
 }
 
 /* Columns that only a name can tell, and those that have no meaning. */
@@ -187,6 +197,12 @@ ub_status ub__topology_layout_of(ub_context *context, const char *path,
 
     if (form == UB_TOPOLOGY_AUTO)
         form = form_of(header, row);
+    if (form == UB_TOPOLOGY_AUTO)
+        return ub__fail(context, UB_ERR_FORMAT,
+                        "%.200s:%d: %d fields are neither a convolution, which "
+                        "has %d, nor a product of matrices, which has %d, and "
+                        "no header names them",
+                        path, row->line, row->n, CONV_FIELDS, GEMM_FIELDS);
     ub__topology_positions(form, out);
     if (header == NULL) {
         out->krittika = is_krittika(row->fields[0]);
@@ -194,6 +210,16 @@ ub_status ub__topology_layout_of(ub_context *context, const char *path,
     }
     base = out->at[UB__COLUMN_SPARSITY];
     out->at[UB__COLUMN_SPARSITY] = -1;
+    if (!count_names(header, form, at) &&
+        count_names(
+            header,
+            form == UB_TOPOLOGY_CONV ? UB_TOPOLOGY_GEMM : UB_TOPOLOGY_CONV, at))
+        return ub__fail(context, UB_ERR_FORMAT,
+                        "%.200s:%d: the header names the columns of %s", path,
+                        header->line,
+                        form == UB_TOPOLOGY_CONV
+                            ? "a product of matrices, not of a convolution"
+                            : "a convolution, not of a product of matrices");
     by_name = count_names(header, form, at);
     if (by_name) {
         for (int i = first_column(form); i <= last_column(form); i++)
@@ -214,7 +240,8 @@ ub_status ub__topology_layout_of(ub_context *context, const char *path,
     }
     place_extra(context, path, header, base, by_name, out);
     out->width = header->n > base ? header->n : base;
-    if (out->at[UB__COLUMN_SPARSITY] < 0)
+    out->unnamed = out->at[UB__COLUMN_SPARSITY] < 0;
+    if (out->unnamed)
         out->at[UB__COLUMN_SPARSITY] = out->width++;
     return UB_OK;
 }

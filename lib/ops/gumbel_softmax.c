@@ -18,14 +18,13 @@ static void release(ub_context *context, void *state)
     ub__free(context, gumbel->soft);
 }
 
-/* soft = softmax((x + noise) / tau) of one row. */
-static void soften(const float *x, const double *noise, double tau, int64_t n,
-                   double *soft)
+void ub__gumbel_softmax(const float *x, const double *noise, double tau,
+                        int64_t n, double *soft)
 {
     double largest, sum = 0.0;
 
     for (int64_t i = 0; i < n; i++)
-        soft[i] = ((double) x[i] + noise[i]) / tau;
+        soft[i] = ((double) x[i] + (noise ? noise[i] : 0.0)) / tau;
     largest = soft[0];
     for (int64_t i = 1; i < n; i++)
         largest = fmax(largest, soft[i]);
@@ -39,15 +38,10 @@ static void soften(const float *x, const double *noise, double tau, int64_t n,
 
 static void write_row(const double *soft, int64_t n, int hard, float *y)
 {
-    int64_t best = 0;
-
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i++)
         y[i] = hard ? 0.0f : (float) soft[i];
-        if (soft[i] > soft[best])
-            best = i;
-    }
     if (hard)
-        y[best] = 1.0f;
+        y[ub__argmax(soft, n)] = 1.0f;
 }
 
 /* gx = soft (gy - <gy, soft>) / tau, of the hard result as well. */
@@ -100,8 +94,8 @@ static ub_status compute(struct gumbel_softmax *gumbel, const ub_tensor *x,
     for (int64_t row = 0; row < gumbel->rows; row++) {
         int64_t at = row * gumbel->width;
 
-        soften(ub_tensor_data(x) + at, noise + at, gumbel->tau, gumbel->width,
-               gumbel->soft + at);
+        ub__gumbel_softmax(ub_tensor_data(x) + at, noise + at, gumbel->tau,
+                           gumbel->width, gumbel->soft + at);
         write_row(gumbel->soft + at, gumbel->width, hard,
                   ub_tensor_data(y) + at);
     }

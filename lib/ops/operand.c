@@ -165,3 +165,25 @@ double ub__log_sum_exp(const float *x, int64_t n)
         sum += exp((double) x[i] - largest);
     return largest + log(sum);
 }
+
+int64_t ub__argmax(const double *x, int64_t n)
+{
+    int64_t best = 0;
+
+    for (int64_t i = 1; i < n; i++) {
+        if (x[i] > x[best])
+            best = i;
+    }
+    return best;
+}
+
+int64_t ub__argmax_float(const float *x, int64_t n)
+{
+    int64_t best = 0;
+
+    for (int64_t i = 1; i < n; i++) {
+        if (x[i] > x[best])
+            best = i;
+    }
+    return best;
+}

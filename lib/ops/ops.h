@@ -61,4 +61,12 @@ ub_status ub__rows(ub_context *context, const char *op, const ub_tensor *x,
 /* Logarithm of the sum of exponentials, without overflow. */
 double ub__log_sum_exp(const float *x, int64_t n);
 
+/* Where the largest of n > 0 is, the first one on ties. */
+int64_t ub__argmax(const double *x, int64_t n);
+int64_t ub__argmax_float(const float *x, int64_t n);
+
+/* softmax((x + noise) / tau); without noise where that is NULL. */
+void ub__gumbel_softmax(const float *x, const double *noise, double tau,
+                        int64_t n, double *soft);
+
 #endif

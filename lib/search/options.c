@@ -61,6 +61,8 @@ void ub_search_options_init(ub_search_options *options, size_t size)
 
 ub_status ub_search_preset(ub_search_options *options, const char *name)
 {
+    if (options == NULL)
+        return UB_ERR_INVALID;
     for (size_t i = 0; i < N_PRESETS; i++) {
         if (name != NULL && strcmp(presets[i].preset, name) == 0) {
             ub__options_out(options, options->size, &presets[i],

@@ -236,7 +236,7 @@ static ub_status check_call(ub_context *context,
     return ub__search_options_check(context, copy);
 }
 
-/* The options and the data they are applied to. */
+/* The options, the data they are applied to, and what decides the bits. */
 static json_t *make_config(const ub_search_options *options,
                            ub_context *context, const ub_dataset *train,
                            const ub_dataset *test)
@@ -250,7 +250,9 @@ static json_t *make_config(const ub_search_options *options,
         json_object_set_new(config, "test_images",
                             json_integer(ub_dataset_count(test))) ||
         json_object_set_new(config, "threads",
-                            json_integer(ub_context_threads(context)))) {
+                            json_integer(ub_context_threads(context))) ||
+        json_object_set_new(config, "portable_kernels",
+                            json_integer(ub__context_portable(context)))) {
         json_decref(config);
         return NULL;
     }

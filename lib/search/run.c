@@ -149,10 +149,9 @@ static ub_status parse_state(ub__run *run, const char *path, json_t *state)
                     &run->sums.utilization, &steps, &images, &correct,
                     "seconds", &run->seconds[0], &run->seconds[1],
                     &run->seconds[2], "results", &results) != 0 ||
-        run->stage < 0 || run->stage > UB__STAGE_DONE || epoch < 0 ||
-        step < 0 || steps != step || images < (step > 0) ||
-        images > IMAGES_MAX || correct < 0 || correct > images ||
-        !json_is_object(results))
+        run->stage < 0 || run->stage >= UB__STAGES || epoch < 0 || step < 0 ||
+        steps != step || images < (step > 0) || images > IMAGES_MAX ||
+        correct < 0 || correct > images || !json_is_object(results))
         return ub__fail(run->context, UB_ERR_FORMAT,
                         "%s: no state of a run in it", path);
     run->epoch = epoch;
@@ -174,8 +173,8 @@ static ub_status check_config(ub__run *run, const char *path, json_t *config)
     if (equal)
         return UB_OK;
     return ub__fail(run->context, UB_ERR_INVALID,
-                    "%s belongs to a run with other options, data or threads; "
-                    "compare config.json",
+                    "%s belongs to a run with other options, data, threads or "
+                    "kernels; compare config.json",
                     path);
 }
 

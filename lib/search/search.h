@@ -22,7 +22,7 @@ int64_t ub__search_cost_batch(const ub_search_options *options);
 
 /* -- a run in a folder ---------------------------------------------------- */
 
-enum { UB__STAGE_MICRO, UB__STAGE_CHANNELS, UB__STAGE_TRAIN, UB__STAGE_DONE };
+enum { UB__STAGE_MICRO, UB__STAGE_CHANNELS, UB__STAGE_TRAIN, UB__STAGES };
 
 /* Sums over an epoch. */
 typedef struct ub__epoch_sums {
@@ -40,7 +40,7 @@ typedef struct ub__run {
     int stage;
     int64_t epoch, step; /* next to do */
     ub__epoch_sums sums;
-    double seconds[UB__STAGE_DONE];
+    double seconds[UB__STAGES];
     ub_archive *resumed; /* tensors for the stage to go on with, or NULL */
 } ub__run;
 

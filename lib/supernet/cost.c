@@ -428,16 +428,11 @@ static ub_status walk_network(walk *w)
 /* From derivatives by soft widths to derivatives by the masks' probabilities.*/
 static void widths_to_probabilities(walk *w)
 {
-    const ub_supernet *net = w->net;
-    int64_t at = ub__supernet_decision_offset(net,
-                                              ub_space_decisions(net->space));
-
-    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
-        const ub_mask *mask = net->masks[s];
-        for (int64_t i = 0; mask != NULL && i < ub_mask_count(mask); i++) {
-            const double width = (double) ub_mask_width(mask, i);
-            w->logit_t[at] = w->width_t[s] * width;
-            w->logit_u[at++] = w->width_u[s] * width;
+    for (ub__logits g = { 0 }; ub__supernet_next(w->net, &g);) {
+        for (int64_t i = 0; g.mask != NULL && i < g.n; i++) {
+            const double width = (double) ub_mask_width(g.mask, i);
+            w->logit_t[g.offset + i] = w->width_t[g.index] * width;
+            w->logit_u[g.offset + i] = w->width_u[g.index] * width;
         }
     }
 }
@@ -453,23 +448,11 @@ static void through_softmax(const double *p, int64_t n, double tau, double *d)
         d[i] = p[i] * (d[i] - mean) / tau;
 }
 
-static void probabilities_to_logits(walk *w, double *d)
+static void probabilities_to_logits(const ub_supernet *net, double *d)
 {
-    const ub_supernet *net = w->net;
-    const int64_t n = net->decisions ? ub_space_decisions(net->space) : 0;
-    const int64_t n_operators = net->space->n_operators;
-    int64_t at = 0;
-
-    for (int64_t i = 0; i < n; i++, at += n_operators)
-        through_softmax(net->probability + at, n_operators, net->tau, d + at);
-    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
-        int64_t count;
-        if (net->masks[s] == NULL)
-            continue;
-        count = ub_mask_count(net->masks[s]);
-        through_softmax(net->probability + at, count, net->tau, d + at);
-        at += count;
-    }
+    for (ub__logits g = { 0 }; ub__supernet_next(net, &g);)
+        through_softmax(net->probability + g.offset, g.n, net->tau,
+                        d + g.offset);
 }
 
 ub_status ub_supernet_expect(ub_supernet *supernet,
@@ -502,8 +485,8 @@ ub_status ub_supernet_expect(ub_supernet *supernet,
     if (status != UB_OK)
         goto out;
     widths_to_probabilities(&w);
-    probabilities_to_logits(&w, w.logit_t);
-    probabilities_to_logits(&w, w.logit_u);
+    probabilities_to_logits(supernet, w.logit_t);
+    probabilities_to_logits(supernet, w.logit_u);
     expectation->latency_ms = w.latency;
     expectation->utilization = w.utilization;
     if (by_latency != NULL)

@@ -218,26 +218,19 @@ static ub_status forward_network(run *r, ub_variable *images,
 static ub_status sample_variables(run *r)
 {
     ub_supernet *net = r->net;
-    const int64_t n = net->decisions ? ub_space_decisions(net->space) : 0;
-    const int hard = net->options.sampling == UB_SAMPLING_SINGLE_PATH;
-    const double *noise = net->noise;
+    const int single = net->options.sampling == UB_SAMPLING_SINGLE_PATH;
     ub_status status = UB_OK;
 
-    for (int64_t d = 0; d < n && status == UB_OK; d++) {
-        status = ub_op_gumbel_softmax(r->tape, net->decisions[d], noise,
-                                      net->tau, hard, &r->probability[d]);
-        noise += net->space->n_operators;
-    }
-    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
+    for (ub__logits g = { 0 }; status == UB_OK && ub__supernet_next(net, &g);) {
         ub_variable *p;
 
-        if (net->masks[s] == NULL || status != UB_OK)
-            continue;
-        status = ub_op_gumbel_softmax(r->tape, ub_mask_logits(net->masks[s]),
-                                      noise, net->tau, 0, &p);
-        if (status == UB_OK)
-            status = ub_mask_forward(net->masks[s], r->tape, p, &r->masks[s]);
-        noise += ub_mask_count(net->masks[s]);
+        status = ub_op_gumbel_softmax(r->tape, g.variable,
+                                      net->noise + g.offset, net->tau,
+                                      single && g.mask == NULL, &p);
+        if (status == UB_OK && g.mask == NULL)
+            r->probability[g.index] = p;
+        else if (status == UB_OK)
+            status = ub_mask_forward(g.mask, r->tape, p, &r->masks[g.index]);
     }
     return status;
 }

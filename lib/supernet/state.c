@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "supernet/supernet.h"
 
+#include "ops/ops.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,17 +47,6 @@ static json_t *values_json(const ub_supernet *net, const ub_mask *mask,
     return object;
 }
 
-static int64_t largest(const double *values, int64_t n)
-{
-    int64_t best = 0;
-
-    for (int64_t i = 1; i < n; i++) {
-        if (values[i] > values[best])
-            best = i;
-    }
-    return best;
-}
-
 static json_t *decisions_json(const ub_supernet *net, const double *logits,
                               const double *probability)
 {
@@ -65,7 +56,7 @@ static json_t *decisions_json(const ub_supernet *net, const double *logits,
 
     for (int64_t d = 0; d < ub_space_decisions(net->space) && !failed; d++) {
         json_t *entry = json_object();
-        const char *name = net->space->operators[largest(logits + d * n, n)]
+        const char *name = net->space->operators[ub__argmax(logits + d * n, n)]
                                .name;
 
         failed = put(entry, "decision", json_integer(d)) ||
@@ -88,31 +79,27 @@ static json_t *sites_json(const ub_supernet *net, const double *logits,
                           const double *probability)
 {
     const int64_t slots = net->space->options.inputs + net->space->n_edges;
-    int64_t at = ub__supernet_decision_offset(net,
-                                              ub_space_decisions(net->space));
     json_t *array = json_array();
     int failed = array == NULL;
 
-    for (int64_t s = 0; s < ub_space_sites(net->space) && !failed; s++) {
-        const ub_mask *mask = net->masks[s];
+    for (ub__logits g = { 0 }; !failed && ub__supernet_next(net, &g);) {
         json_t *entry;
-        int64_t n;
 
-        if (mask == NULL)
+        if (g.mask == NULL)
             continue;
         entry = json_object();
-        n = ub_mask_count(mask);
-        failed = put(entry, "site", json_integer(s)) ||
-                 put(entry, "cell", json_integer(s / slots)) ||
-                 put(entry, "slot", json_integer(s % slots)) ||
+        failed = put(entry, "site", json_integer(g.index)) ||
+                 put(entry, "cell", json_integer(g.index / slots)) ||
+                 put(entry, "slot", json_integer(g.index % slots)) ||
                  put(entry, "width",
-                     json_integer(ub_mask_width(mask, ub_mask_argmax(mask)))) ||
-                 put(entry, "logits", values_json(net, mask, n, logits + at)) ||
+                     json_integer(
+                         ub_mask_width(g.mask, ub_mask_argmax(g.mask)))) ||
+                 put(entry, "logits",
+                     values_json(net, g.mask, g.n, logits + g.offset)) ||
                  put(entry, "probabilities",
-                     values_json(net, mask, n, probability + at));
+                     values_json(net, g.mask, g.n, probability + g.offset));
         if (json_array_append_new(array, entry) != 0)
             failed = 1;
-        at += n;
     }
     if (failed) {
         json_decref(array);
@@ -253,22 +240,15 @@ static ub_status read_entry(const ub_supernet *net, const char *path,
 static ub_status read_groups(const ub_supernet *net, const char *path,
                              const json_t *root, double *logits)
 {
-    const int64_t n = net->decisions ? ub_space_decisions(net->space) : 0;
     ub_status status = UB_OK;
-    int64_t at = 0, place = 0;
+    int64_t sites = 0;
 
-    for (int64_t d = 0; d < n && status == UB_OK; d++) {
-        status = read_entry(net, path, root, "decisions", "decision", d, d,
-                            NULL, logits + at);
-        at += net->space->n_operators;
-    }
-    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
-        if (net->masks[s] == NULL || status != UB_OK)
-            continue;
-        status = read_entry(net, path, root, "sites", "site", place++, s,
-                            net->masks[s], logits + at);
-        at += ub_mask_count(net->masks[s]);
-    }
+    for (ub__logits g = { 0 }; status == UB_OK && ub__supernet_next(net, &g);)
+        status = g.mask == NULL
+                     ? read_entry(net, path, root, "decisions", "decision",
+                                  g.index, g.index, NULL, logits + g.offset)
+                     : read_entry(net, path, root, "sites", "site", sites++,
+                                  g.index, g.mask, logits + g.offset);
     return status;
 }
 
@@ -332,8 +312,8 @@ static ub_status check_choice(const ub_supernet *net, const double *logits)
     if (operators == NULL)
         return UB_ERR_NOMEM;
     for (int64_t d = 0; d < n; d++)
-        operators[d] = (int32_t) largest(logits + d * net->space->n_operators,
-                                         net->space->n_operators);
+        operators[d] = (int32_t) ub__argmax(
+            logits + d * net->space->n_operators, net->space->n_operators);
     status = ub_space_prune(net->space, operators, NULL, operators, NULL);
     ub__free(net->context, operators);
     return status;
@@ -341,18 +321,11 @@ static ub_status check_choice(const ub_supernet *net, const double *logits)
 
 static void set_logits(const ub_supernet *net, const double *logits)
 {
-    const int64_t n = net->decisions ? ub_space_decisions(net->space) : 0;
+    for (ub__logits g = { 0 }; ub__supernet_next(net, &g);) {
+        float *to = ub_tensor_data(ub_variable_value(g.variable));
 
-    for (int64_t d = 0; d < n; d++) {
-        float *to = ub_tensor_data(ub_variable_value(net->decisions[d]));
-        for (int64_t i = 0; i < net->space->n_operators; i++)
-            to[i] = (float) *logits++;
-    }
-    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
-        const ub_mask *mask = net->masks[s];
-        for (int64_t i = 0; mask != NULL && i < ub_mask_count(mask); i++)
-            ub_tensor_data(
-                ub_variable_value(ub_mask_logits(mask)))[i] = (float) *logits++;
+        for (int64_t i = 0; i < g.n; i++)
+            to[i] = (float) logits[g.offset + i];
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "supernet/supernet.h"
 
+#include "ops/ops.h"
+
 #include <math.h>
 
 ub_parameters *ub_supernet_parameters(const ub_supernet *supernet)
@@ -41,76 +43,48 @@ int64_t ub__supernet_mask_offset(const ub_supernet *net, int64_t site)
     return offset;
 }
 
-typedef void (*group_fn)(const ub_variable *logits, int64_t n, int64_t offset,
-                         void *arg);
-
-/* Visit every decision's and every mask's logits in order. */
-static void for_each_group(const ub_supernet *net, group_fn fn, void *arg)
+int ub__supernet_next(const ub_supernet *net, ub__logits *at)
 {
     const int64_t n = net->decisions ? ub_space_decisions(net->space) : 0;
-    int64_t offset = 0;
+    const int64_t end = n + ub_space_sites(net->space);
 
-    for (int64_t d = 0; d < n; d++) {
-        fn(net->decisions[d], net->space->n_operators, offset, arg);
-        offset += net->space->n_operators;
+    at->offset += at->n;
+    at->n = 0;
+    while (at->next < end && at->n == 0) {
+        const int64_t i = at->next++;
+
+        at->mask = i < n ? NULL : net->masks[i - n];
+        at->index = i < n ? i : i - n;
+        if (i < n) {
+            at->variable = net->decisions[i];
+            at->n = net->space->n_operators;
+        } else if (at->mask != NULL) {
+            at->variable = ub_mask_logits(at->mask);
+            at->n = ub_mask_count(at->mask);
+        }
     }
-    for (int64_t s = 0; s < ub_space_sites(net->space); s++) {
-        const ub_mask *mask = net->masks[s];
-        if (mask == NULL)
-            continue;
-        fn(ub_mask_logits(mask), ub_mask_count(mask), offset, arg);
-        offset += ub_mask_count(mask);
-    }
+    return at->n > 0;
 }
 
-static void copy_group(const ub_variable *logits, int64_t n, int64_t offset,
-                       void *arg)
+static const float *values(const ub__logits *logits)
 {
-    const float *from = ub_tensor_data(ub_variable_value(logits));
-    double *to = arg;
-
-    for (int64_t i = 0; i < n; i++)
-        to[offset + i] = (double) from[i];
+    return ub_tensor_data(ub_variable_value(logits->variable));
 }
 
 void ub__supernet_copy_logits(const ub_supernet *net, double *out)
 {
-    for_each_group(net, copy_group, out);
-}
-
-typedef struct softmax_arg {
-    const double *noise;
-    double tau;
-    double *out;
-} softmax_arg;
-
-static void softmax_group(const ub_variable *logits, int64_t n, int64_t offset,
-                          void *arg)
-{
-    const softmax_arg *a = arg;
-    const float *x = ub_tensor_data(ub_variable_value(logits));
-    double *p = a->out + offset;
-    double top = -INFINITY, sum = 0.0;
-
-    for (int64_t i = 0; i < n; i++) {
-        p[i] = ((double) x[i] + (a->noise ? a->noise[offset + i] : 0.0)) /
-               a->tau;
-        top = fmax(top, p[i]);
+    for (ub__logits g = { 0 }; ub__supernet_next(net, &g);) {
+        for (int64_t i = 0; i < g.n; i++)
+            out[g.offset + i] = (double) values(&g)[i];
     }
-    for (int64_t i = 0; i < n; i++) {
-        p[i] = exp(p[i] - top);
-        sum += p[i];
-    }
-    for (int64_t i = 0; i < n; i++)
-        p[i] /= sum;
 }
 
 void ub__supernet_probabilities(const ub_supernet *net, const double *noise,
                                 double tau, double *out)
 {
-    softmax_arg arg = { noise, tau, out };
-
-    for_each_group(net, softmax_group, &arg);
+    for (ub__logits g = { 0 }; ub__supernet_next(net, &g);)
+        ub__gumbel_softmax(values(&g), noise ? noise + g.offset : NULL, tau,
+                           g.n, out + g.offset);
 }
 
 ub_status ub_supernet_sample(ub_supernet *supernet, ub_rng *rng, double tau)
@@ -124,18 +98,6 @@ ub_status ub_supernet_sample(ub_supernet *supernet, ub_rng *rng, double tau)
         supernet->noise[i] = rng ? ub_rng_gumbel(rng) : 0.0;
     supernet->tau = tau;
     return UB_OK;
-}
-
-static int32_t argmax(const ub_variable *logits, int64_t n)
-{
-    const float *x = ub_tensor_data(ub_variable_value(logits));
-    int32_t best = 0;
-
-    for (int32_t i = 1; i < n; i++) {
-        if (x[i] > x[best])
-            best = i;
-    }
-    return best;
 }
 
 /* The most probable operators, pruned; `operators` is left as it is on
@@ -152,8 +114,10 @@ static ub_status prune_argmax(const ub_supernet *net, int32_t *operators,
 
     if (probability != NULL && best != NULL) {
         ub__supernet_probabilities(net, NULL, 1.0, probability);
-        for (int64_t d = 0; d < n; d++)
-            best[d] = argmax(net->decisions[d], space->n_operators);
+        for (ub__logits g = { 0 }; ub__supernet_next(net, &g);) {
+            if (g.mask == NULL)
+                best[g.index] = (int32_t) ub__argmax_float(values(&g), g.n);
+        }
         status = ub_space_prune(space, best, probability, operators, repaired);
     }
     ub__free(net->context, probability);

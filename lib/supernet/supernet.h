@@ -41,6 +41,18 @@ int64_t ub__supernet_edge_channels(const ub_supernet *net, int64_t cell,
 /* First logit of a decision or of a site's mask. */
 int64_t ub__supernet_decision_offset(const ub_supernet *net, int64_t decision);
 int64_t ub__supernet_mask_offset(const ub_supernet *net, int64_t site);
+/* The logits of one decision or one mask. */
+typedef struct ub__logits {
+    ub_variable *variable;
+    const ub_mask *mask; /* NULL: of a decision */
+    int64_t index;       /* of the decision or the site */
+    int64_t n, offset;   /* how many, behind how many others */
+    int64_t next;
+} ub__logits;
+
+/* Go on to the next ones, from { 0 } to the first; 0 behind the last. Decisions
+ * come before masks. */
+int ub__supernet_next(const ub_supernet *net, ub__logits *at);
 /* softmax((logits + noise) / tau) in double, for all decisions and masks */
 void ub__supernet_probabilities(const ub_supernet *net, const double *noise,
                                 double tau, double *out);

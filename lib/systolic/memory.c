@@ -11,6 +11,7 @@
  * cycle and in hundredths of the bank.
  */
 
+#define CALL_EVERY    ((int64_t) 1 << 24) /* requests; some 20 ms */
 #define PARTS         100 /* of a bank that are fetched at a time */
 #define PARTS_HELD    50
 #define FIRST_RATE    10
@@ -285,6 +286,8 @@ typedef struct half_bank {
     int64_t reads; /* of halves that were emptied */
     int64_t times; /* a half was emptied */
     int64_t last;  /* cycle of the last time */
+    int64_t asked; /* since the progress callback was called */
+    ub_context *context;
 } half_bank;
 
 static void empty(half_bank *b, int64_t cycle)
@@ -334,17 +337,28 @@ static void request_step(const demand *d, const step *s, half_bank *b,
     }
 }
 
-static void request_piece(const demand *d, const piece *p, half_bank *b)
+static ub_status request_piece(const demand *d, const piece *p, half_bank *b)
 {
     for (int64_t i = 0; i < p->steps; i++) {
         const step s = step_of(d, p, i);
 
         request_step(d, &s, b, p->start + i);
+        b->asked += s.n;
+        if (b->asked >= CALL_EVERY) {
+            ub_progress progress = { .stage = "requests",
+                                     .step = p->start + i };
+            const ub_status status = ub__progress(b->context, &progress);
+
+            if (status != UB_OK)
+                return status;
+            b->asked = 0;
+        }
     }
+    return UB_OK;
 }
 
 /* All folds; those whose addresses are held already cost nothing. */
-static void request_all(const demand *d, half_bank *b)
+static ub_status request_all(const demand *d, half_bank *b)
 {
     const ub__fold *f = d->fold;
 
@@ -354,14 +368,17 @@ static void request_all(const demand *d, half_bank *b)
         for (int64_t fr = 0; fr < f->row_folds; fr++) {
             const int64_t times = b->times;
             const piece p = piece_of(d, fc, fr);
+            const ub_status status = request_piece(d, &p, b);
 
-            request_piece(d, &p, b);
+            if (status != UB_OK)
+                return status;
             if (d->by_columns && b->times == times)
                 break; /* the next row folds ask for the same */
         }
         if (!d->stationary && !d->by_columns && b->times == before)
-            return; /* so do the next column folds */
+            return UB_OK; /* so do the next column folds */
     }
+    return UB_OK;
 }
 
 static void fetch_times(const half_bank *b, int64_t part, int64_t first,
@@ -382,7 +399,8 @@ static ub_status estimate(ub_context *context, const demand *d, int64_t words,
                           ub__requests *sram, ub__requests *dram)
 {
     const int64_t part = words / PARTS;
-    half_bank b = { .capacity = part * PARTS_HELD };
+    half_bank b = { .capacity = part * PARTS_HELD, .context = context };
+    ub_status status;
 
     sram->start = outermost(d, 0);
     sram->stop = outermost(d, 1);
@@ -397,11 +415,12 @@ static ub_status estimate(ub_context *context, const demand *d, int64_t words,
             return UB_ERR_NOMEM;
         }
     }
-    request_all(d, &b);
-    fetch_times(&b, part, sram->start, dram);
+    status = request_all(d, &b);
+    if (status == UB_OK)
+        fetch_times(&b, part, sram->start, dram);
     ub__free(context, b.list);
     ub__free(context, b.map);
-    return UB_OK;
+    return status;
 }
 
 /* -- layers --------------------------------------------------------------- */

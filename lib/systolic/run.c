@@ -79,13 +79,24 @@ static int wants_memory(const ub_systolic_options *options)
            o.count_memory != 0;
 }
 
-static const char *reason(ub_status status, const ub_hardware *hardware)
+static const char *reason(ub_status status, const ub_layer *layer,
+                          const ub_hardware *hardware,
+                          const ub_systolic_options *options)
 {
+    ub_systolic_options o;
+    const int known = status == UB_ERR_UNSUPPORTED &&
+                      ub__systolic_options_in(options, &o) == UB_OK;
+
     if (status == UB_ERR_RANGE)
         return "takes too many cycles to count";
-    if (status == UB_ERR_UNSUPPORTED && hardware->dataflow == UB_DATAFLOW_OS)
+    if (known && hardware->arrays > 1 && o.level != 1)
+        return "does not run: several arrays are for level 1";
+    if (known && hardware->dataflow == UB_DATAFLOW_OS && o.level == 1)
         return "does not run: tiles stream past stationary weights or inputs, "
                "not past stationary outputs; level 2 has these";
+    if (known && hardware->dataflow != UB_DATAFLOW_WS && o.level == 2 &&
+        layer->sparse_block != 0)
+        return "does not run: sparse weights have to be stationary";
     return "does not run: the hardware or the options make no sense, or a bank "
            "holds no tile";
 }
@@ -120,7 +131,7 @@ static ub_status simulate(const ub_network *network, int64_t index,
         return UB_OK;
     return ub__fail(ub_network_context(network), status,
                     "systolic: layer '%.60s' %s", info.name,
-                    reason(status, hardware));
+                    reason(status, info.layer, hardware, options));
 }
 
 static ub_status check_call(const ub_network *network,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "support.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,31 +11,7 @@
 #define GIB   1073741824.0
 #define ARRAY "[architecture_presets]\nArrayHeight: 8\nArrayWidth: 4\n"
 
-static struct {
-    char text[600];
-    int lines;
-} logged;
-
-static void note(void *user, ub_log_level level, const char *line)
-{
-    (void) user;
-    (void) level;
-    snprintf(logged.text, sizeof(logged.text), "%s", line);
-    logged.lines++;
-}
-
-static ub_context *listening_context(void)
-{
-    ub_context_options options;
-    ub_context *context = NULL;
-
-    ub_context_options_init(&options, sizeof(options));
-    options.log = note;
-    options.log_level = UB_LOG_WARNING;
-    assert_int_equal(ub_context_create(&options, &context), UB_OK);
-    logged.lines = 0;
-    return context;
-}
+static struct test_log logged;
 
 typedef struct both {
     ub_hardware h;
@@ -98,75 +73,60 @@ static double number_of(const char *path, const char *key)
     return value;
 }
 
-static int check_folder(ub_context *context, const char *folder)
+static int check_file(ub_context *context, const char *path)
 {
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    int files = 0;
+    static int files;
+    const char *name = strrchr(path, '/') + 1;
+    const char *end = strrchr(name, '.');
+    both b;
 
-    assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL) {
-        const char *end = strrchr(entry->d_name, '.');
-        char path[1024];
-        struct stat info;
-        both b;
-
-        snprintf(path, sizeof(path), "%.500s/%.255s", folder, entry->d_name);
-        if (entry->d_name[0] == '.' || stat(path, &info) != 0)
-            continue;
-        if (S_ISDIR(info.st_mode))
-            files += check_folder(context, path);
-        if (end == NULL || strcmp(end, ".cfg") != 0)
-            continue;
-        if (read_file(context, path, &b) != UB_OK)
-            fail_msg("%s", ub_context_last_error(context));
-        assert_close((double) b.h.rows, number_of(path, "ArrayHeight"), 0.0);
-        assert_close((double) b.h.columns, number_of(path, "ArrayWidth"), 0.0);
-        assert_close((double) b.c.weight_words,
-                     1024.0 * number_of(path, "FilterSramSzkB"), 0.0);
-        assert_int_equal(b.h.weight_bank_bytes, b.c.weight_words);
-        assert_close((double) b.c.output_offset, number_of(path, "OfmapOffset"),
-                     0.0);
-        assert_close((double) b.c.bandwidth, number_of(path, "Bandwidth"), 0.0);
-        assert_int_equal(isinf(b.h.bandwidth) != 0,
-                         b.c.bandwidth_mode == UB_BANDWIDTH_CALC);
-        assert_int_equal(b.h.input_bandwidth > 0.0,
-                         b.c.bandwidth_mode == UB_BANDWIDTH_USER);
-        if (strstr(entry->d_name, "128x128") != NULL)
-            assert_int_equal(b.h.rows, 128);
-        if (strstr(entry->d_name, "_os.") != NULL)
-            assert_int_equal(b.h.dataflow, UB_DATAFLOW_OS);
-        if (strstr(entry->d_name, "_is.") != NULL)
-            assert_int_equal(b.h.dataflow, UB_DATAFLOW_IS);
-        assert_int_equal(b.c.sparse, strstr(entry->d_name, "sparse") != NULL);
-        /* each of these is synced to the disk */
-        if (files++ % 8 == 0)
-            assert_round_trip(context, &b);
-    }
-    closedir(dir);
-    return files;
+    if (end == NULL || strcmp(end, ".cfg") != 0)
+        return 0;
+    if (read_file(context, path, &b) != UB_OK)
+        fail_msg("%s", ub_context_last_error(context));
+    assert_close((double) b.h.rows, number_of(path, "ArrayHeight"), 0.0);
+    assert_close((double) b.h.columns, number_of(path, "ArrayWidth"), 0.0);
+    assert_close((double) b.c.weight_words,
+                 1024.0 * number_of(path, "FilterSramSzkB"), 0.0);
+    assert_int_equal(b.h.weight_bank_bytes, b.c.weight_words);
+    assert_close((double) b.c.output_offset, number_of(path, "OfmapOffset"),
+                 0.0);
+    assert_close((double) b.c.bandwidth, number_of(path, "Bandwidth"), 0.0);
+    assert_int_equal(isinf(b.h.bandwidth) != 0,
+                     b.c.bandwidth_mode == UB_BANDWIDTH_CALC);
+    assert_int_equal(b.h.input_bandwidth > 0.0,
+                     b.c.bandwidth_mode == UB_BANDWIDTH_USER);
+    if (strstr(name, "128x128") != NULL)
+        assert_int_equal(b.h.rows, 128);
+    if (strstr(name, "_os.") != NULL)
+        assert_int_equal(b.h.dataflow, UB_DATAFLOW_OS);
+    if (strstr(name, "_is.") != NULL)
+        assert_int_equal(b.h.dataflow, UB_DATAFLOW_IS);
+    assert_int_equal(b.c.sparse, strstr(name, "sparse") != NULL);
+    /* each of these is synced to the disk */
+    if (files++ % 8 == 0)
+        assert_round_trip(context, &b);
+    return 1;
 }
 
 static void golden_files(void **state)
 {
-    char path[1024];
+    const char *folder = test_golden("scalesim");
     ub_context *context;
     struct stat info;
 
     (void) state;
-    if (test_golden("scalesim") == NULL ||
-        stat(test_golden("scalesim"), &info) != 0)
+    if (folder == NULL || stat(folder, &info) != 0)
         skip();
-    snprintf(path, sizeof(path), "%s", test_golden("scalesim"));
-    context = listening_context();
-    assert_true(check_folder(context, path) > 0);
+    context = test_log_context(&logged);
+    assert_true(test_files(context, folder, check_file) > 0);
     assert_int_equal(logged.lines, 0);
     ub_context_destroy(&context);
 }
 
 static void smallest(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     both b = read_ok(context, ARRAY), plain;
 
     (void) state;
@@ -188,7 +148,7 @@ static void smallest(void **state)
 
 static void configparser_rules(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     both b = read_ok(context, "\xef\xbb\xbf; note\r\n  # note\r\n[general]\r\n"
                               "RUN_NAME = ' a=b:c '\r\n"
                               "[architecture_presets] \r\n"
@@ -224,9 +184,47 @@ static void configparser_rules(void **state)
     ub_context_destroy(&context);
 }
 
+/* SCALE-Sim's first version, and its second one before [layout]. */
+static void older_versions(void **state)
+{
+    ub_context *context = test_log_context(&logged);
+    both b = read_ok(context,
+                     ARRAY "IfmapSramSz: 3\nFilterSramSz: 5\n"
+                           "OFMAPSRAMSZ: 7\n"
+                           "FilterCustomLayout: True\n"
+                           "IfmapSRAMBankBandwidth: 12\n"
+                           "[run_presets]\nInterfaceBandwidth: USER\n");
+
+    (void) state;
+    assert_int_equal(b.h.input_bank_bytes, 3072);
+    assert_int_equal(b.h.weight_bank_bytes, 5120);
+    assert_int_equal(b.c.output_words, 7168);
+    assert_int_equal(b.c.weight_layout, 1);
+    assert_close(b.h.input_bandwidth, 12e9, 0.0);
+    assert_int_equal(logged.lines, 0);
+    assert_round_trip(context, &b);
+    b = read_ok(context, ARRAY "IfmapSRAMBankNum: 3\nIfmapSramSz: 3\n"
+                               "IfmapSramSzkB: 4\n"
+                               "[layout]\nIfmapSRAMBankNum: 5\n");
+    assert_int_equal(b.c.input_banks, 5);
+    assert_int_equal(b.c.input_words, 4096);
+    assert_int_equal(logged.lines, 0);
+    b = read_ok(context, "[layout]\nIfmapSRAMBankNum: 5\n" ARRAY
+                         "IfmapSRAMBankNum: 3\n");
+    assert_int_equal(b.c.input_banks, 5);
+    assert_non_null(strstr(logged.text, "cfg:6: key 'IfmapSRAMBankNum' of "
+                                        "[architecture_presets] is ignored"));
+    assert_int_equal(
+        read_text(context, ARRAY "IfmapSramSz: 3\nifmapsramsz: 3\n", &b),
+        UB_ERR_FORMAT);
+    assert_int_equal(read_text(context, "[run_presets]\nIfmapSramSz: 3\n", &b),
+                     UB_ERR_FORMAT);
+    ub_context_destroy(&context);
+}
+
 static void own_section(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     both b = read_ok(context,
                      ARRAY "IfmapSramSzkB: 3\nFilterSramSzkB: 4\n"
                            "[layout]\nIfmapSRAMBankBandwidth: 7\n"
@@ -377,28 +375,27 @@ static const char whole[] =
     "Dataflow : is\n[layout]\nIfmapCustomLayout: True\n[sparsity]\n"
     "SparseRep: csc\n[uboost]\nbandwidth: 1.5\nclock_hz: 1e9\n";
 
-static void damaged_files(void **state)
+static int read_damaged(ub_context *context, const char *path)
 {
-    ub_context *context = test_context(1);
-    const size_t size = sizeof(whole) - 1;
-    const char *path = test_path("damaged.cfg");
-    char text[sizeof(whole)];
-    int fine = 0;
     both b;
 
+    if (read_file(context, path, &b) != UB_OK)
+        return 0;
+    assert_int_equal(ub_hardware_check(&b.h), UB_OK);
+    return 1;
+}
+
+static void damaged_files(void **state)
+{
+    const struct test_damage all = { 1, 1 };
+    ub_context *context = test_context(1);
+    struct test_damage fine;
+
     (void) state;
-    for (size_t n = 0; n <= size; n++) {
-        test_file_write(path, whole, n);
-        fine += read_file(context, path, &b) == UB_OK;
-    }
-    assert_true(fine > 5 && fine < (int) size);
-    for (size_t bit = 0; bit < 8 * size; bit++) {
-        memcpy(text, whole, size);
-        text[bit / 8] = (char) (text[bit / 8] ^ 1 << bit % 8);
-        test_file_write(path, text, size);
-        if (read_file(context, path, &b) == UB_OK)
-            assert_int_equal(ub_hardware_check(&b.h), UB_OK);
-    }
+    fine = test_damaged(context, "damaged.cfg", whole, sizeof(whole) - 1, all,
+                        read_damaged);
+    assert_in_range(fine.prefixes, 5, sizeof(whole) - 2);
+    assert_true(fine.flips > 0);
     ub_context_destroy(&context);
 }
 
@@ -427,9 +424,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_files),       cmocka_unit_test(smallest),
-        cmocka_unit_test(configparser_rules), cmocka_unit_test(own_section),
-        cmocka_unit_test(hostile_files),      cmocka_unit_test(damaged_files),
-        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(configparser_rules), cmocka_unit_test(older_versions),
+        cmocka_unit_test(own_section),        cmocka_unit_test(hostile_files),
+        cmocka_unit_test(damaged_files),      cmocka_unit_test(out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

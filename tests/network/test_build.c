@@ -46,18 +46,10 @@ static ub_network *image(ub_context *context, int64_t channels, int64_t side)
     return net;
 }
 
-static ub_layer_info info_of(const ub_network *net, int64_t index)
-{
-    ub_layer_info info = { .size = sizeof(info) };
-
-    assert_int_equal(ub_network_layer(net, index, &info), UB_OK);
-    return info;
-}
-
 static void assert_map(const ub_network *net, int64_t index, int64_t channels,
                        int64_t height, int64_t width)
 {
-    const ub_layer_info info = info_of(net, index);
+    const ub_layer_info info = test_info(net, index);
 
     assert_int_equal(info.out_channels, channels);
     assert_int_equal(info.out_height, height);
@@ -75,17 +67,17 @@ static void shapes_of_every_kind(void **state)
     layer.bias = 1;
     index = add(net, "a", &layer, 0);
     assert_map(net, index, 16, 16, 16);
-    assert_int_equal(info_of(net, index).macs, 16 * 16 * 16 * 27);
-    assert_int_equal(info_of(net, index).parameters, 16 * 27 + 16);
+    assert_int_equal(test_info(net, index).macs, 16 * 16 * 16 * 27);
+    assert_int_equal(test_info(net, index).parameters, 16 * 27 + 16);
     index = add_kind(net, "norm", UB_LAYER_BATCH_NORM, index);
-    assert_int_equal(info_of(net, index).parameters, 32);
+    assert_int_equal(test_info(net, index).parameters, 32);
     pair[0] = add_kind(net, "relu", UB_LAYER_RELU, index);
     layer = conv(16, 3, 1, 2);
     layer.dilation = 2;
     layer.groups = 16;
     pair[1] = add(net, "depthwise", &layer, pair[0]);
     assert_map(net, pair[1], 16, 16, 16);
-    assert_int_equal(info_of(net, pair[1]).macs, 16 * 16 * 16 * 9);
+    assert_int_equal(test_info(net, pair[1]).macs, 16 * 16 * 16 * 9);
     ub_layer_init(&layer, sizeof(layer), UB_LAYER_ADD);
     assert_int_equal(ub_network_add(net, "sum", &layer, 2, pair, &index),
                      UB_OK);
@@ -94,7 +86,7 @@ static void shapes_of_every_kind(void **state)
     assert_int_equal(ub_network_add(net, "both", &layer, 2, pair, &index),
                      UB_OK);
     assert_map(net, index, 32, 16, 16);
-    assert_int_equal(info_of(net, index).in_channels, 32);
+    assert_int_equal(test_info(net, index).in_channels, 32);
     ub_layer_init(&layer, sizeof(layer), UB_LAYER_MAX_POOL);
     layer.kernel_height = 3;
     layer.kernel_width = 2;
@@ -113,7 +105,7 @@ static void shapes_of_every_kind(void **state)
     layer.out_channels = 10;
     index = add(net, "classes", &layer, index);
     assert_map(net, index, 10, 1, 1);
-    assert_int_equal(info_of(net, index).macs, 3840);
+    assert_int_equal(test_info(net, index).macs, 3840);
     assert_int_equal(ub_network_macs(net), 110592 + 36864 + 3840);
     assert_int_equal(ub_network_parameters(net), 448 + 32 + 144 + 3840);
     assert_int_equal(ub_network_find(net, "sum"), 5);
@@ -257,15 +249,37 @@ static void scaled_widths(void **state)
     assert_map(wide, 1, 6, 8, 8);
     assert_map(wide, 2, 32, 8, 8);
     assert_map(wide, 3, 32, 8, 8);
-    assert_int_equal(info_of(wide, 3).layer->groups, 32);
-    assert_int_equal(info_of(wide, 4).layer->groups, 2);
+    assert_int_equal(test_info(wide, 3).layer->groups, 32);
+    assert_int_equal(test_info(wide, 4).layer->groups, 2);
     assert_map(wide, 6, 10, 1, 1);
-    assert_int_equal(info_of(wide, 6).in_channels, 32);
+    assert_int_equal(test_info(wide, 6).in_channels, 32);
     assert_string_equal(ub_network_name(wide), "net");
     ub_network_destroy(&wide);
     assert_int_equal(ub_network_copy(net, &wide), UB_OK);
     assert_int_equal(ub_network_macs(wide), ub_network_macs(net));
     assert_int_equal(ub_network_layers(wide), ub_network_layers(net));
+    ub_network_destroy(&wide);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+/* A depthwise convolution mixes nothing: behind the last one that does, it
+ * keeps the width that one keeps. */
+static void scaled_before_depthwise(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = image(context, 3, 8), *wide = NULL;
+    const ub_layer layer = conv(4, 3, 1, 1);
+
+    (void) state;
+    add(net, "first", &layer, 0);
+    add(net, "last", &layer, 1);
+    depthwise(net, "depthwise", 4, 2, 2);
+    assert_int_equal(ub_network_scaled(net, 8, &wide), UB_OK);
+    assert_map(wide, 1, 32, 8, 8);
+    assert_map(wide, 2, 4, 8, 8);
+    assert_map(wide, 3, 8, 8, 8);
+    assert_int_equal(test_info(wide, 3).layer->groups, 4);
     ub_network_destroy(&wide);
     ub_network_destroy(&net);
     ub_context_destroy(&context);
@@ -303,6 +317,7 @@ int main(void)
         cmocka_unit_test(refused_layers),
         cmocka_unit_test(limits),
         cmocka_unit_test(scaled_widths),
+        cmocka_unit_test(scaled_before_depthwise),
         cmocka_unit_test(out_of_memory),
     };
 

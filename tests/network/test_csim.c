@@ -8,17 +8,9 @@
 #include <sys/stat.h>
 #include <uboost/hardware.h>
 
-static ub_layer_info info_of(const ub_network *net, int64_t index)
-{
-    ub_layer_info info = { .size = sizeof(info) };
-
-    assert_int_equal(ub_network_layer(net, index, &info), UB_OK);
-    return info;
-}
-
 static ub_gemm gemm_of(const ub_network *net, int64_t index)
 {
-    const ub_layer_info info = info_of(net, index);
+    const ub_layer_info info = test_info(net, index);
     ub_gemm g = { .size = sizeof(g) };
 
     assert_int_equal(ub_layer_gemm(&info, 1, &g), UB_OK);
@@ -126,7 +118,7 @@ static void check_layer(const ub_network *net, const json_t *layers, size_t i)
     const json_t *deps = json_object_get(layer, "deps");
     const char *name = json_string_value(json_object_get(layer, "name"));
     const char *type = json_string_value(json_object_get(layer, "type"));
-    const ub_layer_info info = info_of(net, (int64_t) i);
+    const ub_layer_info info = test_info(net, (int64_t) i);
     const ub_gemm g = gemm_of(net, (int64_t) i);
     int64_t area = 1, n;
     const int64_t *inputs = ub_network_inputs(net, (int64_t) i, &n);
@@ -135,7 +127,7 @@ static void check_layer(const ub_network *net, const json_t *layers, size_t i)
     assert_int_equal(n, json_array_size(deps));
     for (int64_t d = 0; d < n; d++)
         assert_string_equal(
-            info_of(net, inputs[d]).name,
+            test_info(net, inputs[d]).name,
             json_string_value(json_array_get(deps, (size_t) d)));
     if (type == NULL) {
         assert_int_equal(g.count, 0);
@@ -283,20 +275,20 @@ static void maps(void **state)
     assert_int_equal(read_text(context, text, NULL, &net, &tiling), UB_OK);
     assert_string_equal(ub_network_name(net), "some");
     assert_int_equal(ub_network_layers(net), 6);
-    assert_string_equal(info_of(net, 0).name, "input_");
-    assert_int_equal(info_of(net, 0).out_channels, 12);
-    assert_int_equal(info_of(net, 1).in_height, 10);
-    assert_int_equal(info_of(net, 1).layer->pad_height, 1);
-    assert_int_equal(info_of(net, 2).in_height, 11); /* an even kernel */
-    assert_int_equal(info_of(net, 2).out_height, 10);
-    assert_int_equal(info_of(net, 2).in_channels, 6);
-    assert_int_equal(info_of(net, 3).layer->kind, UB_LAYER_IDENTITY);
+    assert_string_equal(test_info(net, 0).name, "input_");
+    assert_int_equal(test_info(net, 0).out_channels, 12);
+    assert_int_equal(test_info(net, 1).in_height, 10);
+    assert_int_equal(test_info(net, 1).layer->pad_height, 1);
+    assert_int_equal(test_info(net, 2).in_height, 11); /* an even kernel */
+    assert_int_equal(test_info(net, 2).out_height, 10);
+    assert_int_equal(test_info(net, 2).in_channels, 6);
+    assert_int_equal(test_info(net, 3).layer->kind, UB_LAYER_IDENTITY);
     assert_int_equal(ub_network_inputs(net, 3, &n)[1], 2);
     assert_int_equal(n, 2);
     assert_int_equal(gemm_of(net, 4).m, 2097156);
-    assert_int_equal(info_of(net, 4).layer->on_chip, 1);
-    assert_int_equal(info_of(net, 3).layer->on_chip, 0);
-    assert_int_equal(info_of(net, 5).in_channels, 18);
+    assert_int_equal(test_info(net, 4).layer->on_chip, 1);
+    assert_int_equal(test_info(net, 3).layer->on_chip, 0);
+    assert_int_equal(test_info(net, 5).in_channels, 18);
     for (int64_t i = 1; i < 3; i++) {
         assert_int_equal(gemm_of(net, i).m, 10);
         assert_int_equal(gemm_of(net, i).k, 36);
@@ -326,10 +318,10 @@ static void several_models(void **state)
     (void) state;
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(read_text(context, texts[i], NULL, &net, NULL), UB_OK);
-        assert_string_equal(info_of(net, 0).name, "a");
+        assert_string_equal(test_info(net, 0).name, "a");
         ub_network_destroy(&net);
         assert_int_equal(read_text(context, texts[i], "y", &net, NULL), UB_OK);
-        assert_string_equal(info_of(net, 0).name, "b");
+        assert_string_equal(test_info(net, 0).name, "b");
         assert_string_equal(ub_network_name(net), "y");
         ub_network_destroy(&net);
         assert_int_equal(read_text(context, texts[i], "z", &net, NULL),
@@ -383,14 +375,14 @@ static void written_networks(void **state)
     assert_int_equal(tiling.no_repeat, 4);
     assert_int_equal(ub_network_layers(again), 1 + 4 + 1 + 16 + 1 + 1);
     assert_int_equal(ub_network_macs(again), 2 * ub_network_macs(net));
-    assert_string_equal(info_of(again, 4).name, "dw.3");
+    assert_string_equal(test_info(again, 4).name, "dw.3");
     ub_network_inputs(again, 5, &n);
     assert_int_equal(n, 4);
     assert_int_equal(ub_network_inputs(again, 6, &n)[0], 5);
     at = ub_network_find(again, "end");
     assert_int_equal(gemm_of(again, at).k, 32);
-    assert_int_equal(info_of(again, at).layer->on_chip, 1);
-    assert_int_equal(info_of(again, at).layer->kernel_width, 2);
+    assert_int_equal(test_info(again, at).layer->on_chip, 1);
+    assert_int_equal(test_info(again, at).layer->kernel_width, 2);
     ub_network_destroy(&again);
     tiling.tile_n = 0;
     assert_int_equal(ub_network_write_csim(net, test_path("w.json"), &tiling),
@@ -523,29 +515,28 @@ static const char whole[] =
                                                          "\"deps\": [\"in\", "
                                                          "\"a\"]}}}";
 
+static int read_damaged(ub_context *context, const char *path)
+{
+    ub_network *net = NULL;
+    const int accepted = ub_network_read_csim(context, path, NULL, &net,
+                                              NULL) == UB_OK;
+
+    assert_int_equal(accepted, net != NULL);
+    ub_network_destroy(&net);
+    return accepted;
+}
+
 static void damaged_files(void **state)
 {
+    const struct test_damage every = { 3, 3 };
     ub_context *context = test_context(1);
-    const size_t size = sizeof(whole) - 1;
-    const char *path = test_path("damaged.json");
-    char text[sizeof(whole)];
-    ub_network *net = NULL;
+    struct test_damage fine;
 
     (void) state;
-    for (size_t n = 0; n < size; n += 3) {
-        test_file_write(path, whole, n);
-        assert_int_not_equal(
-            ub_network_read_csim(context, path, NULL, &net, NULL), UB_OK);
-        assert_null(net);
-    }
-    for (size_t bit = 0; bit < 8 * size; bit += 3) {
-        memcpy(text, whole, size);
-        text[bit / 8] = (char) (text[bit / 8] ^ 1 << bit % 8);
-        test_file_write(path, text, size);
-        if (ub_network_read_csim(context, path, NULL, &net, NULL) == UB_OK)
-            ub_network_destroy(&net);
-        assert_null(net);
-    }
+    fine = test_damaged(context, "damaged.json", whole, sizeof(whole) - 1,
+                        every, read_damaged);
+    assert_int_equal(fine.prefixes, 0);
+    assert_true(fine.flips > 0);
     ub_context_destroy(&context);
 }
 

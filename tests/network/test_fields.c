@@ -41,14 +41,6 @@ static int64_t add(ub_network *net, const char *name, const ub_layer *layer,
     return index;
 }
 
-static ub_layer_info info_of(const ub_network *net, int64_t index)
-{
-    ub_layer_info info = { .size = sizeof(info) };
-
-    assert_int_equal(ub_network_layer(net, index, &info), UB_OK);
-    return info;
-}
-
 static void refuse(ub_network *net, const ub_layer *layer, int64_t n,
                    const int64_t *inputs, ub_status status, const char *text)
 {
@@ -89,7 +81,7 @@ static void rounded_extents(void **state)
             at = add(net, name, &layer, 1, &zero);
             if (up && (floor_of - 1) * stride + kernel < extent + 2 * pad)
                 floor_of++;
-            assert_int_equal(info_of(net, at).out_height, floor_of);
+            assert_int_equal(test_info(net, at).out_height, floor_of);
             checked++;
         }
         ub_network_destroy(&net);
@@ -113,9 +105,9 @@ static void own_maps(void **state)
     refuse(net, &layer, 1, &zero, UB_ERR_RANGE, "in_width");
     layer.in_width = 6;
     add(net, "a", &layer, 1, &zero);
-    assert_int_equal(info_of(net, 1).in_channels, 2);
-    assert_int_equal(info_of(net, 1).out_height, 4);
-    assert_int_equal(info_of(net, 1).macs, 4 * 2 * 4 * 18);
+    assert_int_equal(test_info(net, 1).in_channels, 2);
+    assert_int_equal(test_info(net, 1).out_height, 4);
+    assert_int_equal(test_info(net, 1).macs, 4 * 2 * 4 * 18);
     add(net, "b", &layer, 2, pair); /* they only come before it */
     layer.in_channels = 0;
     refuse(net, &layer, 1, &zero, UB_ERR_RANGE, "in_height");
@@ -124,17 +116,17 @@ static void own_maps(void **state)
     ub_layer_init(&layer, sizeof(layer), UB_LAYER_ADD);
     layer.in_channels = layer.in_height = layer.in_width = 5;
     add(net, "sum", &layer, 1, &zero);
-    assert_int_equal(info_of(net, 3).layer->in_channels, 0);
+    assert_int_equal(test_info(net, 3).layer->in_channels, 0);
     /* the first reads the image, the second what is scaled */
     layer = conv(4, 1, 1);
     layer.in_channels = 7;
     layer.in_height = layer.in_width = 2;
     add(net, "end", &layer, 1, (int64_t[]){ 1 });
     assert_int_equal(ub_network_scaled(net, 3, &wide), UB_OK);
-    assert_int_equal(info_of(wide, 1).in_channels, 2);
-    assert_int_equal(info_of(wide, 1).out_channels, 12);
-    assert_int_equal(info_of(wide, 4).in_channels, 21);
-    assert_int_equal(info_of(wide, 4).out_channels, 4);
+    assert_int_equal(test_info(wide, 1).in_channels, 2);
+    assert_int_equal(test_info(wide, 1).out_channels, 12);
+    assert_int_equal(test_info(wide, 4).in_channels, 21);
+    assert_int_equal(test_info(wide, 4).out_channels, 4);
     ub_network_destroy(&wide);
     ub_network_destroy(&net);
     ub_context_destroy(&context);
@@ -164,7 +156,7 @@ static void sparsity(void **state)
     refuse(net, &layer, 1, &zero, UB_ERR_INVALID, "round_up");
     layer.round_up = 0;
     add(net, "a", &layer, 1, &zero);
-    assert_int_equal(info_of(net, 1).macs, 4 * 36 * 27); /* as if dense */
+    assert_int_equal(test_info(net, 1).macs, 4 * 36 * 27); /* as if dense */
     ub_network_destroy(&net);
     ub_context_destroy(&context);
 }
@@ -184,17 +176,17 @@ static void products_of_maps(void **state)
     refuse(net, &layer, 2, pair, UB_ERR_SHAPE, "6 x 5 x 7 by 6 x 5 x 7");
     layer.transpose = 1;
     at = add(net, "scores", &layer, 2, pair);
-    assert_int_equal(info_of(net, at).out_channels, 6);
-    assert_int_equal(info_of(net, at).out_height, 5);
-    assert_int_equal(info_of(net, at).out_width, 5);
-    assert_int_equal(info_of(net, at).macs, 6 * 5 * 7 * 5);
-    assert_int_equal(info_of(net, at).parameters, 0);
+    assert_int_equal(test_info(net, at).out_channels, 6);
+    assert_int_equal(test_info(net, at).out_height, 5);
+    assert_int_equal(test_info(net, at).out_width, 5);
+    assert_int_equal(test_info(net, at).macs, 6 * 5 * 7 * 5);
+    assert_int_equal(test_info(net, at).parameters, 0);
     pair[0] = at;
     layer.transpose = 0;
     layer.in_channels = layer.in_height = layer.in_width = 1; /* not read */
     at = add(net, "values", &layer, 2, pair);
-    assert_int_equal(info_of(net, at).out_width, 7);
-    assert_int_equal(info_of(net, at).in_channels, 6);
+    assert_int_equal(test_info(net, at).out_width, 7);
+    assert_int_equal(test_info(net, at).in_channels, 6);
     assert_int_equal(ub_network_macs(net), 6 * 5 * 7 * 5 * 2);
     pair[1] = at;
     layer.transpose = 1;
@@ -239,32 +231,6 @@ static ub_network *sample(ub_context *context)
     return net;
 }
 
-static void assert_same(const ub_network *a, const ub_network *b)
-{
-    assert_int_equal(ub_network_layers(a), ub_network_layers(b));
-    for (int64_t i = 0; i < ub_network_layers(a); i++) {
-        const ub_layer_info x = info_of(a, i), y = info_of(b, i);
-
-        assert_string_equal(x.name, y.name);
-        assert_memory_equal(x.layer, y.layer, sizeof(*x.layer));
-        assert_int_equal(x.in_channels, y.in_channels);
-        assert_int_equal(x.out_width, y.out_width);
-        assert_int_equal(x.macs, y.macs);
-    }
-}
-
-static char *slurp(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    char *text = calloc(1, 65536);
-
-    assert_non_null(file);
-    assert_non_null(text);
-    assert_true(fread(text, 1, 65535, file) > 0);
-    fclose(file);
-    return text;
-}
-
 static void files(void **state)
 {
     ub_context *context = test_context(1);
@@ -273,7 +239,7 @@ static void files(void **state)
 
     (void) state;
     assert_int_equal(ub_network_write(net, test_path("f.json")), UB_OK);
-    text = slurp(test_path("f.json"));
+    text = test_file_read(test_path("f.json"));
     assert_non_null(strstr(text, "\"round_up\": true"));
     assert_non_null(strstr(text, "\"transpose\": true"));
     assert_null(strstr(text, "false,\n      \"on_chip\""));
@@ -283,11 +249,11 @@ static void files(void **state)
     free(text);
     assert_int_equal(ub_network_read(context, test_path("f.json"), &again),
                      UB_OK);
-    assert_same(net, again);
+    test_same_layers(net, again);
     assert_int_equal(ub_network_copy(net, &copy), UB_OK);
-    assert_same(net, copy);
+    test_same_layers(net, copy);
     assert_int_equal(ub_network_write_dot(net, test_path("f.dot")), UB_OK);
-    text = slurp(test_path("f.dot"));
+    text = test_file_read(test_path("f.dot"));
     assert_non_null(strstr(text, "\\nconv 3x3 /2 2:4\\nof 2x8x9\\n4x4x4\"]"));
     assert_non_null(strstr(text, "\\nmatmul transposed\\n4x4x4\"]"));
     free(text);

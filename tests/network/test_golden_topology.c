@@ -10,53 +10,7 @@
 
 /* Topologies that come with SCALE-Sim, against what it says of their shapes. */
 
-static struct {
-    char text[600];
-    int lines;
-} logged;
-
-static void note(void *user, ub_log_level level, const char *line)
-{
-    (void) user;
-    (void) level;
-    snprintf(logged.text, sizeof(logged.text), "%s", line);
-    logged.lines++;
-}
-
-static ub_context *listening_context(void)
-{
-    ub_context_options options;
-    ub_context *context = NULL;
-
-    ub_context_options_init(&options, sizeof(options));
-    options.log = note;
-    options.log_level = UB_LOG_WARNING;
-    assert_int_equal(ub_context_create(&options, &context), UB_OK);
-    logged.lines = 0;
-    return context;
-}
-
-static ub_layer_info info_of(const ub_network *net, int64_t index)
-{
-    ub_layer_info info = { .size = sizeof(info) };
-
-    assert_int_equal(ub_network_layer(net, index, &info), UB_OK);
-    return info;
-}
-
-static void assert_same(const ub_network *a, const ub_network *b)
-{
-    assert_int_equal(ub_network_layers(a), ub_network_layers(b));
-    for (int64_t i = 0; i < ub_network_layers(a); i++) {
-        const ub_layer_info x = info_of(a, i), y = info_of(b, i);
-
-        assert_string_equal(x.name, y.name);
-        assert_memory_equal(x.layer, y.layer, sizeof(*x.layer));
-        assert_int_equal(x.out_height, y.out_height);
-        assert_int_equal(x.out_width, y.out_width);
-        assert_int_equal(x.macs, y.macs);
-    }
-}
+static struct test_log logged;
 
 /* Fields of a line, cut in place. */
 static int split(char *line, char **fields, int limit)
@@ -115,7 +69,7 @@ static int64_t check_golden_file(ub_context *context, const char *name)
                 UB_OK)
                 fail_msg("%s", ub_context_last_error(context));
         }
-        info = info_of(net, field(names, values, n, "layer_id") + 1);
+        info = test_info(net, field(names, values, n, "layer_id") + 1);
         assert_int_equal(strncmp(info.name, values[2], strlen(values[2])), 0);
         assert_int_equal(info.in_height, field(names, values, n, "ifmap_h"));
         assert_int_equal(info.in_width, field(names, values, n, "ifmap_w"));
@@ -161,64 +115,43 @@ static void golden_shapes(void **state)
 }
 
 /* Every file below loads; written in both forms it still has the same MACs. */
-static int check_folder(ub_context *context, const char *folder)
+static int check_file(ub_context *context, const char *path)
 {
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    int files = 0;
+    ub_network *net = NULL, *conv = NULL, *gemm = NULL;
 
-    assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL) {
-        ub_network *net = NULL, *conv = NULL, *gemm = NULL;
-        char path[1024];
-        struct stat info;
-
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf(path, sizeof(path), "%.500s/%.255s", folder, entry->d_name);
-        assert_int_equal(stat(path, &info), 0);
-        if (S_ISDIR(info.st_mode)) {
-            files += check_folder(context, path);
-            continue;
-        }
-        if (ub_network_read_topology(context, path, NULL, &net, NULL) != UB_OK)
-            fail_msg("%s", ub_context_last_error(context));
-        assert_int_equal(ub_network_write_topology(net, test_path("c.csv"),
-                                                   UB_TOPOLOGY_CONV),
-                         UB_OK);
-        assert_int_equal(ub_network_write_topology(net, test_path("g.csv"),
-                                                   UB_TOPOLOGY_GEMM),
-                         UB_OK);
-        assert_int_equal(ub_network_read_topology(context, test_path("c.csv"),
-                                                  NULL, &conv, NULL),
-                         UB_OK);
-        assert_int_equal(ub_network_read_topology(context, test_path("g.csv"),
-                                                  NULL, &gemm, NULL),
-                         UB_OK);
-        assert_same(net, conv);
-        assert_int_equal(ub_network_macs(net), ub_network_macs(gemm));
-        ub_network_destroy(&gemm);
-        ub_network_destroy(&conv);
-        ub_network_destroy(&net);
-        files++;
-    }
-    closedir(dir);
-    return files;
+    if (ub_network_read_topology(context, path, NULL, &net, NULL) != UB_OK)
+        fail_msg("%s", ub_context_last_error(context));
+    assert_int_equal(
+        ub_network_write_topology(net, test_path("c.csv"), UB_TOPOLOGY_CONV),
+        UB_OK);
+    assert_int_equal(
+        ub_network_write_topology(net, test_path("g.csv"), UB_TOPOLOGY_GEMM),
+        UB_OK);
+    assert_int_equal(ub_network_read_topology(context, test_path("c.csv"), NULL,
+                                              &conv, NULL),
+                     UB_OK);
+    assert_int_equal(ub_network_read_topology(context, test_path("g.csv"), NULL,
+                                              &gemm, NULL),
+                     UB_OK);
+    test_same_layers(net, conv);
+    assert_int_equal(ub_network_macs(net), ub_network_macs(gemm));
+    ub_network_destroy(&gemm);
+    ub_network_destroy(&conv);
+    ub_network_destroy(&net);
+    return 1;
 }
 
 static void golden_files(void **state)
 {
     const char *folder = test_golden("scalesim/topologies");
-    char path[1024];
     ub_context *context;
     struct stat info;
 
     (void) state;
     if (folder == NULL || stat(folder, &info) != 0)
         skip();
-    snprintf(path, sizeof(path), "%s", folder);
-    context = listening_context();
-    assert_true(check_folder(context, path) > 0);
+    context = test_log_context(&logged);
+    assert_true(test_files(context, folder, check_file) > 0);
     assert_int_equal(logged.lines, 0);
     ub_context_destroy(&context);
 }

@@ -9,31 +9,7 @@
     "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter " \
     "Width, Channels, Num Filter, Strides,\n"
 
-static struct {
-    char text[600];
-    int lines;
-} logged;
-
-static void note(void *user, ub_log_level level, const char *line)
-{
-    (void) user;
-    (void) level;
-    snprintf(logged.text, sizeof(logged.text), "%s", line);
-    logged.lines++;
-}
-
-static ub_context *listening_context(void)
-{
-    ub_context_options options;
-    ub_context *context = NULL;
-
-    ub_context_options_init(&options, sizeof(options));
-    options.log = note;
-    options.log_level = UB_LOG_WARNING;
-    assert_int_equal(ub_context_create(&options, &context), UB_OK);
-    logged.lines = 0;
-    return context;
-}
+static struct test_log logged;
 
 static ub_status read_text(ub_context *context, const char *text,
                            const ub_topology_options *options, ub_network **out,
@@ -54,25 +30,17 @@ static ub_network *read_ok(ub_context *context, const char *text)
     return net;
 }
 
-static ub_layer_info info_of(const ub_network *net, int64_t index)
-{
-    ub_layer_info info = { .size = sizeof(info) };
-
-    assert_int_equal(ub_network_layer(net, index, &info), UB_OK);
-    return info;
-}
-
 /* -- forms ---------------------------------------------------------------- */
 
 static void conv_rows(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     ub_network *net = read_ok(context,
                               "\xef\xbb\xbf" HEAD "\n , ,,\r\n# a, comment\n"
                               "\"one, \"\"two\"\"\" , 8, 9,3 ,2, 4, 5, 2\r\n"
                               "b, 7, 7, 7, 7, 4, 6, 3, 2:4, # rest, of it\n"
                               "b, 7, 7, 1, 1, 4, 6, 4,");
-    ub_layer_info info = info_of(net, 1);
+    ub_layer_info info = test_info(net, 1);
     int64_t n;
 
     (void) state;
@@ -86,15 +54,15 @@ static void conv_rows(void **state)
     assert_int_equal(info.out_height, 4); /* ceil((8 - 3 + 2) / 2) */
     assert_int_equal(info.out_width, 5);  /* ceil((9 - 2 + 2) / 2) */
     assert_int_equal(info.macs, 4 * 5 * 5 * 4 * 6);
-    info = info_of(net, 2);
+    info = test_info(net, 2);
     assert_int_equal(info.layer->sparse_keep, 2);
     assert_int_equal(info.layer->sparse_block, 4);
     assert_int_equal(ub_network_inputs(net, 2, &n)[0], 1);
-    info = info_of(net, 3);
+    info = test_info(net, 3);
     assert_string_equal(info.name, "b:7");
     assert_int_equal(info.out_height, 3);
     assert_int_equal(ub_network_inputs(net, 3, &n)[0], 2);
-    info = info_of(net, 0);
+    info = test_info(net, 0);
     assert_int_equal(info.out_channels, 4);
     assert_int_equal(info.out_height, 8);
     assert_int_equal(logged.lines, 0);
@@ -104,11 +72,11 @@ static void conv_rows(void **state)
 
 static void gemm_rows(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     ub_network *net = read_ok(context, "Layer, M, N, K, Sparsity,\n"
                                        "a, 5, 6, 7, 1:2,\n, 3, 2, 4, 1:1,\n"
                                        "c, 3, 2, 4, 1,\nd, 3, 2, 4");
-    ub_layer_info info = info_of(net, 1);
+    ub_layer_info info = test_info(net, 1);
     ub_network *other;
 
     (void) state;
@@ -121,31 +89,31 @@ static void gemm_rows(void **state)
     assert_int_equal(info.out_width, 1);
     assert_int_equal(info.macs, 5 * 6 * 7);
     assert_int_equal(info.layer->sparse_keep, 1);
-    assert_string_equal(info_of(net, 2).name, "layer:3");
-    assert_int_equal(info_of(net, 2).layer->sparse_keep, 0);
-    assert_int_equal(info_of(net, 3).layer->sparse_keep, 0);
+    assert_string_equal(test_info(net, 2).name, "layer:3");
+    assert_int_equal(test_info(net, 2).layer->sparse_keep, 0);
+    assert_int_equal(test_info(net, 3).layer->sparse_keep, 0);
     /* named columns in another order; tabs; no header */
     other = read_ok(context, "K\tName\tN\tM\n7\ta\t6\t5\n");
-    assert_int_equal(info_of(other, 1).in_height, 5);
-    assert_int_equal(info_of(other, 1).in_width, 7);
-    assert_string_equal(info_of(other, 1).name, "a");
+    assert_int_equal(test_info(other, 1).in_height, 5);
+    assert_int_equal(test_info(other, 1).in_width, 7);
+    assert_string_equal(test_info(other, 1).name, "a");
     ub_network_destroy(&other);
     other = read_ok(context, "a,5,6,7\n");
-    assert_int_equal(info_of(other, 1).macs, 210);
+    assert_int_equal(test_info(other, 1).macs, 210);
     assert_int_equal(logged.lines, 0);
     ub_network_destroy(&other);
     /* a column twice: by position, with a warning */
     other = read_ok(context, "Layer, IFMAP Width, IFMAP Width, Filter Height, "
                              "Filter Width, Channels, Num Filter, Strides,\n"
                              "c, 9, 8, 3, 3, 1, 2, 1,\n");
-    assert_int_equal(info_of(other, 1).in_height, 9);
+    assert_int_equal(test_info(other, 1).in_height, 9);
     assert_int_equal(logged.lines, 1);
     assert_non_null(strstr(logged.text, "csv:1: "));
     ub_network_destroy(&other);
     /* a header in another language */
     other = read_ok(context, "Schicht, h, b, kh, kb, k, f, s\n"
                              "c, 9, 8, 3, 3, 1, 2, 1\n");
-    assert_int_equal(info_of(other, 1).in_height, 9);
+    assert_int_equal(test_info(other, 1).in_height, 9);
     assert_int_equal(logged.lines, 2);
     ub_network_destroy(&other);
     ub_network_destroy(&net);
@@ -154,7 +122,7 @@ static void gemm_rows(void **state)
 
 static void extra_columns(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     ub_network *net = NULL;
     ub_layer_info info;
     int64_t batch = 0;
@@ -175,7 +143,7 @@ static void extra_columns(void **state)
     assert_int_equal(batch, 16);
     assert_int_equal(logged.lines, 1);
     assert_non_null(strstr(logged.text, "csv:1: column 'Cost' is ignored"));
-    info = info_of(net, 1);
+    info = test_info(net, 1);
     assert_int_equal(info.layer->pad_height, 2);
     assert_int_equal(info.layer->pad_width, 2);
     assert_int_equal(info.layer->dilation, 2);
@@ -183,9 +151,9 @@ static void extra_columns(void **state)
     assert_int_equal(info.layer->sparse_block, 4);
     assert_int_equal(info.out_height, 9);
     assert_int_equal(info.macs, 81 * 8 * 2 * 9);
-    assert_int_equal(info_of(net, 2).layer->pad_width, 0);
-    assert_int_equal(info_of(net, 2).out_height, 9);
-    assert_int_equal(info_of(net, 2).out_width, 7);
+    assert_int_equal(test_info(net, 2).layer->pad_width, 0);
+    assert_int_equal(test_info(net, 2).out_height, 9);
+    assert_int_equal(test_info(net, 2).out_width, 7);
     ub_network_destroy(&net);
     /* an empty batch column is 1 */
     net = read_ok(context,
@@ -197,6 +165,56 @@ static void extra_columns(void **state)
     net = read_ok(context, HEAD "a,9,9,3,3,4,8,1,,x,\nb,9,9,3,3,4,8,1,,x,\n");
     assert_int_equal(logged.lines, 1);
     assert_non_null(strstr(logged.text, "csv:2: fields behind column 9"));
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+/* What is asked for against what a header says. */
+static void wrong_form(void **state)
+{
+    ub_context *context = test_log_context(&logged);
+    ub_topology_options options;
+    ub_network *net = NULL;
+
+    (void) state;
+    ub_topology_options_init(&options, sizeof(options));
+    options.form = UB_TOPOLOGY_GEMM;
+    assert_int_equal(read_text(context, HEAD "a, 9, 9, 3, 3, 4, 8, 1,\n",
+                               &options, &net, NULL),
+                     UB_ERR_FORMAT);
+    assert_non_null(strstr(ub_context_last_error(context),
+                           "csv:1: the header names the columns of a conv"));
+    options.form = UB_TOPOLOGY_CONV;
+    assert_int_equal(read_text(context,
+                               "x, M, N, K, a, b, c, d\n"
+                               "a, 5, 6, 7, 8, 9, 1, 2\n",
+                               &options, &net, NULL),
+                     UB_ERR_FORMAT);
+    assert_non_null(strstr(ub_context_last_error(context),
+                           "columns of a product of matrices, not"));
+    assert_null(net);
+    assert_int_equal(logged.lines, 0);
+    ub_context_destroy(&context);
+}
+
+/* SCALE-Sim drops what is behind a row's last comma. */
+static void number_behind(void **state)
+{
+    ub_context *context = test_log_context(&logged);
+    ub_network *net = read_ok(context, HEAD "a, 9, 9, 3, 3, 4, 8, 2, 2\n"
+                                            "b, 9, 9, 3, 3, 4, 8, 2, 3\n"
+                                            "c, 9, 9, 3, 3, 4, 8, 2, 2:4\n");
+
+    (void) state;
+    assert_int_equal(logged.lines, 1);
+    assert_non_null(strstr(logged.text, "csv:2: '2' behind column 8"));
+    assert_int_equal(test_info(net, 1).layer->sparse_block, 0);
+    assert_int_equal(test_info(net, 3).layer->sparse_block, 4);
+    ub_network_destroy(&net);
+    logged.lines = 0;
+    net = read_ok(context, "Layer, M, N, K,\na, 5, 6, 7, 12\n");
+    assert_int_equal(logged.lines, 1);
+    assert_non_null(strstr(logged.text, "csv:2: '12' behind column 4"));
     ub_network_destroy(&net);
     ub_context_destroy(&context);
 }
@@ -217,12 +235,12 @@ static void depthwise_rows(void **state)
     assert_int_equal(read_text(context, text, &options, &many, NULL), UB_OK);
     assert_int_equal(ub_network_layers(one), 3);
     assert_int_equal(ub_network_layers(many), 8);
-    assert_int_equal(info_of(one, 1).layer->groups, 6);
-    assert_int_equal(info_of(one, 1).out_channels, 12);
+    assert_int_equal(test_info(one, 1).layer->groups, 6);
+    assert_int_equal(test_info(one, 1).out_channels, 12);
     assert_int_equal(ub_network_macs(one), ub_network_macs(many));
-    assert_string_equal(info_of(many, 6).name, "a_DP.5");
-    assert_int_equal(info_of(many, 6).in_channels, 1);
-    assert_int_equal(info_of(many, 6).out_channels, 2);
+    assert_string_equal(test_info(many, 6).name, "a_DP.5");
+    assert_int_equal(test_info(many, 6).in_channels, 1);
+    assert_int_equal(test_info(many, 6).out_channels, 2);
     ub_network_destroy(&one);
     ub_network_destroy(&many);
     assert_int_equal(read_text(context, HEAD "DP,1,1,1,1,1048577,1,1,\n",
@@ -237,7 +255,7 @@ static void depthwise_rows(void **state)
 
 static void krittika(void **state)
 {
-    ub_context *context = listening_context();
+    ub_context *context = test_log_context(&logged);
     ub_network *net = read_ok(context, "conv,  224, 224, 11, 11, 3, 96, 4\n"
                                        "gemm, 100, 150, 80\n"
                                        "activation, relu\n"
@@ -246,16 +264,16 @@ static void krittika(void **state)
     (void) state;
     assert_int_equal(logged.lines, 0);
     assert_int_equal(ub_network_layers(net), 5);
-    assert_int_equal(info_of(net, 1).out_height, 55);
-    assert_int_equal(info_of(net, 2).macs, 100 * 150 * 80);
-    assert_int_equal(info_of(net, 2).out_channels, 150);
-    assert_int_equal(info_of(net, 3).layer->kind, UB_LAYER_RELU);
-    assert_string_equal(info_of(net, 4).name, "conv:4");
-    assert_int_equal(info_of(net, 4).layer->sparse_block, 2);
+    assert_int_equal(test_info(net, 1).out_height, 55);
+    assert_int_equal(test_info(net, 2).macs, 100 * 150 * 80);
+    assert_int_equal(test_info(net, 2).out_channels, 150);
+    assert_int_equal(test_info(net, 3).layer->kind, UB_LAYER_RELU);
+    assert_string_equal(test_info(net, 4).name, "conv:4");
+    assert_int_equal(test_info(net, 4).layer->sparse_block, 2);
     ub_network_destroy(&net);
     net = read_ok(context, "conv, 5, 5, 3, 3, 1, 2, 1\nactivation, gelu\n");
     assert_int_equal(logged.lines, 1);
-    assert_int_equal(info_of(net, 2).layer->kind, UB_LAYER_IDENTITY);
+    assert_int_equal(test_info(net, 2).layer->kind, UB_LAYER_IDENTITY);
     ub_network_destroy(&net);
     ub_context_destroy(&context);
 }
@@ -303,14 +321,15 @@ static void written_networks(void **state)
                      UB_OK);
     assert_int_equal(ub_network_layers(conv), 1 + 2 + 8 + 1);
     assert_int_equal(ub_network_macs(conv), ub_network_macs(net));
-    assert_string_equal(info_of(conv, 1).name, "Dp___");
+    assert_string_equal(test_info(conv, 1).name, "Dp___");
     for (int64_t i = 1; i < 3; i++) {
-        assert_int_equal(info_of(conv, i).out_height,
-                         info_of(net, i).out_height);
-        assert_int_equal(info_of(conv, i).out_width, info_of(net, i).out_width);
-        assert_int_equal(info_of(conv, i).macs, info_of(net, i).macs);
+        assert_int_equal(test_info(conv, i).out_height,
+                         test_info(net, i).out_height);
+        assert_int_equal(test_info(conv, i).out_width,
+                         test_info(net, i).out_width);
+        assert_int_equal(test_info(conv, i).macs, test_info(net, i).macs);
     }
-    assert_int_equal(info_of(conv, 11).layer->sparse_block, 2);
+    assert_int_equal(test_info(conv, 11).layer->sparse_block, 2);
     assert_int_equal(
         ub_network_write_topology(net, test_path("w.csv"), UB_TOPOLOGY_GEMM),
         UB_OK);
@@ -374,6 +393,13 @@ static const struct {
     { "AlphaGoZero,\nConv, 19, 19, 3, 3, 17, 256, 1,\n", UB_ERR_FORMAT,
       "csv:1: column 'M' is missing" },
     { HEAD "a_DP, 9, 9, 3, 3, 1048576, 2, 1,\n", UB_ERR_RANGE, "csv:2: " },
+    { "Layer, Cycles, Stalls, Load, Used, Idle, Rest,\n0, 1, 2, 3, 4, 5, 6,\n",
+      UB_ERR_FORMAT, "csv:2: 7 fields are neither" },
+    { "a, 9, 9, 3, 3, 4, 8\n", UB_ERR_FORMAT, "csv:1: 7 fields are neither" },
+    { "Layer name, Order A, Order B, C, D, E, F, G, H, I,\n"
+      "a, 2, 2, 1, 1, 16, 4, 3, 1, 2,\n",
+      UB_ERR_FORMAT, "csv:2: 10 fields are neither" },
+    { "a, 9, 9, 3, 3, 4\n", UB_ERR_FORMAT, "csv:1: 6 fields are neither" },
 };
 
 static void hostile_files(void **state)
@@ -418,35 +444,28 @@ static const char whole[] =
     "\"a \"\"b\"\"\", 9, 9, 3, 3, 4, 8, 1, 1:2, 1, 2\r\n"
     "c_DP, 7, 7, 2, 2, 3, 1, 2, , , 2\nc_DP, 7, 7, 2, 2, 3, 1, 2, , , 2,\n";
 
+static int read_damaged(ub_context *context, const char *path)
+{
+    ub_network *net = NULL;
+    const int accepted = ub_network_read_topology(context, path, NULL, &net,
+                                                  NULL) == UB_OK;
+
+    assert_int_equal(accepted, net != NULL);
+    ub_network_destroy(&net);
+    return accepted;
+}
+
 static void damaged_files(void **state)
 {
+    const struct test_damage every = { 1, 3 };
     ub_context *context = test_context(1);
-    const size_t size = sizeof(whole) - 1;
-    const char *path = test_path("damaged.csv");
-    char text[sizeof(whole)];
-    ub_network *net = NULL;
-    int64_t batch;
-    int fine = 0;
+    struct test_damage fine;
 
     (void) state;
-    for (size_t n = 0; n <= size; n++) {
-        test_file_write(path, whole, n);
-        if (ub_network_read_topology(context, path, NULL, &net, &batch) ==
-            UB_OK) {
-            ub_network_destroy(&net);
-            fine++;
-        }
-    }
-    assert_true(fine > 2 && fine < 100);
-    for (size_t bit = 0; bit < 8 * size; bit += 3) {
-        memcpy(text, whole, size);
-        text[bit / 8] = (char) (text[bit / 8] ^ 1 << bit % 8);
-        test_file_write(path, text, size);
-        if (ub_network_read_topology(context, path, NULL, &net, &batch) ==
-            UB_OK)
-            ub_network_destroy(&net);
-        assert_null(net);
-    }
+    fine = test_damaged(context, "damaged.csv", whole, sizeof(whole) - 1, every,
+                        read_damaged);
+    assert_in_range(fine.prefixes, 2, 99);
+    assert_true(fine.flips > 0);
     ub_context_destroy(&context);
 }
 
@@ -480,7 +499,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv_rows),     cmocka_unit_test(gemm_rows),
-        cmocka_unit_test(extra_columns), cmocka_unit_test(depthwise_rows),
+        cmocka_unit_test(extra_columns), cmocka_unit_test(number_behind),
+        cmocka_unit_test(wrong_form),    cmocka_unit_test(depthwise_rows),
         cmocka_unit_test(krittika),      cmocka_unit_test(written_networks),
         cmocka_unit_test(hostile_files), cmocka_unit_test(damaged_files),
         cmocka_unit_test(out_of_memory),

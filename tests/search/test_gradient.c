@@ -72,22 +72,6 @@ static double cost(struct fixture *f, double *by_latency, double *by_use)
     return f->options.lambda * e.latency_ms - f->options.beta * e.utilization;
 }
 
-static float *logit(const struct fixture *f, int64_t index)
-{
-    const ub_parameters *p = ub_supernet_parameters(f->net);
-
-    for (int64_t i = 0; i < ub_parameters_count(p); i++) {
-        ub_tensor *value = ub_variable_value(ub_parameters_variable(p, i));
-        if (ub_parameters_kind(p, i) != UB_PARAMETER_ARCHITECTURE)
-            continue;
-        if (index < ub_tensor_count(value))
-            return ub_tensor_data(value) + index;
-        index -= ub_tensor_count(value);
-    }
-    fail();
-    return NULL;
-}
-
 /*
  * Five-point differences with a step of 2^-9 (the logits are float32, the rest
  * double). The smooth ceiling bends on a scale of rows / (20 taps) channels,
@@ -113,7 +97,7 @@ static void check(int32_t hardware, int32_t reading, int widths)
     for (int64_t i = 0; i < n; i++) {
         static const int at[4] = { 2, 1, -1, -2 };
         static const double weight[4] = { -1, 8, -8, 1 };
-        float *x = logit(&f, i);
+        float *x = test_logit(ub_supernet_parameters(f.net), i);
         const float old = *x;
         double sum = 0.0;
 

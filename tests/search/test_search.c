@@ -305,6 +305,7 @@ static void test_other_options_refused(void **state)
     struct stop once = { 2, 0 };
     ub_context *context = stopping_context(&once);
     const char *folder = new_folder("other");
+    ub_context_options portable;
     ub_search_options o;
     ub_search_result r;
 
@@ -318,6 +319,14 @@ static void test_other_options_refused(void **state)
     o.table_batch = 1;
     assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INVALID);
     assert_non_null(strstr(ub_context_last_error(context), "other options"));
+    ub_context_destroy(&context);
+    ub_context_options_init(&portable, sizeof(portable));
+    portable.threads = 2;
+    portable.portable_kernels = 1;
+    assert_int_equal(ub_context_create(&portable, &context), UB_OK);
+    tiny_options(&o);
+    assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "kernels"));
     ub_context_destroy(&context);
 }
 
@@ -349,9 +358,9 @@ static void test_wrong_folder(void **state)
     }
 }
 
-/* Puts the checkpoint back with the last three sums replaced. */
-static void set_sums(ub_context *context, const char *path,
-                     const int64_t sums[3])
+/* Puts the checkpoint back with its stage and the last three sums replaced. */
+static void set_state(ub_context *context, const char *path, int64_t stage,
+                      const int64_t sums[3])
 {
     ub_archive *archive = NULL;
     json_t *parsed, *array;
@@ -359,6 +368,8 @@ static void set_sums(ub_context *context, const char *path,
 
     assert_int_equal(ub_archive_read(context, path, &archive), UB_OK);
     parsed = json_loads(ub_archive_text(archive, "state"), 0, NULL);
+    assert_int_equal(json_object_set_new(parsed, "stage", json_integer(stage)),
+                     0);
     array = json_object_get(parsed, "sums");
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(
@@ -371,7 +382,8 @@ static void set_sums(ub_context *context, const char *path,
     ub_archive_destroy(&archive);
 }
 
-/* Sums of steps, images and right answers that no run adds up to. */
+/* Sums of steps, images and right answers that no run adds up to, and stages
+ * that there are none of. */
 static void test_checkpoint_sums(void **state)
 {
     static const int64_t sums[][3] = {
@@ -391,12 +403,18 @@ static void test_checkpoint_sums(void **state)
     assert_int_equal(run(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
     for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++) {
         once.seen = 0;
-        set_sums(context, path, sums[i]);
+        set_state(context, path, 0, sums[i]);
+        assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_FORMAT);
+        assert_non_null(strstr(ub_context_last_error(context), "no state"));
+    }
+    for (int64_t stage = -1; stage <= 3; stage += 4) {
+        once.seen = 0;
+        set_state(context, path, stage, (const int64_t[3]){ 1, 8, 8 });
         assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_FORMAT);
         assert_non_null(strstr(ub_context_last_error(context), "no state"));
     }
     once.seen = 0;
-    set_sums(context, path, (const int64_t[3]){ 1, 8, 8 });
+    set_state(context, path, 0, (const int64_t[3]){ 1, 8, 8 });
     assert_int_equal(run(context, &o, folder, 1, &r), UB_ERR_INTERRUPTED);
     ub_context_destroy(&context);
 }
@@ -464,6 +482,8 @@ static void test_bad_options(void **state)
     tiny_options(&o);
     assert_int_equal(run(context, &o, "/nonexistent/folder", 0, &r), UB_ERR_IO);
     assert_int_equal(ub_search_preset(&o, "large"), UB_ERR_INVALID);
+    assert_int_equal(ub_search_preset(&o, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_search_preset(NULL, "quick"), UB_ERR_INVALID);
     ub_context_destroy(&context);
 }
 

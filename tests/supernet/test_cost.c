@@ -80,23 +80,6 @@ static void close_fixture(struct fixture *f)
 
 /* -- central differences -------------------------------------------------- */
 
-/* The logit at a flat index. */
-static float *logit(const struct fixture *f, int64_t index)
-{
-    const ub_parameters *p = ub_supernet_parameters(f->net);
-
-    for (int64_t i = 0; i < ub_parameters_count(p); i++) {
-        ub_tensor *value = ub_variable_value(ub_parameters_variable(p, i));
-        if (ub_parameters_kind(p, i) != UB_PARAMETER_ARCHITECTURE)
-            continue;
-        if (index < ub_tensor_count(value))
-            return ub_tensor_data(value) + index;
-        index -= ub_tensor_count(value);
-    }
-    fail();
-    return NULL;
-}
-
 static ub_supernet_expectation expect(const struct fixture *f, double *t,
                                       double *u)
 {
@@ -125,7 +108,7 @@ static void check_gradient(struct fixture *f)
     }
     assert_true(most_u > 0.0);
     for (int64_t i = 0; i < f->n; i++) {
-        float *x = logit(f, i);
+        float *x = test_logit(ub_supernet_parameters(f->net), i);
         const float old = *x;
         ub_supernet_expectation up, down;
         double step;

@@ -5,13 +5,6 @@
 
 #define CASES 20000
 
-static ub_gemm product(int64_t m, int64_t k, int64_t n, int64_t count)
-{
-    const ub_gemm g = { sizeof(g), m, k, n, count, m * k };
-
-    return g;
-}
-
 static int64_t below(ub_rng *rng, uint32_t n)
 {
     return 1 + (int64_t) ub_rng_below(rng, n);
@@ -19,8 +12,8 @@ static int64_t below(ub_rng *rng, uint32_t n)
 
 static ub_gemm random_product(ub_rng *rng)
 {
-    return product(below(rng, 300), below(rng, 200), below(rng, 100),
-                   below(rng, 4));
+    return test_product(below(rng, 300), below(rng, 200), below(rng, 100),
+                        below(rng, 4));
 }
 
 static ub_hardware random_hardware(ub_rng *rng)
@@ -232,7 +225,7 @@ static void where_cycles_go(void **state)
 
 static void level_zero(void **state)
 {
-    const ub_gemm g = product(49, 576, 130, 3);
+    const ub_gemm g = test_product(49, 576, 130, 3);
     ub_hardware h = hardware_of(128, 64, UB_DATAFLOW_WS, 0);
 
     (void) state;
@@ -245,7 +238,7 @@ static void level_zero(void **state)
 
 static void drain(void **state)
 {
-    const ub_gemm g = product(4, 4, 4, 2);
+    const ub_gemm g = test_product(4, 4, 4, 2);
     ub_hardware h = hardware_of(4, 4, UB_DATAFLOW_OS, 0);
     ub_systolic_stats s = { .size = sizeof(s) };
     ub_systolic_options o;
@@ -265,7 +258,7 @@ static void drain(void **state)
 
 static void element_sizes(void **state)
 {
-    const ub_gemm g = product(10, 9, 8, 1); /* 3 x 2 folds of 4 x 4 */
+    const ub_gemm g = test_product(10, 9, 8, 1); /* 3 x 2 folds of 4 x 4 */
     ub_hardware h = hardware_of(4, 4, UB_DATAFLOW_WS, 0);
     ub_systolic_stats s;
 
@@ -317,7 +310,7 @@ static void nothing_to_do(void **state)
     const ub_systolic_folds f = fold(&none, &h, NULL);
     const ub_systolic_stats s = stats(&none, &h, 2);
     /* the last cycle of the smallest product is number 0 */
-    const ub_gemm one = product(1, 1, 1, 1);
+    const ub_gemm one = test_product(1, 1, 1, 1);
     const ub_hardware single = hardware_of(1, 1, UB_DATAFLOW_OS, 0);
     const ub_systolic_options o = compat_options();
 
@@ -344,7 +337,7 @@ static ub_status try_fold(const ub_gemm *g, const ub_hardware *h,
 
 static void bad_input(void **state)
 {
-    ub_gemm g = product(5, 6, 7, 1);
+    ub_gemm g = test_product(5, 6, 7, 1);
     ub_hardware h = hardware_of(4, 4, UB_DATAFLOW_WS, 0);
     ub_systolic_folds f = { .size = 8 };
     ub_systolic_options o;
@@ -369,17 +362,17 @@ static void bad_input(void **state)
     h.arrays = 2;
     assert_int_equal(try_fold(&g, &h, &o), UB_ERR_UNSUPPORTED);
     h.arrays = 1;
-    g = product((int64_t) 1 << 48, 1 << 3, 1 << 3, 1);
+    g = test_product((int64_t) 1 << 48, 1 << 3, 1 << 3, 1);
     assert_int_equal(try_fold(&g, &h, &o), UB_ERR_RANGE);
-    g = product(INT64_MAX / 2, 1, 1, 1);
+    g = test_product(INT64_MAX / 2, 1, 1, 1);
     assert_int_equal(try_fold(&g, &h, &o), UB_ERR_INVALID);
-    g = product(5, 0, 7, 1);
+    g = test_product(5, 0, 7, 1);
     assert_int_equal(try_fold(&g, &h, &o), UB_ERR_INVALID);
 }
 
 static void levels(void **state)
 {
-    const ub_gemm g = product(5, 6, 7, 1);
+    const ub_gemm g = test_product(5, 6, 7, 1);
     const ub_hardware h = hardware_of(4, 4, UB_DATAFLOW_WS, 0);
     ub_systolic_stats s = { .size = sizeof(s) };
     ub_systolic_options o = compat_options();

@@ -7,13 +7,6 @@
 #include <uboost/systolic.h>
 #include <uboost/utilization.h>
 
-static ub_gemm product(int64_t m, int64_t k, int64_t n, int64_t count)
-{
-    const ub_gemm g = { sizeof(g), m, k, n, count, m * k };
-
-    return g;
-}
-
 static ub_hardware array(int64_t rows, int64_t columns)
 {
     ub_hardware h;
@@ -63,10 +56,10 @@ static void unlimited_memory(void **state)
     h.bandwidth = INFINITY;
     ub_rng_init(&rng, 1, 0);
     for (int i = 0; i < 500; i++) {
-        const ub_gemm g = product(1 + (int64_t) ub_rng_below(&rng, 90),
-                                  1 + (int64_t) ub_rng_below(&rng, 50),
-                                  1 + (int64_t) ub_rng_below(&rng, 30),
-                                  1 + (int64_t) ub_rng_below(&rng, 3));
+        const ub_gemm g = test_product(1 + (int64_t) ub_rng_below(&rng, 90),
+                                       1 + (int64_t) ub_rng_below(&rng, 50),
+                                       1 + (int64_t) ub_rng_below(&rng, 30),
+                                       1 + (int64_t) ub_rng_below(&rng, 3));
         const ub_systolic_stats s = run(&g, &h);
 
         assert_int_equal(s.macs, g.m * g.k * g.n * g.count);
@@ -85,7 +78,7 @@ static void unlimited_memory(void **state)
 static void one_round(void **state)
 {
     ub_hardware h = array(8, 8);
-    const ub_gemm g = product(8, 8, 8, 1);
+    const ub_gemm g = test_product(8, 8, 8, 1);
     ub_systolic_stats s;
 
     (void) state;
@@ -121,10 +114,10 @@ static void laws(void **state)
     for (int i = 0; i < 300; i++) {
         const int64_t rows = 2 + (int64_t) ub_rng_below(&rng, 12);
         const int64_t columns = 2 + (int64_t) ub_rng_below(&rng, 12);
-        ub_gemm g = product(1 + (int64_t) ub_rng_below(&rng, 120),
-                            1 + (int64_t) ub_rng_below(&rng, 60),
-                            1 + (int64_t) ub_rng_below(&rng, 40),
-                            i % 4 ? 1 : 5);
+        ub_gemm g = test_product(1 + (int64_t) ub_rng_below(&rng, 120),
+                                 1 + (int64_t) ub_rng_below(&rng, 60),
+                                 1 + (int64_t) ub_rng_below(&rng, 40),
+                                 i % 4 ? 1 : 5);
         ub_hardware h = array(rows, columns);
         int64_t before = INT64_MAX;
 
@@ -171,10 +164,10 @@ static void laws(void **state)
 static void long_loops(void **state)
 {
     ub_hardware h = array(16, 16);
-    const ub_gemm g = product((int64_t) 1 << 30, 144, 40, 1);
-    const ub_gemm many = product(200, 9, 1, 1 << 20);
-    const ub_gemm few = product(200, 9, 1, 1 << 10);
-    const ub_gemm huge = product((int64_t) 1 << 40, 1 << 10, 1 << 4, 1);
+    const ub_gemm g = test_product((int64_t) 1 << 30, 144, 40, 1);
+    const ub_gemm many = test_product(200, 9, 1, 1 << 20);
+    const ub_gemm few = test_product(200, 9, 1, 1 << 10);
+    const ub_gemm huge = test_product((int64_t) 1 << 40, 1 << 10, 1 << 4, 1);
     ub_systolic_stats s = run(&g, &h), t;
 
     (void) state;
@@ -194,7 +187,7 @@ static void long_loops(void **state)
 static void charges(void **state)
 {
     const ub_hardware h = array(128, 128);
-    const ub_gemm g = product(64, 1152, 128, 1);
+    const ub_gemm g = test_product(64, 1152, 128, 1);
     ub_systolic_options o;
     ub_systolic_stats s = { .size = sizeof(s) };
 
@@ -219,7 +212,7 @@ static void charges(void **state)
 static void bad_input(void **state)
 {
     ub_hardware h = array(16, 16);
-    ub_gemm g = product(64, 64, 64, 1);
+    ub_gemm g = test_product(64, 64, 64, 1);
     ub_systolic_stats s = { .size = sizeof(s), .cycles = -1 };
 
     (void) state;
@@ -228,14 +221,14 @@ static void bad_input(void **state)
     h = array(16, 16);
     g.input_elements = 64 * 64 + 1;
     assert_int_equal(ub_systolic_gemm(&g, &h, NULL, &s), UB_ERR_INVALID);
-    g = product(0, 64, 64, 1);
+    g = test_product(0, 64, 64, 1);
     assert_int_equal(ub_systolic_gemm(&g, &h, NULL, &s), UB_ERR_INVALID);
-    g = product(INT64_MAX / 2, 64, 64, 1);
+    g = test_product(INT64_MAX / 2, 64, 64, 1);
     g.input_elements = 1;
     assert_int_equal(ub_systolic_gemm(&g, &h, NULL, &s), UB_ERR_INVALID);
     assert_int_equal(ub_systolic_gemm(NULL, &h, NULL, &s), UB_ERR_INVALID);
     assert_int_equal(ub_systolic_gemm(&g, NULL, NULL, &s), UB_ERR_INVALID);
-    g = product(1, 1, 1, 0);
+    g = test_product(1, 1, 1, 0);
     assert_int_equal(s.cycles, -1);
     assert_int_equal(ub_systolic_gemm(&g, &h, NULL, &s), UB_OK);
     assert_int_equal(s.cycles, 0);

@@ -8,13 +8,6 @@
 /* What each field of the machine and each kind of layer does at level 1, on
  * cases that can be counted by hand. */
 
-static ub_gemm product(int64_t m, int64_t k, int64_t n, int64_t count)
-{
-    const ub_gemm g = { sizeof(g), m, k, n, count, m * k };
-
-    return g;
-}
-
 /* Eight by eight without limits of memory. */
 static ub_hardware machine(void)
 {
@@ -59,7 +52,7 @@ static ub_status status_of(const ub_gemm *g, const ub_hardware *h,
 /* One tile of 8 x 8 x 8: see one_round of the laws. */
 static void channels(void **state)
 {
-    const ub_gemm g = product(8, 8, 8, 1);
+    const ub_gemm g = test_product(8, 8, 8, 1);
     ub_hardware h = machine();
     ub_systolic_stats s;
 
@@ -82,7 +75,8 @@ static void channels(void **state)
 
 static void latency(void **state)
 {
-    const ub_gemm g = product(8, 8, 8, 1), long_one = product(512, 8, 8, 1);
+    const ub_gemm g = test_product(8, 8, 8, 1),
+                  long_one = test_product(512, 8, 8, 1);
     ub_hardware h = machine();
     ub_systolic_options o = defaults();
     int64_t before;
@@ -99,7 +93,7 @@ static void latency(void **state)
 
 static void bursts(void **state)
 {
-    const ub_gemm g = product(8, 5, 3, 1);
+    const ub_gemm g = test_product(8, 5, 3, 1);
     ub_hardware h = machine();
     ub_systolic_stats s;
 
@@ -123,7 +117,7 @@ static void bursts(void **state)
 /* A bank per operand: each alone too small, and only then. */
 static void banks(void **state)
 {
-    const ub_gemm g = product(8, 16, 8, 1);
+    const ub_gemm g = test_product(8, 16, 8, 1);
     ub_hardware h = machine();
 
     (void) state;
@@ -146,7 +140,7 @@ static void banks(void **state)
  * bank for the last round to pass or the rounds wait for room. */
 static void results_wait(void **state)
 {
-    const ub_gemm g = product(80, 8, 8, 1);
+    const ub_gemm g = test_product(80, 8, 8, 1);
     ub_hardware h = machine();
     ub_systolic_stats s;
 
@@ -169,7 +163,7 @@ static void results_wait(void **state)
 /* Tiles of 4 x 4 are an array of 4 x 4, but for elements that do nothing. */
 static void tile_options(void **state)
 {
-    const ub_gemm g = product(37, 19, 13, 2);
+    const ub_gemm g = test_product(37, 19, 13, 2);
     ub_hardware h = machine();
     ub_systolic_options o = defaults();
     ub_systolic_stats a, b;
@@ -210,7 +204,8 @@ static void tile_options(void **state)
 /* Stationary inputs are stationary weights of the transposed product. */
 static void stationary_inputs(void **state)
 {
-    const ub_gemm g = product(37, 19, 13, 2), turned = product(13, 19, 37, 2);
+    const ub_gemm g = test_product(37, 19, 13, 2),
+                  turned = test_product(13, 19, 37, 2);
     ub_hardware h = machine();
     ub_systolic_stats a, b;
 
@@ -239,8 +234,9 @@ static void stationary_inputs(void **state)
 
 static void split_by_extent(void **state)
 {
-    const ub_gemm heads = product(64, 8, 8, 4), wide = product(64, 8, 32, 1);
-    const ub_gemm deep = product(64, 32, 8, 1);
+    const ub_gemm heads = test_product(64, 8, 8, 4),
+                  wide = test_product(64, 8, 32, 1);
+    const ub_gemm deep = test_product(64, 32, 8, 1);
     ub_hardware h = machine();
     ub_systolic_stats s;
 
@@ -269,7 +265,7 @@ static void split_by_extent(void **state)
 
 static void interconnects(void **state)
 {
-    ub_gemm g = product(4, 8, 8 * 16, 1);
+    ub_gemm g = test_product(4, 8, 8 * 16, 1);
     ub_hardware h = machine();
 
     (void) state;
@@ -296,7 +292,7 @@ static void interconnects(void **state)
 /* Nothing overflows on the largest machines that pass as one. */
 static void extremes(void **state)
 {
-    ub_gemm g = product((int64_t) 1 << 20, 1 << 10, 1 << 10, 1);
+    ub_gemm g = test_product((int64_t) 1 << 20, 1 << 10, 1 << 10, 1);
     ub_hardware h = machine();
     ub_systolic_options o = defaults();
 
@@ -318,7 +314,7 @@ static void extremes(void **state)
     assert_int_equal(status_of(&g, &h, &o), UB_ERR_RANGE);
     h.bandwidth = 1e-300;
     assert_int_equal(status_of(&g, &h, &o), UB_ERR_RANGE);
-    g = product((int64_t) 1 << 53, 1, 1, 1);
+    g = test_product((int64_t) 1 << 53, 1, 1, 1);
     h.rows = h.columns = 1 << 16;
     h.bandwidth = INFINITY;
     assert_int_equal(status_of(&g, &h, &o), UB_ERR_RANGE);

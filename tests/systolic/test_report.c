@@ -309,12 +309,44 @@ static void groups(void **state)
     ub_context_destroy(&context);
 }
 
+/* -- stopping ------------------------------------------------------------- */
+
+static int count_calls(void *user, const ub_progress *progress)
+{
+    int *calls = user;
+
+    assert_string_equal(progress->stage, "requests");
+    return ++*calls == 3;
+}
+
+static void stopping(void **state)
+{
+    ub_context_options context_options;
+    ub_context *context = NULL;
+    const ub_hardware h = hardware_of(4, 4, UB_DATAFLOW_WS, 65536);
+    ub_systolic_report out = { .size = sizeof(out), .cycles = -7 };
+    test_layer l;
+    int calls = 0;
+
+    (void) state;
+    ub_context_options_init(&context_options, sizeof(context_options));
+    context_options.progress = count_calls;
+    context_options.progress_user = &calls;
+    assert_int_equal(ub_context_create(&context_options, &context), UB_OK);
+    conv_layer(&l, 120, 120, 3, 3, 32, 64, 1);
+    assert_int_equal(ub_systolic_report_layer(context, &l.info, &h, NULL, &out),
+                     UB_ERR_INTERRUPTED);
+    assert_int_equal(calls, 3);
+    assert_int_equal(out.cycles, -7);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),       cmocka_unit_test(networks),
         cmocka_unit_test(out_of_memory), cmocka_unit_test(hostile),
-        cmocka_unit_test(groups),
+        cmocka_unit_test(groups),        cmocka_unit_test(stopping),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -356,12 +356,94 @@ static void room_in_banks(void **state)
     assert_int_equal(s.room, (64 * 24 * 2 - 768) / 128);
 }
 
+enum { INPUTS, WEIGHTS, OUTPUTS };
+
+/* The same product, or two of them, and the last byte that makes room for one
+ * tile more: of a panel, a block or the whole beside it. */
+static const struct bank_case {
+    int operand, count, keep; /* schedules keep what is read twice */
+    int64_t k, split;
+    int64_t bytes; /* of the bank of each of `split` arrays */
+    int window;    /* with that; -1: does not fit */
+    int less;      /* with a byte less */
+} bank_cases[] = {
+    /* a tile of 64, which lasts for three of weights; 2048 in all */
+    { INPUTS, 1, 0, 32, 1, 64, 0, -1 },
+    { INPUTS, 1, 0, 32, 1, 128, 3, 0 },
+    { INPUTS, 1, 0, 32, 1, 2048, 100, 90 },
+    /* 16 x 32 of them kept */
+    { INPUTS, 1, 1, 32, 1, 512, 0, -1 },
+    { INPUTS, 1, 1, 32, 1, 576, 3, 0 },
+    { INPUTS, 1, 0, 32, 2, 64, 0, -1 },
+    /* a panel of 192, tiles of 64; 768 in all */
+    { WEIGHTS, 1, 0, 32, 1, 192, 0, -1 },
+    { WEIGHTS, 1, 0, 32, 1, 256, 1, 0 },
+    { WEIGHTS, 1, 0, 32, 1, 768, 100, 8 },
+    { WEIGHTS, 2, 0, 32, 1, 1536, 100, 20 },
+    { WEIGHTS, 1, 1, 32, 1, 768, 100, -1 },
+    { WEIGHTS, 2, 1, 32, 1, 768, 0, -1 },
+    { WEIGHTS, 2, 1, 32, 1, 832, 1, 0 },
+    { WEIGHTS, 1, 0, 32, 2, 256, 1, 0 },
+    /* a block of 768 while sums are made, tiles of 128; 3072 in all */
+    { OUTPUTS, 1, 0, 32, 1, 768, 0, -1 },
+    { OUTPUTS, 1, 0, 32, 1, 896, 1, 0 },
+    { OUTPUTS, 1, 0, 32, 1, 3072, 100, 17 },
+    { OUTPUTS, 2, 0, 32, 1, 6144, 100, 41 },
+    { OUTPUTS, 1, 0, 8, 1, 128, 0, -1 },
+    { OUTPUTS, 1, 0, 8, 1, 256, 1, 0 },
+    { OUTPUTS, 1, 0, 32, 2, 896, 1, 0 },
+};
+
+/* The window with one bank of so many bytes, the others beyond all need. */
+static int window_with(const struct bank_case *c, int64_t bytes, int shared)
+{
+    const ub__parts split = { 1, 1, c->split, 1 };
+    const ub_gemm g = { sizeof(g), 64, c->k, 24, c->count, 64 * c->k };
+    const int64_t much = (int64_t) 1 << 40;
+    ub__schedule s = { 2, 3, c->keep, c->keep, 0, 0 };
+    ub_systolic_options o;
+    ub__tiling t;
+    ub_hardware h;
+    int64_t *banks[] = { &h.input_bank_bytes, &h.weight_bank_bytes,
+                         &h.output_bank_bytes };
+
+    ub_systolic_options_init(&o, sizeof(o));
+    ub_hardware_init(&h, sizeof(h));
+    h.rows = h.columns = 8;
+    h.bank_bytes = shared ? bytes : much;
+    for (int i = 0; i < 3; i++)
+        *banks[i] = shared ? much : 0;
+    *banks[c->operand] = shared ? 0 : bytes;
+    t = ub__tiling_cut(&g, &h, &o, &split);
+    return ub__tiling_fit(&t, 100, &s) ? s.window : -1;
+}
+
+/* To the byte, whether the bank has a size of its own or that of all. */
+static void bytes_of_banks(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(bank_cases) / sizeof(bank_cases[0]); i++) {
+        const struct bank_case *c = &bank_cases[i];
+
+        for (int shared = 0; shared < 2; shared++) {
+            const int window = window_with(c, c->bytes, shared);
+            const int less = window_with(c, c->bytes - 1, shared);
+
+            if (window != c->window || less != c->less)
+                fail_msg("case %zu, shared %d: windows %d and %d, expected %d "
+                         "and %d",
+                         i, shared, window, less, c->window, c->less);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_as_naive),
         cmocka_unit_test(monotone),
         cmocka_unit_test(room_in_banks),
+        cmocka_unit_test(bytes_of_banks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

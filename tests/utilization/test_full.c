@@ -147,6 +147,25 @@ static double on_a_step(ub_rng *rng, double channels, double width)
     return width * (tiles + 0.12 * ub_rng_uniform(rng) - 0.01);
 }
 
+/* A random layer, and the options of its machine. */
+static model_layer random_case(ub_rng *rng, ub_util_options *o)
+{
+    ub_hardware hardware;
+    model_layer m;
+
+    model_random(rng, &m);
+    assert_int_equal(model_machine(&m, &hardware, o), UB_OK);
+    return m;
+}
+
+/* Widths of 2^low to 2^(low + octaves). */
+static void random_widths(ub_rng *rng, double low, double octaves,
+                          ub_cost_layer *out)
+{
+    out->in_channels = exp2(low + octaves * ub_rng_uniform(rng));
+    out->out_channels = exp2(low + octaves * ub_rng_uniform(rng));
+}
+
 static void slopes(void **state)
 {
     static const int32_t kinds[] = { UB_COST_CONV, UB_COST_DEPTHWISE,
@@ -156,15 +175,11 @@ static void slopes(void **state)
     (void) state;
     ub_rng_init(&rng, 2, 0);
     for (int i = 0; i < 12000; i++) {
-        ub_hardware hardware;
         ub_util_options o;
-        model_layer m;
+        model_layer m = random_case(&rng, &o);
 
-        model_random(&rng, &m);
         m.layer.kind = kinds[i % 4];
-        m.layer.in_channels = exp2(10.0 * ub_rng_uniform(&rng));
-        m.layer.out_channels = exp2(10.0 * ub_rng_uniform(&rng));
-        assert_int_equal(model_machine(&m, &hardware, &o), UB_OK);
+        random_widths(&rng, 0.0, 10.0, &m.layer);
         o.charge_inputs = i % 8 != 4;
         o.charge_outputs = i % 8 != 5;
         if (i % 3 == 1 && m.layer.kind != UB_COST_DEPTHWISE)
@@ -189,14 +204,11 @@ static void no_jumps(void **state)
     (void) state;
     ub_rng_init(&rng, 3, 0);
     for (int i = 0; i < 300; i++) {
-        ub_hardware hardware;
         ub_util_options o;
-        model_layer m;
+        model_layer m = random_case(&rng, &o);
         double step;
         ub_cost before;
 
-        model_random(&rng, &m);
-        assert_int_equal(model_machine(&m, &hardware, &o), UB_OK);
         step = tile_width(&m, i % 2) / 1000.0;
         before = smooth(&o, &m.layer);
         for (int k = 0; k < 1200; k++) {
@@ -222,15 +234,11 @@ static void small_widths(void **state)
     (void) state;
     ub_rng_init(&rng, 4, 0);
     for (int i = 0; i < 4000; i++) {
-        ub_hardware hardware;
         ub_util_options o;
-        model_layer m;
+        model_layer m = random_case(&rng, &o);
         ub_cost cost;
 
-        model_random(&rng, &m);
-        assert_int_equal(model_machine(&m, &hardware, &o), UB_OK);
-        m.layer.in_channels = exp2(-10.0 + 12.0 * ub_rng_uniform(&rng));
-        m.layer.out_channels = exp2(-10.0 + 12.0 * ub_rng_uniform(&rng));
+        random_widths(&rng, -10.0, 12.0, &m.layer);
         cost = smooth(&o, &m.layer);
         assert_true(isfinite(cost.cycles) && cost.cycles > 0.0);
         assert_true(cost.utilization > 0.0 && cost.utilization <= 1.0);
@@ -249,13 +257,10 @@ static void rises(void **state)
     (void) state;
     ub_rng_init(&rng, 5, 0);
     for (int i = 0; i < 400; i++) {
-        ub_hardware hardware;
         ub_util_options o;
-        model_layer m;
+        model_layer m = random_case(&rng, &o);
         double most = 0.0;
 
-        model_random(&rng, &m);
-        assert_int_equal(model_machine(&m, &hardware, &o), UB_OK);
         for (int k = 1; k <= 512; k++) {
             double cycles;
 
@@ -337,14 +342,11 @@ static void bounds(void **state)
     (void) state;
     ub_rng_init(&rng, 6, 0);
     for (int i = 0; i < 5000; i++) {
-        ub_hardware hardware;
         ub_util_options o;
-        model_layer m;
+        model_layer m = random_case(&rng, &o);
         ub_cost cost, published = { .size = sizeof(published) };
         double unlimited;
 
-        model_random(&rng, &m);
-        assert_int_equal(model_machine(&m, &hardware, &o), UB_OK);
         cost = exact(&o, &m.layer);
         assert_int_equal(ub_util_latency(&o, &m.layer, &published), UB_OK);
         assert_true(cost.cycles >= published.cycles);
