@@ -11,35 +11,17 @@ typedef struct ub__reach {
     int64_t base;
 } ub__reach;
 
-/*
- * How a convolution is cut into matrix products. One product has a row per
- * input channel and tap and a column per output pixel, of several small images
- * or of a band of rows of a large one.
- */
-typedef struct ub__conv_plan {
+/* What a depthwise convolution reads of a plane, band by band. */
+typedef struct ub__window_plan {
     ub__conv conv;
     const ub__loops *loops;
-    int64_t outputs_row; /* output channels of a group, padded for products */
     ub__reach rows, columns;
-    int64_t taps;            /* those that are not left out */
-    int64_t in, out;         /* channels of a group */
-    int64_t images;          /* per product */
-    int64_t image_groups;    /* groups of so many images */
-    int64_t band;            /* output rows per product */
-    int64_t bands;           /* per image */
-    int64_t channels;        /* input channels at a time, forward */
-    int64_t data_channels;   /* the same, backward to the data */
-    int64_t weight_channels; /* the same, backward to the weight */
-    int64_t weight_outputs;  /* output channels at a time, backward to it */
-    int pack;                /* BLIS is slow where no stride is 1 */
-    int plain;               /* a window is just the plane: 1x1, stride 1 */
-    int direct;              /* and may be used in place */
-    /* per-worker memory, in floats from its start */
-    int64_t taps_at, window_at, patches_at, outputs_at, weights_at, floats;
-} ub__conv_plan;
+    int64_t taps;        /* those that are not left out */
+    int64_t band, bands; /* output rows at a time; left to the caller */
+} ub__window_plan;
 
-void ub__conv_plan_init(ub__conv_plan *plan, const ub_context *context,
-                        const ub__conv *conv);
+void ub__window_plan_init(ub__window_plan *plan, const ub_context *context,
+                          const ub__conv *conv);
 
 /* The window of some output rows of a plane. */
 typedef struct ub__frame {
@@ -49,44 +31,46 @@ typedef struct ub__frame {
     int64_t elements;  /* of the window, without overrun */
     /* With stride 1: the part of the window that lies on the map. */
     int64_t first_row, rows, first_column, columns;
-    const ub__conv_plan *plan;
+    const ub__window_plan *plan;
 } ub__frame;
 
 /* offset has room for plan->taps. */
-void ub__frame_init(ub__frame *frame, const ub__conv_plan *plan,
+void ub__frame_init(ub__frame *frame, const ub__window_plan *plan,
                     int64_t first_row, int64_t rows, int64_t *offset);
-/* Copy a plane into a window that was zero, or added to it. */
+/* Copy a plane into a window that was zero. */
 void ub__frame_fill(const ub__frame *frame, const float *plane, float *window);
-void ub__frame_drain(const ub__frame *frame, const float *window, float *plane);
 
-int64_t ub__conv_window_floats(const ub__conv_plan *plan, int64_t rows);
+int64_t ub__window_floats(const ub__window_plan *plan, int64_t rows);
 
 /* A product in the calling thread. */
 void ub__multiply(const ub__loops *loops, const ub__product *product);
 
-/* Depthwise: one input channel per group. */
-int ub__conv_is_depthwise(const ub__conv *conv);
-ub__scratch_size ub__depthwise_scratch(ub_context *context, const ub__conv *conv);
-void ub__depthwise_forward(ub_context *context, const ub__conv *conv,
-                           const float *x, const float *w, const float *bias,
-                           float *y);
-void ub__depthwise_backward_data(ub_context *context, const ub__conv *conv,
-                                 const float *w, const float *gy, float *gx,
-                                 int accumulate);
-void ub__depthwise_backward_weight(ub_context *context, const ub__conv *conv,
-                                   const float *x, const float *gy, float *gw,
-                                   int accumulate);
+/*
+ * Three ways to convolve, each with what it takes and the three passes of
+ * kernels.h.
+ */
+#define UB__CONV_METHOD(name)                                                  \
+    ub__scratch_size ub__##name##_scratch(ub_context *context,                 \
+                                          const ub__conv *conv);               \
+    void ub__##name##_forward(ub_context *context, const ub__conv *conv,       \
+                              const float *x, const float *w,                  \
+                              const float *bias, float *y);                    \
+    void ub__##name##_backward_data(ub_context *context, const ub__conv *conv, \
+                                    const float *w, const float *gy,           \
+                                    float *gx, int accumulate);                \
+    void ub__##name##_backward_weight(                                         \
+        ub_context *context, const ub__conv *conv, const float *x,             \
+        const float *gy, float *gw, int accumulate)
 
-/* Images side by side: all other convolutions than those of one pixel. */
-ub__scratch_size ub__lanes_scratch(ub_context *context, const ub__conv *conv);
-void ub__lanes_forward(ub_context *context, const ub__conv *conv,
-                       const float *x, const float *w, const float *bias,
-                       float *y);
-void ub__lanes_backward_data(ub_context *context, const ub__conv *conv,
-                             const float *w, const float *gy, float *gx,
-                             int accumulate);
-void ub__lanes_backward_weight(ub_context *context, const ub__conv *conv,
-                               const float *x, const float *gy, float *gw,
-                               int accumulate);
+/* One input channel per group. */
+int ub__conv_is_depthwise(const ub__conv *conv);
+UB__CONV_METHOD(depthwise);
+
+/* One pixel, stride 1, maps that are a multiple of a vector. */
+int ub__conv_is_plain(const ub__conv *conv, const ub__loops *loops);
+UB__CONV_METHOD(plain);
+
+/* All others, with images side by side. */
+UB__CONV_METHOD(lanes);
 
 #endif

@@ -199,8 +199,7 @@ static int64_t images_of(const struct job *job, int64_t block)
                    job->conv.batch - (job->first_block + block) * job->lanes);
 }
 
-static float *turned_plane(const struct job *job, const planes *p,
-                           int64_t block, int64_t channel)
+static float *turned_plane(const planes *p, int64_t block, int64_t channel)
 {
     return p->turned + (block * p->channels + channel) * p->pitch;
 }
@@ -223,7 +222,7 @@ static void turn_task(void *arg, int64_t task, int worker)
         p->data +
             ((job->first_block + block) * job->lanes * p->channels + channel) *
                 p->area,
-        p->channels * p->area, turned_plane(job, p, block, channel));
+        p->channels * p->area, turned_plane(p, block, channel));
 }
 
 static int64_t taps_of(const struct job *job)
@@ -313,8 +312,7 @@ static void make_rows(const struct job *job, const struct piece *p, float *to)
     const int64_t lanes = job->lanes, row = job->from_width * lanes;
     const int64_t taps = taps_of(job);
     const float *w = packed_weights(job, p->group, p->filter);
-    const float *from = turned_plane(job, job->from, p->block,
-                                     p->group * job->in);
+    const float *from = turned_plane(job->from, p->block, p->group * job->in);
     ub__filter_tile tile = {
         .filters = (int) p->filters,
         .w_channel = taps * job->filters,
@@ -453,10 +451,10 @@ static void add_tap(const struct job *job, const struct weight_block *b,
     x = part.left * conv->stride + j * conv->dilation - conv->pad_width;
     tile.rows = part.bottom - part.top;
     tile.columns = part.right - part.left;
-    tile.g = turned_plane(job, &job->gy, part.block,
+    tile.g = turned_plane(&job->gy, part.block,
                           b->group * job->out + b->filter) +
              (part.top * conv->out_width + part.left) * lanes;
-    tile.x = turned_plane(job, &job->x, part.block,
+    tile.x = turned_plane(&job->x, part.block,
                           b->group * job->in + b->channel) +
              (y * conv->in_width + x) * lanes;
     tile.sums = b->sums + (i * conv->kernel_width + j) * b->filters * lanes;

@@ -11,7 +11,7 @@
 struct job {
     ub_context *context;
     const ub__loops *loops;
-    ub__conv_plan plan;
+    ub__window_plan plan;
     int64_t spread_rows, spread_columns; /* what the taps add to a phase */
     int64_t tasks;
     const float *x, *w, *bias, *gy;
@@ -49,13 +49,13 @@ static int64_t pitch_of(const struct job *job)
 
 static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
 {
-    ub__conv_plan *plan = &job->plan;
+    ub__window_plan *plan = &job->plan;
     int64_t rows, window, backward;
 
     memset(job, 0, sizeof *job);
     job->context = context;
     job->loops = ub__loops_for(context);
-    ub__conv_plan_init(plan, context, conv);
+    ub__window_plan_init(plan, context, conv);
     job->spread_rows = (plan->rows.count - 1) * conv->dilation / conv->stride;
     job->spread_columns = (plan->columns.count - 1) * conv->dilation /
                           conv->stride;
@@ -64,7 +64,7 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     plan->band = rows < conv->out_height ? rows : conv->out_height;
     plan->bands = (conv->out_height + plan->band - 1) / plan->band;
     /* Backward to the data, rows are those of a phase of the input. */
-    window = ub__conv_window_floats(plan, plan->band);
+    window = ub__window_floats(plan, plan->band);
     backward = (plan->band + 2 * job->spread_rows) * pitch_of(job) +
                job->spread_columns + UB__OVERRUN;
     job->taps_at = aligned(2 * plan->taps); /* of 64-bit integers */
@@ -418,7 +418,8 @@ int ub__conv_is_depthwise(const ub__conv *conv)
            conv->groups == conv->out_channels;
 }
 
-ub__scratch_size ub__depthwise_scratch(ub_context *context, const ub__conv *conv)
+ub__scratch_size ub__depthwise_scratch(ub_context *context,
+                                       const ub__conv *conv)
 {
     struct job job;
 

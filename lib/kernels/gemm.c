@@ -19,23 +19,18 @@
 /* b_column: elements from one column of b to the next */
 static void multiply_blis(const ub__product *p, int64_t b_column)
 {
+    float one = 1.0f, beta = p->add ? 1.0f : 0.0f;
     rntm_t runtime;
 
     /* The pool brings the threads; BLIS must not add its own. */
     bli_rntm_init(&runtime);
     bli_rntm_set_num_threads(1, &runtime);
-    for (int64_t t = 0; t < p->taps; t++) {
-        float one = 1.0f, beta = p->add || t > 0 ? 1.0f : 0.0f;
-        const float *a = p->a + (p->a_tap ? p->a_tap[t] : 0);
-        const float *b = p->b + t * p->b_tap;
-
-        /* BLIS does not write to them, but does not say so. */
-        bli_sgemm_ex(
-            BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t) p->m, (dim_t) p->n,
-            (dim_t) p->k, &one, (float *) (uintptr_t) a, (inc_t) p->a_row,
-            (inc_t) p->a_column, (float *) (uintptr_t) b, (inc_t) p->b_row,
-            (inc_t) b_column, &beta, p->c, (inc_t) p->c_row, 1, NULL, &runtime);
-    }
+    /* BLIS does not write to a and b, but does not say so. */
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t) p->m,
+                 (dim_t) p->n, (dim_t) p->k, &one, (float *) (uintptr_t) p->a,
+                 (inc_t) p->a_row, (inc_t) p->a_column,
+                 (float *) (uintptr_t) p->b, (inc_t) p->b_row, (inc_t) b_column,
+                 &beta, p->c, (inc_t) p->c_row, 1, NULL, &runtime);
 }
 
 void ub__multiply(const ub__loops *loops, const ub__product *product)
@@ -98,7 +93,6 @@ void ub__gemm(ub_context *context, int transpose_a, int transpose_b, int64_t m,
     p->m = m;
     p->n = n;
     p->k = k;
-    p->taps = 1;
     p->a = a;
     p->a_row = transpose_a ? 1 : k;
     p->a_column = transpose_a ? m : 1;

@@ -22,19 +22,14 @@ typedef struct ub__window {
     const int64_t *offset; /* [taps] */
 } ub__window;
 
-/*
- * A matrix product c = a * b (+ c) whose inner dimension is split in two, k
- * and taps: c[i][j] = sum over l < k and t < taps of
- *
- *   a[i * a_row + l * a_column + a_tap[t]] * b[l * b_row + t * b_tap + j]
- */
+/* A matrix product c = a * b (+ c): c[i][j] is the sum over l < k of
+ * a[i * a_row + l * a_column] * b[l * b_row + j]. */
 typedef struct ub__product {
-    int64_t m, n, k, taps;
+    int64_t m, n, k;
     const float *a;
     int64_t a_row, a_column;
-    const int64_t *a_tap; /* NULL: one tap, at 0 */
     const float *b;
-    int64_t b_row, b_tap;
+    int64_t b_row;
     float *c;
     int64_t c_row;
     int add;
@@ -45,8 +40,8 @@ typedef struct ub__product {
 
 /*
  * Some pixels of some outputs, of as many images as a vector has lanes: pixel
- * p of filter f, at y[f * y_filter + p * y_point], is (or gets added) the sum over channels c,
- * rows i and taps j of
+ * p of filter f, at y[f * y_filter + p * y_point], is (or gets added) the sum
+ * over channels c, rows i and taps j of
  *
  *   w[f + c * w_channel + i * w_row + j * w_tap] *
  *   x[p * x_point + c * x_channel + i * x_row + j * x_tap]
@@ -152,11 +147,6 @@ typedef struct ub__step {
                         int64_t from_pitch, float *to, int64_t to_pitch))      \
     X(void, add_rows, (int64_t rows, int64_t columns, const float *from,       \
                        int64_t from_pitch, float *to, int64_t to_pitch))       \
-    /* each tap of a window to a row of `to`, row_stride apart, or back */     \
-    X(void, unfold, (const ub__window *window, const float *from, float *to,   \
-                     int64_t row_stride))                                      \
-    X(void, fold, (const ub__window *window, const float *from,                \
-                   int64_t row_stride, float *to))                             \
     /* y[i] = sum of w[t] * x[i + offset[t]], i < n; may write up to           \
      * UB__OVERRUN elements more, and read as many */                          \
     X(void, correlate, (int64_t n, int64_t taps, const float *w,               \

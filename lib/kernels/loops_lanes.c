@@ -6,13 +6,6 @@
  * Up to LANE_FILTERS x UB__POINTS sums stay in registers; written so that the
  * compiler sees constant loops over an array of vectors.
  */
-#define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 24")
-#endif
-
 #define SUMS (LANE_FILTERS * UB__POINTS)
 
 /* Compilers would read a factor from memory again for each product. */
@@ -152,13 +145,6 @@ void UB__LOOP(weight_tile)(const ub__weight_tile *tile)
     sizes[tile->filters - 1][tile->points - 1](tile);
 }
 
-typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
-
-INLINE quad load_quad(const float *x)
-{
-    return *(const quad *) x;
-}
-
 /* The sum of each vector's lanes, by fours. */
 void UB__LOOP(sum_lanes)(int64_t n, const float *from, float *to,
                          int64_t to_stride, int accumulate)
@@ -176,12 +162,6 @@ void UB__LOOP(sum_lanes)(int64_t n, const float *from, float *to,
 }
 
 /* -- turning --------------------------------------------------------------- */
-
-#ifdef __has_builtin
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLE __builtin_shufflevector
-#endif
-#endif
 
 #ifdef SHUFFLE
 

@@ -8,13 +8,6 @@
  * A tile of c stays in registers while k goes by. Written so that the compiler
  * sees constant loops over an array of vectors, which it keeps in registers.
  */
-#define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 48")
-#endif
-
 /* One element of the inner dimension. */
 INLINE void tile_step(const float *a, int64_t a_row, const float *b, int rows,
                       int vectors, vector *sum)
@@ -38,18 +31,14 @@ INLINE void tile_of(const ub__product *p, int64_t row, int64_t column, int rows,
                     int vectors)
 {
     const int64_t a_row = p->a_row, a_column = p->a_column, b_row = p->b_row;
+    const float *a = p->a + row * a_row, *b = p->b + column;
     vector sum[3 * 16];
 
     UNROLL
     for (int i = 0; i < rows * vectors; i++)
         sum[i] = (vector){ 0 };
-    for (int64_t t = 0; t < p->taps; t++) {
-        const float *a = p->a + row * a_row + (p->a_tap ? p->a_tap[t] : 0);
-        const float *b = p->b + column + t * p->b_tap;
-
-        for (int64_t k = 0; k < p->k; k++, a += a_column, b += b_row)
-            tile_step(a, a_row, b, rows, vectors, sum);
-    }
+    for (int64_t k = 0; k < p->k; k++, a += a_column, b += b_row)
+        tile_step(a, a_row, b, rows, vectors, sum);
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
@@ -115,21 +104,13 @@ int64_t UB__LOOP(multiply)(const ub__product *product)
 
 /* -- transposition -------------------------------------------------------- */
 
-typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
-
-#ifdef __has_builtin
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLE __builtin_shufflevector
-#endif
-#endif
-
 static inline void transpose_quad(const float *from, int64_t from_row,
                                   float *to, int64_t to_row)
 {
 #ifdef SHUFFLE
-    quad a = *(const quad *) from, b = *(const quad *) (from + from_row);
-    quad c = *(const quad *) (from + 2 * from_row);
-    quad d = *(const quad *) (from + 3 * from_row);
+    quad a = load_quad(from), b = load_quad(from + from_row);
+    quad c = load_quad(from + 2 * from_row);
+    quad d = load_quad(from + 3 * from_row);
     quad ab = SHUFFLE(a, b, 0, 4, 1, 5), cd = SHUFFLE(c, d, 0, 4, 1, 5);
 
     *(quad *) to = SHUFFLE(ab, cd, 0, 1, 4, 5);

@@ -35,8 +35,8 @@ UB__LOOPS(UB__LOOPS_PROTOTYPE)
 #define TILE_ROWS 0
 #endif
 
-/* Filters of a tile of images side by side: with UB__POINTS pixels each, as many
- * sums as fit the registers. */
+/* Filters of a tile of images side by side: with UB__POINTS pixels each, as
+ * many sums as fit the registers. */
 #if UB__VECTOR_BYTES == 64 || defined __aarch64__
 #define LANE_FILTERS 8
 #else
@@ -50,6 +50,27 @@ typedef float half_vector
     __attribute__((vector_size(UB__VECTOR_BYTES / 2), aligned(4), may_alias));
 typedef double wide_vector __attribute__((vector_size(UB__VECTOR_BYTES)));
 typedef int32_t mask_vector __attribute__((vector_size(UB__VECTOR_BYTES)));
+
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 48")
+#endif
+
+/* Not there: loops do without. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLE __builtin_shufflevector
+#endif
+#endif
+
+static inline quad load_quad(const float *x)
+{
+    return *(const quad *) x;
+}
 
 static inline vector load(const float *x)
 {

@@ -55,42 +55,6 @@ void UB__LOOP(add_rows)(int64_t rows, int64_t columns, const float *from,
     }
 }
 
-/* All taps of a window; constant sizes as far as possible. */
-static inline void unfold_window(const ub__window *window, int64_t rows,
-                                 int64_t columns, const float *from, float *to,
-                                 int64_t row_stride)
-{
-    for (int64_t t = 0; t < window->taps; t++, to += row_stride)
-        move_rows(rows, columns, from + window->offset[t], window->pitch, to,
-                  columns);
-}
-
-void UB__LOOP(unfold)(const ub__window *window, const float *from, float *to,
-                      int64_t row_stride)
-{
-    const int64_t rows = window->rows, columns = window->columns;
-
-    if (rows == 4 && columns == 4)
-        unfold_window(window, 4, 4, from, to, row_stride);
-    else if (rows == 8 && columns == 8)
-        unfold_window(window, 8, 8, from, to, row_stride);
-    else if (columns == 16)
-        unfold_window(window, rows, 16, from, to, row_stride);
-    else if (columns == 32)
-        unfold_window(window, rows, 32, from, to, row_stride);
-    else
-        unfold_window(window, rows, columns, from, to, row_stride);
-}
-
-void UB__LOOP(fold)(const ub__window *window, const float *from,
-                    int64_t row_stride, float *to)
-{
-    for (int64_t t = 0; t < window->taps; t++, from += row_stride)
-        UB__LOOP(add_rows)
-    (window->rows, window->columns, from, window->columns,
-     to + window->offset[t], window->pitch);
-}
-
 /* Four vectors at a time, so that additions do not wait for each other. */
 void UB__LOOP(correlate)(int64_t n, int64_t taps, const float *w,
                          const int64_t *offset, const float *x, float *y)
