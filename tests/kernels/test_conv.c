@@ -55,6 +55,13 @@ static const int64_t shapes[][12] = {
     { 2, 70, 7, 7, 67, 3, 3, 1, 1, 1, 1, 1 }, /* several channel blocks */
     { 1, 200, 9, 9, 300, 3, 3, 1, 1, 1, 1, 1 },
     { 1, 129, 16, 16, 40, 5, 5, 1, 4, 4, 2, 1 },
+    { 37, 5, 4, 4, 6, 1, 1, 1, 0, 0, 1, 1 }, /* one pixel, by products */
+    { 3, 70, 16, 20, 67, 1, 1, 1, 0, 0, 1, 1 },
+    { 2, 6, 8, 8, 4, 1, 1, 1, 0, 0, 1, 2 },
+    { 1, 130, 70, 60, 2, 3, 3, 1, 1, 1, 1, 1 }, /* planes turned in parts */
+    { 1, 2, 70, 60, 130, 5, 3, 1, 4, 2, 2, 1 },
+    { 1, 130, 70, 60, 3, 5, 3, 2, 4, 2, 2, 1 },
+    { 1, 130, 61, 70, 2, 3, 3, 3, 0, 1, 1, 1 },
 };
 
 struct sizes {
@@ -333,9 +340,12 @@ static void scratch_is_small(void **state)
 
     (void) state;
     for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
-        ub__conv conv = conv_of(large[i]);
+        const ub__conv conv = conv_of(large[i]);
+        const size_t weights = (size_t) sizes_of(&conv).w * sizeof(float);
+        const ub__scratch_size size = ub__conv_scratch(context, &conv);
 
-        assert_in_range(ub__conv_scratch(context, &conv).worker, 1, 1024 * 1024);
+        assert_in_range(size.worker, 1, 1024 * 1024);
+        assert_in_range(size.shared, 0, 16 * 1024 * 1024 + 2 * weights);
     }
     ub_context_destroy(&context);
 }
