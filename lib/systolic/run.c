@@ -79,13 +79,10 @@ static int wants_memory(const ub_systolic_options *options)
            o.count_memory != 0;
 }
 
-static const char *reason(ub_status status, const ub_hardware *hardware)
+static const char *reason(ub_status status)
 {
     if (status == UB_ERR_RANGE)
         return "takes too many cycles to count";
-    if (status == UB_ERR_UNSUPPORTED && hardware->dataflow == UB_DATAFLOW_OS)
-        return "does not run: tiles stream past stationary weights or inputs, "
-               "not past stationary outputs; level 2 has these";
     return "does not run: the hardware or the options make no sense, or a bank "
            "holds no tile";
 }
@@ -119,8 +116,7 @@ static ub_status simulate(const ub_network *network, int64_t index,
     if (status == UB_OK)
         return UB_OK;
     return ub__fail(ub_network_context(network), status,
-                    "systolic: layer '%.60s' %s", info.name,
-                    reason(status, hardware));
+                    "systolic: layer '%.60s' %s", info.name, reason(status));
 }
 
 static ub_status check_call(const ub_network *network,
