@@ -403,12 +403,67 @@ static void room_in_banks(void **state)
     assert_int_equal(s.room, (64 * 24 * 2 - 768) / 128);
 }
 
+/* The same of stationary outputs: 64 x 32 x 48, four tiles of k each. */
+static void room_of_outputs(void **state)
+{
+    const ub__parts one = { 1, 1, 1, 1 };
+    const ub_gemm g = { sizeof(g), 64, 32, 48, 1, 64 * 32 };
+    ub__schedule s = { 2, 3, 0, 0, 0, 0 };
+    ub_systolic_options o;
+    ub_hardware h;
+    ub__tiling t;
+
+    (void) state;
+    ub_systolic_options_init(&o, sizeof(o));
+    ub_hardware_init(&h, sizeof(h));
+    h.rows = h.columns = 8;
+    h.dataflow = UB_DATAFLOW_OS;
+    /* 32 x 24 weights stay for the next row, and 5 more tiles */
+    h.weight_bank_bytes = 768 + 5 * 64;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 5);
+    assert_int_equal(s.room, 127);
+    h.weight_bank_bytes = 767;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_false(ub__tiling_fit(&t, 100, &s));
+    /* where there is none, a tile and 10 more */
+    s.block_m = 1;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 10);
+    h.weight_bank_bytes = 0;
+    /* 8 x 32 inputs stay for three columns: a row more is 12 rounds */
+    h.input_bank_bytes = 256 + 6 * 64;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 12 + 2);
+    h.input_bank_bytes = 255;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_false(ub__tiling_fit(&t, 100, &s));
+    s.block_n = 1;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.window, 2);
+    h.input_bank_bytes = 0;
+    /* three tiles of results: that of four tiles before is stored */
+    h.output_bank_bytes = 3 * 128;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_true(ub__tiling_fit(&t, 100, &s));
+    assert_int_equal(s.room, 4 * 4 - 2);
+    assert_int_equal(s.window, 14);
+    h.output_bank_bytes = 127;
+    t = ub__tiling_cut(&g, &h, &o, &one);
+    assert_false(ub__tiling_fit(&t, 100, &s));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_as_naive),
         cmocka_unit_test(monotone),
         cmocka_unit_test(room_in_banks),
+        cmocka_unit_test(room_of_outputs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
