@@ -198,9 +198,8 @@ static int same_but_later(const ub__tiling *t, const machine *a,
     }
     for (int i = 0, p = a->at, q = b->at; i < a->ring; i++) {
         if (b->ring_end[q] - a->ring_end[p] != later ||
-            b->ring_store[q] != a->ring_store[p] ||
-            (t->outputs && b->ring_out[q] != a->ring_out[p]))
-            return 0;
+            b->ring_store[q] != a->ring_store[p])
+            return 0; /* and ring_out is the body's */
         p = p + 1 < a->ring ? p + 1 : 0;
         q = q + 1 < a->ring ? q + 1 : 0;
     }

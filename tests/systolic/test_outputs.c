@@ -125,6 +125,9 @@ static void short_k(void **state)
     /* 4 to stream, then eight times 8 rows and one; the last are 4 */
     assert_int_equal(s.cycles, 4 + 7 * 9 + 5 + 2);
     assert_int_equal(s.rounds, 8);
+    /* the same weights stream in every round, but are loaded once */
+    assert_int_equal(s.sram_read_bytes, 60 * 3 + 8 * 3 * 8 + 60 * 8);
+    assert_int_equal(s.sram_write_bytes, 60 * 3 + 3 * 8 + 60 * 8);
     assert_close(s.share_busy, 60.0 * 3 * 8 / (74 * 64), 1e-15);
     assert_close(s.share_unused_rows, 4.0 * 3 * 8 / (74 * 64), 1e-15);
     assert_close(s.share_fill, 8.0 / 74, 1e-15);

@@ -217,7 +217,7 @@ static ub__tiling random_tiling(ub_rng *rng)
     const int many = pick(rng, 2) == 1;
 
     t.outputs = pick(rng, 3) == 1;
-    t.gemm.m = pick(rng, t.outputs ? 40 : 300);
+    t.gemm.m = pick(rng, t.outputs ? 100 : 300);
     t.gemm.k = pick(rng, t.outputs ? 300 : 40);
     t.gemm.n = pick(rng, 30);
     t.gemm.count = pick(rng, 9);
@@ -231,7 +231,7 @@ static ub__tiling random_tiling(ub_rng *rng)
     t.fixed = random_operand(rng, &t.channels);
     t.results = random_operand(rng, &t.channels);
     t.streamed.ratio *= ub_rng_uniform(rng);
-    t.rows = pick(rng, 8) * t.split.m;
+    t.rows = pick(rng, t.outputs ? 60 : 8) * t.split.m;
     t.depth = pick(rng, 8) * t.split.k;
     t.columns = pick(rng, 8) * t.split.n;
     t.group = upto(t.gemm.count, t.split.groups * pick(rng, many ? 2 : 1));
