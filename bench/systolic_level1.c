@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Time to simulate the layers of ResNet-18 at 224 x 224 at level 1, batch 1,
- * on one array and on several: best of several runs, one JSON line each.
+ * on one array and on several, and with stationary outputs: best of several
+ * runs, one JSON line each.
  *
  * usage: bench_systolic_level1 [RUNS]
  */
@@ -67,7 +68,7 @@ static int64_t network(const ub_hardware *hardware)
     return cycles;
 }
 
-static int run(int64_t side, int64_t arrays, long runs)
+static int run(int32_t dataflow, int64_t side, int64_t arrays, long runs)
 {
     ub_hardware hardware;
     double best = 1e9;
@@ -77,6 +78,7 @@ static int run(int64_t side, int64_t arrays, long runs)
     if (ub_hardware_set_array(&hardware, side, side) != UB_OK)
         return 0;
     hardware.arrays = arrays;
+    hardware.dataflow = dataflow;
     for (long i = 0; i < runs && cycles >= 0; i++) {
         const double begin = milliseconds();
         double time;
@@ -87,18 +89,23 @@ static int run(int64_t side, int64_t arrays, long runs)
             best = time;
     }
     printf("{\"bench\": \"systolic_level1\", \"network\": \"resnet18\", "
-           "\"array\": %lld, \"arrays\": %lld, \"cycles\": %lld, "
-           "\"ms\": %.3f}\n",
-           (long long) side, (long long) arrays, (long long) cycles, best);
+           "\"dataflow\": \"%s\", \"array\": %lld, \"arrays\": %lld, "
+           "\"cycles\": %lld, \"ms\": %.3f}\n",
+           dataflow == UB_DATAFLOW_OS ? "os" : "ws", (long long) side,
+           (long long) arrays, (long long) cycles, best);
     return cycles > 0;
 }
 
 int main(int argc, char **argv)
 {
     const long runs = argc > 1 ? strtol(argv[1], NULL, 10) : 10;
+    const int32_t dataflows[] = { UB_DATAFLOW_WS, UB_DATAFLOW_OS };
+    int good = 1;
 
-    return run(128, 1, runs) && run(32, 1, runs) && run(128, 4, runs) &&
-                   run(32, 16, runs)
-               ? 0
-               : 1;
+    for (int i = 0; i < 2 && good; i++)
+        good = run(dataflows[i], 128, 1, runs) &&
+               run(dataflows[i], 32, 1, runs) &&
+               run(dataflows[i], 128, 4, runs) &&
+               run(dataflows[i], 32, 16, runs);
+    return good ? 0 : 1;
 }
