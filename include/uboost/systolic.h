@@ -90,8 +90,8 @@
  *   column, each with all of k; without such blocks, one tile of each is
  *   enough. Results are written once, when their tile is out; no partial sum is
  *   read but by adders.
- * - With pk > 1 each array has sums of its own for its share of k. What is
- *   shared evenly is k, and m by whole tiles, not the other way round.
+ * - With pk > 1 each array has sums of its own for its share of k, of which one
+ *   row is enough; there are no more parts of m than tiles.
  * - On a bus inputs and weights have one each: streaming takes
  *   pg pk max(pm, pn) times as long, shifting out pg pm pk pn times.
  * - `packed` looks at m and n: min(floor(tile_m / m), floor(tile_n / n), count)
@@ -244,9 +244,9 @@ typedef struct ub_systolic_stats {
     double share_fill;           /**< the rest of a round: its last cycle, and
                                       up to 2 l + 1 */
     double share_drain;          /**< shifting results out while nothing
-                                      streams; after the last round: adding
-                                      and the way to SRAM; and the part of a cycle that
-                                      is missing to a whole number */
+                                      streams; after the last round: adding and
+                                      the way to SRAM; and the part of a cycle
+                                      that is missing to a whole number */
     double share_wait_weights;   /**< waiting for external memory */
     double share_wait_inputs;    /**< waiting for external memory */
     double share_wait_outputs;   /**< as stall_outputs */
