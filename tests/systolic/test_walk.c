@@ -293,6 +293,10 @@ static void same_as_naive(void **state)
         v->s = &s;
         ub__systolic_walk(&t, &s, INT64_MAX, &out);
         assert_int_equal(out.ticks, walk_all(v));
+        /* what the search rules out by is no more than that */
+        assert_true(ub__tiling_least_computing(&t) <= (double) out.ticks);
+        assert_true(ub__tiling_least_moving(&t, &s) <=
+                    (double) out.ticks * (1.0 + 1e-12));
         ub__systolic_walk(&t, &s, out.ticks + 1, &limited);
         assert_int_equal(limited.ticks, out.ticks);
         limit = pick(&rng, out.ticks);
