@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Time to simulate the layers of ResNet-18 at 224 x 224 at level 1, batch 1,
- * on one array and on several, one JSON line each.
+ * on one array and on several, and with stationary outputs, one JSON line each.
  */
 #include "bench.h"
 
@@ -55,7 +55,7 @@ static void pass(void *user)
     }
 }
 
-static void run_case(bench *b, int64_t side, int64_t arrays)
+static void run_case(bench *b, int32_t dataflow, int64_t side, int64_t arrays)
 {
     run r = { .bench = b };
     bench_times t;
@@ -63,23 +63,28 @@ static void run_case(bench *b, int64_t side, int64_t arrays)
     ub_hardware_init(&r.hardware, sizeof(r.hardware));
     bench_check(b, ub_hardware_set_array(&r.hardware, side, side));
     r.hardware.arrays = arrays;
+    r.hardware.dataflow = dataflow;
     bench_measure(b, pass, &r, &t);
-    bench_report(b, &t, "ms",
-                 "\"network\": \"resnet18\", \"array\": %lld, "
-                 "\"arrays\": %lld, \"cycles\": %lld, \"ms\": %.3f",
-                 (long long) side, (long long) arrays, (long long) r.cycles,
-                 1e3 * t.median);
+    bench_report(
+        b, &t, "ms",
+        "\"network\": \"resnet18\", \"dataflow\": \"%s\", \"array\": %lld, "
+        "\"arrays\": %lld, \"cycles\": %lld, \"ms\": %.3f",
+        dataflow == UB_DATAFLOW_OS ? "os" : "ws", (long long) side,
+        (long long) arrays, (long long) r.cycles, 1e3 * t.median);
 }
 
 int main(int argc, char **argv)
 {
+    const int32_t dataflows[] = { UB_DATAFLOW_WS, UB_DATAFLOW_OS };
     bench b = { .name = "systolic_level1", .runs = 10, .one_thread = 1 };
 
     bench_open(&b, NULL, argc, argv);
-    run_case(&b, 128, 1);
-    run_case(&b, 32, 1);
-    run_case(&b, 128, 4);
-    run_case(&b, 32, 16);
+    for (int i = 0; i < 2; i++) {
+        run_case(&b, dataflows[i], 128, 1);
+        run_case(&b, dataflows[i], 32, 1);
+        run_case(&b, dataflows[i], 128, 4);
+        run_case(&b, dataflows[i], 32, 16);
+    }
     bench_close(&b);
     return 0;
 }

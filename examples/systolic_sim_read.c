@@ -188,8 +188,11 @@ static int check_options(const simulation *s)
         fputs("--compat csim: only at level 1\n", stderr);
     else if (o->compat == UB_SYSTOLIC_COMPAT_SCALESIM && o->level != 2)
         fputs("--compat scalesim: only at level 2\n", stderr);
-    else if (s->best_dataflow && o->level != 0 && o->level != 2)
-        fputs("--best-dataflow: only at levels 0 and 2\n", stderr);
+    else if (is_csim(s) &&
+             (s->best_dataflow || s->hardware.dataflow != UB_DATAFLOW_WS))
+        fputs("--compat csim: weight stationary only\n", stderr);
+    else if (s->best_dataflow && o->level == 3)
+        fputs("--best-dataflow: only at levels 0, 1 and 2\n", stderr);
     else if (s->trace && (is_csim(s) || s->hardware.arrays > 1))
         fputs("--trace: of one array, and not as csim\n", stderr);
     else if (s->packed && (o->level != 1 || is_csim(s)))

@@ -65,7 +65,38 @@
  * **Stationary inputs** (UB_DATAFLOW_IS): the same machine with the roles
  * exchanged: the inputs' k x m stays, the weights' n x k is streamed; tile_m is
  * of n then and tile_n of m, and `shift`, `load` and `unused` of the statistics
- * are of inputs. Outputs stationary is for level 2.
+ * are of inputs.
+ *
+ * **Stationary outputs** (UB_DATAFLOW_OS): an array holds a tile of results,
+ * `rows` of m by `columns` of n (or tile_m, tile_n). Inputs and weights stream
+ * in together along k, `rows` of it (or tile_k) in a round, and the sums stay
+ * until k is done. They then shift out, a row in a cycle, while the next tile
+ * streams, and have to be out when it is done:
+ *
+ *     start = max(end of the round before, weights in SRAM, inputs in SRAM,
+ *                 room)
+ *     end   = start + max(k, 2 l + 1) + 1; of the last round of a tile no
+ *             earlier than the tile before is out
+ *     out   = end of the tile's last round + m + 1
+ *
+ * That is stationary weights with time reversed and m and k exchanged, but that
+ * results have all rounds of the next tile to leave. With unlimited memory one
+ * array takes, for F tiles of T = sum of (max(k, 3) + 1) over their rounds and
+ * m that is a multiple of `rows`,
+ * T + (F - 1) max(T, rows + 1) + rows + 1 + 2 cycles. What else is different:
+ *
+ * - Both operands are loaded ahead and streamed in every round. A block's
+ *   weights stay in their bank for its next row of tiles, inputs for the next
+ *   column, each with all of k; without such blocks, one tile of each is
+ *   enough. Results are written once, when their tile is out; no partial sum is
+ *   read but by adders.
+ * - With pk > 1 each array has sums of its own for its share of k, of which one
+ *   row is enough; there are no more parts of m than tiles.
+ * - On a bus inputs and weights have one each: streaming takes
+ *   pg pk max(pm, pn) times as long, shifting out pg pm pk pn times.
+ * - `packed` looks at m and n: min(floor(tile_m / m), floor(tile_n / n), count)
+ *   products share an array, and shift out together.
+ * - Shifting is drain where nothing streams beside it; weight load is 0.
  *
  * **Packing** (`packed`): of a layer of several small products, such as a
  * depthwise convolution with k = kernel height * width and n = 1,
@@ -133,16 +164,19 @@ typedef struct ub_systolic_options {
     int32_t compat;         /**< a ub_systolic_compat; none */
     int32_t os_drain;       /**< levels 2 and 3, output stationary: 1 adds the
                                  cycles in which a fold's results leave the
-                                 array, one per row; 0, as SCALE-Sim */
+                                 array, one per row; 0, as SCALE-Sim. Level 1
+                                 always has them */
     int32_t count_memory;   /**< level 2 of ub_systolic_run(), and reports: 1
                                  counts external memory traffic as SCALE-Sim's
                                  CALC mode does, 2 as its USER mode; 0 */
     int32_t sparsity;       /**< level 2: a ub_systolic_sparsity;
                                  UB_SYSTOLIC_ELLPACK */
-    int64_t tile_m;         /**< level 1: rows of an input tile, up to 2^32; 0:
-                                 rows of the array */
+    int64_t tile_m;         /**< level 1: rows of an input tile, up to 2^32
+                                 (stationary outputs: as tile_k); 0: rows of
+                                 the array */
     int64_t tile_k;         /**< level 1: rows of a weight tile, at most those
-                                 of the array; 0: these */
+                                 of the array (stationary outputs: up to 2^32);
+                                 0: these */
     int64_t tile_n;         /**< level 1: columns of a weight tile, at most
                                  those of the array; 0: these */
     uint64_t seed;          /**< level 3: of the operands; 1 */
@@ -195,22 +229,24 @@ typedef struct ub_systolic_stats {
 
     /* Where the cycles of all processing elements went: shares of cycles *
      * rows * columns * arrays, which add to 1; all 0 without cycles. While m
-     * rows stream, an element is busy, or in a column without weights of a row
-     * that has some, or in a row without, or in an array without a tile (which
-     * on a bus includes those that wait for it, and with an uneven share of m
-     * those that are done). Skew is not counted, so neither are its fill and
-     * drain. */
+     * (or k) rows stream, an element is busy, or in a column without weights of
+     * a row that has some, or in a row without, or in an array without a tile
+     * (which on a bus includes those that wait for it, and with an uneven share
+     * of them those that are done). Skew is not counted, so neither are its
+     * fill and drain. */
     double share_busy;           /**< multiplying; the utilization */
-    double share_unused_rows;    /**< streaming, on rows without weights */
+    double share_unused_rows;    /**< streaming, on rows without weights, or
+                                      stationary results */
     double share_unused_columns; /**< streaming, on columns without weights */
     double share_unused_arrays;  /**< arrays without a tile in the round */
     double share_weight_load;    /**< shifting weights in while nothing
                                       streams */
     double share_fill;           /**< the rest of a round: its last cycle, and
                                       up to 2 l + 1 */
-    double share_drain;          /**< after the last round: adding and the way
-                                      to SRAM; and the part of a cycle that
-                                      is missing to a whole number */
+    double share_drain;          /**< shifting results out while nothing
+                                      streams; after the last round: adding and
+                                      the way to SRAM; and the part of a cycle
+                                      that is missing to a whole number */
     double share_wait_weights;   /**< waiting for external memory */
     double share_wait_inputs;    /**< waiting for external memory */
     double share_wait_outputs;   /**< as stall_outputs */

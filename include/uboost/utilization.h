@@ -72,7 +72,8 @@ void ub_util_options_init(ub_util_options *options, size_t size);
  * @param[out] options  initialised before
  *
  * @retval UB_ERR_INVALID      one of them makes no sense
- * @retval UB_ERR_UNSUPPORTED  hardware asks for what no model here knows
+ * @retval UB_ERR_UNSUPPORTED  hardware asks for what no model here knows:
+ *                             several arrays, stationary inputs or outputs
  */
 UB_API_CHECK
 ub_status ub_util_options_from(const ub_hardware *hardware,
@@ -158,9 +159,11 @@ ub_status ub_util_roofline(const ub_util_options *options,
  *   excess by z and load operands larger than their banks z times. z is where
  *   saving meets cost, rounded to a power of two as it suits better.
  *
- * The longest of these is the result, rounded up. Against level 1 with its
- * default options, doc/results/model-error has the distribution of its errors;
- * most layers agree to the cycle. Banks smaller than a tile are not noticed.
+ * The longest of these is the result, rounded up. Weights are stationary: of
+ * inputs or outputs, which level 1 knows too, there is no closed form. Against
+ * level 1 with its default options, doc/results/model-error has the
+ * distribution of its errors; most layers agree to the cycle. Banks smaller
+ * than a tile are not noticed.
  *
  * @param options   the machine; NULL: the paper's
  * @param layer     what runs on it; channel counts are rounded to the nearest

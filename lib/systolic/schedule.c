@@ -118,18 +118,21 @@ static void each_split(search *find, split_fn fn, void *arg)
                                         find->options, &one);
     const int64_t arrays = find->hardware->arrays;
     const int64_t groups = ub__ceil_div(t.gemm.count, t.pack);
+    /* what streams is shared row by row, the rest by tiles */
+    const int64_t most_m = t.outputs ? t.tiles_m : t.gemm.m;
+    const int64_t most_k = t.outputs ? t.gemm.k : t.tiles_k;
     ub__parts s;
 
     for (s.groups = 1; s.groups <= groups && s.groups <= arrays;
          s.groups = next_part(find, s.groups, groups)) {
         const int64_t left = arrays / s.groups;
 
-        for (s.m = 1; s.m <= t.gemm.m && s.m <= left;
-             s.m = next_part(find, s.m, t.gemm.m)) {
+        for (s.m = 1; s.m <= most_m && s.m <= left;
+             s.m = next_part(find, s.m, most_m)) {
             for (s.n = 1; s.n <= t.tiles_n && s.m * s.n <= left;
                  s.n = next_part(find, s.n, t.tiles_n)) {
-                for (s.k = 1; s.k <= t.tiles_k && s.m * s.n * s.k <= left;
-                     s.k = next_part(find, s.k, t.tiles_k))
+                for (s.k = 1; s.k <= most_k && s.m * s.n * s.k <= left;
+                     s.k = next_part(find, s.k, most_k))
                     visit(find, &s, fn, arg);
             }
         }
@@ -229,12 +232,12 @@ static ub_status simulate(const ub_gemm *gemm, const ub_hardware *h,
                           const ub_systolic_options *o, ub_systolic_stats *out)
 {
     search find = { .gemm = gemm, .hardware = h, .options = o };
+    const int outputs = h->dataflow == UB_DATAFLOW_OS;
     ub__outcome outcome;
 
-    if (o->tile_k > h->rows || o->tile_n > h->columns)
+    if ((outputs ? o->tile_m : o->tile_k) > h->rows || o->tile_n > h->columns ||
+        o->tile_k > MAX_TILE)
         return UB_ERR_INVALID;
-    if (h->dataflow == UB_DATAFLOW_OS)
-        return UB_ERR_UNSUPPORTED;
     if (gemm->count == 0)
         return UB_OK;
     choose(&find);

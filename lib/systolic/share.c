@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "systolic/systolic.h"
 
-/* Sums over all tiles of an extent, whose last one may be smaller. */
+/* What is cut into tiles, the last of which may be smaller. */
+typedef struct cut {
+    int64_t whole, size, tiles;
+} cut;
+
+/* Sums over all tiles of an extent. */
 typedef double (*tile_fn)(const ub__tiling *t, int64_t size);
 
-static double over_tiles(const ub__tiling *t, int64_t extent, int64_t size,
-                         int64_t tiles, tile_fn fn)
+static double over_tiles(const ub__tiling *t, const cut *e, tile_fn fn)
 {
-    const int64_t rest = extent - (tiles - 1) * size;
+    const int64_t rest = e->whole - (e->tiles - 1) * e->size;
 
-    return (double) (tiles - 1) * fn(t, size) + fn(t, rest);
+    return (double) (e->tiles - 1) * fn(t, e->size) + fn(t, rest);
 }
 
-static double streaming(const ub__tiling *t, int64_t rows)
+/* Of the extent that streams: m, or k of stationary outputs. */
+static double streaming(const ub__tiling *t, int64_t size)
 {
-    return (double) ub__tiling_stream(t, rows);
+    return (double) ub__tiling_stream(t, size);
 }
 
-static double filling(const ub__tiling *t, int64_t rows)
+static double filling(const ub__tiling *t, int64_t size)
 {
-    return (double) (ub__tiling_round(t, rows) - ub__tiling_stream(t, rows));
+    return (double) (ub__tiling_round(t, size) - ub__tiling_stream(t, size));
 }
 
 /* Arrays that have a part of such an extent. */
@@ -28,9 +33,10 @@ static double sharing(int64_t extent, int64_t parts)
     return (double) ub__ceil_div(extent, ub__ceil_div(extent, parts));
 }
 
-static double arrays_of_k(const ub__tiling *t, int64_t depth)
+/* Of the extent on the array's rows: k, or m of stationary outputs. */
+static double arrays_of_held(const ub__tiling *t, int64_t size)
 {
-    return sharing(depth, t->split.k);
+    return sharing(size, t->parts_shifted);
 }
 
 static double arrays_of_n(const ub__tiling *t, int64_t columns)
@@ -59,22 +65,23 @@ static void set_shares(const ub__tiling *t, const ub_hardware *h,
     const double ticks = cycles * (double) UB__TICKS;
     const double elements = (double) h->rows * (double) h->columns *
                             (double) h->arrays;
-    const double across = (double) t->groups * (double) t->tiles_k *
+    const cut m = { g->m, t->rows, t->tiles_m };
+    const cut k = { g->k, t->depth, t->tiles_k };
+    const cut n = { g->n, t->columns, t->tiles_n };
+    const cut groups = { g->count, t->group, t->groups };
+    const cut *streamed = t->outputs ? &k : &m;
+    const cut *held = t->outputs ? &m : &k;
+    const double across = (double) t->groups * (double) held->tiles *
                           (double) t->tiles_n;
-    const double streams = across *
-                           over_tiles(t, g->m, t->rows, t->tiles_m, streaming);
-    const double fills = across *
-                         over_tiles(t, g->m, t->rows, t->tiles_m, filling);
-    const double rows_streamed = (double) g->m * over_tiles(t, g->n, t->columns,
-                                                            t->tiles_n,
-                                                            arrays_of_n);
-    /* rows of m through arrays, and through rows of arrays with weights */
-    const double arrays = rows_streamed *
-                          over_tiles(t, g->k, t->depth, t->tiles_k,
-                                     arrays_of_k) *
-                          over_tiles(t, g->count, t->group, t->groups,
-                                     arrays_of_group);
-    const double rows = rows_streamed * (double) g->k * (double) g->count;
+    const double streams = across * over_tiles(t, streamed, streaming);
+    const double fills = across * over_tiles(t, streamed, filling);
+    const double rows_streamed = (double) streamed->whole *
+                                 over_tiles(t, &n, arrays_of_n);
+    /* what streams through arrays, and through rows of arrays that have work */
+    const double arrays = rows_streamed * over_tiles(t, held, arrays_of_held) *
+                          over_tiles(t, &groups, arrays_of_group);
+    const double rows = rows_streamed * (double) held->whole *
+                        (double) g->count;
     const double all = cycles * elements;
 
     s->share_busy = s->utilization;
@@ -84,11 +91,11 @@ static void set_shares(const ub__tiling *t, const ub_hardware *h,
                            (double) h->columns / all;
     s->share_unused_columns = (rows * (double) h->columns - (double) s->macs) /
                               all;
-    s->share_weight_load = (double) c->load / ticks;
+    s->share_weight_load = (double) (t->outputs ? 0 : c->shift) / ticks;
     s->share_fill = fills / cycles;
     /* with what is missing of the last cycle */
-    s->share_drain = (double) (outcome->drain + s->cycles * UB__TICKS -
-                               outcome->ticks) /
+    s->share_drain = (double) ((t->outputs ? c->shift : 0) + outcome->drain +
+                               s->cycles * UB__TICKS - outcome->ticks) /
                      ticks;
     s->share_wait_weights = (double) c->stall_fixed / ticks;
     s->share_wait_inputs = (double) c->stall_streamed / ticks;

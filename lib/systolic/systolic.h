@@ -37,22 +37,27 @@ typedef struct ub__parts {
 } ub__parts;
 
 /* How a product is cut. Of the operands of a product, `streamed` is m x k and
- * `fixed`, which stays in the array, k x n: inputs and weights, or weights and
- * inputs. Extents are of a round: all arrays used, together. */
+ * `fixed` k x n: inputs and weights, or weights and inputs. `fixed` shifts in,
+ * and stays in the array while m streams. With stationary outputs m x n stays,
+ * both operands stream along k, and results shift out. Extents are of a round:
+ * all arrays used, together. */
 typedef struct ub__tiling {
     ub_gemm gemm;
     ub__operand streamed, fixed, results;
     ub__parts split;
-    int64_t pack;                 /* products on an array's diagonal */
-    int64_t group;                /* products */
-    int64_t rows, depth, columns; /* of m, k and n */
+    int64_t parts_streamed, parts_shifted; /* of the split: m and k, or k and m
+                                              with stationary outputs */
+    int outputs;                           /* stay in the array */
+    int64_t pack;                          /* products on an array's diagonal */
+    int64_t group;                         /* products */
+    int64_t rows, depth, columns;          /* of m, k and n */
     int64_t groups, tiles_m, tiles_k, tiles_n; /* rounds of each */
     int64_t partial_bytes, burst_bytes;
     double ticks_per_byte[UB__CHANNELS];
     int64_t latency; /* ticks from a request to its data */
     int channels;
-    int64_t hops;                          /* latency of the interconnect */
-    int64_t serial_streamed, serial_fixed; /* sources that wait for a bus */
+    int64_t hops;                            /* latency of the interconnect */
+    int64_t serial_streamed, serial_shifted; /* sources that wait for a bus */
     int64_t merge; /* ticks to add up the partial sums of a split k */
 } ub__tiling;
 
@@ -67,7 +72,7 @@ typedef struct ub__schedule {
 /* Everything that adds up. */
 typedef struct ub__counters {
     int64_t rounds;
-    int64_t load; /* ticks in which nothing streams for shifting in */
+    int64_t shift; /* ticks in which nothing streams for shifting in or out */
     int64_t stall_fixed, stall_streamed, stall_results; /* ticks */
     int64_t fixed_bytes, streamed_bytes, result_bytes;
     int64_t sram_read_bytes, sram_write_bytes;
@@ -95,13 +100,13 @@ int64_t ub__tiling_bytes(const ub__tiling *t, const ub__operand *operand,
 int64_t ub__tiling_transfer(const ub__tiling *t, const ub__operand *operand,
                             int64_t bytes);
 
-/* Cycles in which so many rows of m stream, and from the start of that round
- * to its end. */
+/* Cycles in which so many rows stream (of m; of k with stationary outputs), and
+ * from the start of that round to its end. */
 int64_t ub__tiling_stream(const ub__tiling *t, int64_t rows);
 int64_t ub__tiling_round(const ub__tiling *t, int64_t rows);
 
-/* Cycles to shift a fixed tile in. */
-int64_t ub__tiling_shift(const ub__tiling *t, int64_t group, int64_t depth);
+/* Cycles to shift so many rows in (of k), or results out (of m). */
+int64_t ub__tiling_shift(const ub__tiling *t, int64_t group, int64_t rows);
 
 /* Set the schedule's window; 0 when it does not fit the banks. */
 int ub__tiling_fit(const ub__tiling *t, int prefetch, ub__schedule *schedule);

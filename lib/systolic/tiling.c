@@ -85,13 +85,18 @@ static void set_interconnect(ub__tiling *t, const ub_hardware *h)
     const int64_t results = s->groups * s->m * s->n;
     const int64_t arrays = results * s->k;
     const int bus = h->interconnect == UB_INTERCONNECT_BUS;
+    /* inputs or weights, whichever are of more sources */
+    const int64_t operands = s->groups * s->k * max_of(s->m, s->n);
     /* pairs of partial sums are added level by level; on a bus one by one */
     const int64_t additions = bus ? results * (s->k - 1) : stages(s->k);
 
     t->hops = interconnect_latency(h, arrays);
-    /* every array has partial sums of its own to send */
-    t->serial_streamed = bus ? arrays : 1;
-    t->serial_fixed = bus ? s->groups * s->k * s->n : 1;
+    t->serial_streamed = t->serial_shifted = 1;
+    if (bus) {
+        /* every array has partial sums of its own to send */
+        t->serial_streamed = t->outputs ? operands : arrays;
+        t->serial_shifted = t->outputs ? arrays : s->groups * s->k * s->n;
+    }
     t->merge = additions *
                (max_of(ub__ceil_div(min_of(t->gemm.m, t->rows), s->m),
                        2 * t->hops + 1) +
@@ -121,13 +126,15 @@ static ub_gemm oriented(const ub_gemm *g, const ub_hardware *h)
     return turned;
 }
 
-static int64_t packed(const ub_gemm *g, int64_t tile_k, int64_t tile_n)
+/* Products of `rows` x `columns` on the diagonal of such a tile. */
+static int64_t packed(const ub_gemm *g, int64_t rows, int64_t columns,
+                      int64_t tile_rows, int64_t tile_columns)
 {
     int64_t most;
 
-    if (g->k > tile_k || g->n > tile_n)
+    if (rows > tile_rows || columns > tile_columns)
         return 1;
-    most = min_of(tile_k / g->k, tile_n / g->n);
+    most = min_of(tile_rows / rows, tile_columns / columns);
     return min_of(most, g->count);
 }
 
@@ -136,6 +143,7 @@ ub__tiling ub__tiling_cut(const ub_gemm *gemm, const ub_hardware *h,
 {
     const ub_gemm g = oriented(gemm, h);
     const int64_t arrays = split->groups * split->m * split->k * split->n;
+    const int64_t tile_m = or_else(o->tile_m, h->rows);
     const int64_t tile_k = or_else(o->tile_k, h->rows);
     const int64_t tile_n = or_else(o->tile_n, h->columns);
     ub__operand inputs = { 0 }, weights = { 0 };
@@ -158,9 +166,15 @@ ub__tiling ub__tiling_cut(const ub_gemm *gemm, const ub_hardware *h,
     t.streamed = h->dataflow == UB_DATAFLOW_IS ? weights : inputs;
     t.fixed = h->dataflow == UB_DATAFLOW_IS ? inputs : weights;
 
-    t.pack = o->packed ? packed(&g, tile_k, tile_n) : 1;
+    t.outputs = h->dataflow == UB_DATAFLOW_OS;
+    t.parts_streamed = t.outputs ? split->k : split->m;
+    t.parts_shifted = t.outputs ? split->m : split->k;
+    t.pack = 1;
+    if (o->packed)
+        t.pack = t.outputs ? packed(&g, g.m, g.n, tile_m, tile_n)
+                           : packed(&g, g.k, g.n, tile_k, tile_n);
     t.group = min_of(g.count, t.pack * split->groups);
-    t.rows = or_else(o->tile_m, h->rows) * split->m;
+    t.rows = tile_m * split->m;
     t.depth = tile_k * split->k;
     t.columns = tile_n * split->n;
     t.groups = ub__ceil_div(g.count, t.group);
@@ -192,7 +206,7 @@ int64_t ub__tiling_transfer(const ub__tiling *t, const ub__operand *operand,
 
 int64_t ub__tiling_stream(const ub__tiling *t, int64_t rows)
 {
-    return ub__ceil_div(rows, t->split.m) * t->serial_streamed;
+    return ub__ceil_div(rows, t->parts_streamed) * t->serial_streamed;
 }
 
 int64_t ub__tiling_round(const ub__tiling *t, int64_t rows)
@@ -200,10 +214,10 @@ int64_t ub__tiling_round(const ub__tiling *t, int64_t rows)
     return max_of(ub__tiling_stream(t, rows), 2 * t->hops + 1) + 1;
 }
 
-int64_t ub__tiling_shift(const ub__tiling *t, int64_t group, int64_t depth)
+int64_t ub__tiling_shift(const ub__tiling *t, int64_t group, int64_t rows)
 {
     return ub__ceil_div(group, t->split.groups) *
-               ub__ceil_div(depth, t->split.k) * t->serial_fixed +
+               ub__ceil_div(rows, t->parts_shifted) * t->serial_shifted +
            1;
 }
 
@@ -232,14 +246,21 @@ static int64_t streamed_ahead(const ub__tiling *t, const ub__schedule *s)
     const int64_t tile = bytes_of(t, x, min_of(g->m, t->rows),
                                   min_of(g->k, t->depth));
     const int64_t block = min_of(g->m, s->block_m * t->rows);
-    const int64_t kept = s->keep_streamed ? bytes_of(t, x, block, g->k) : tile;
-    int64_t ahead;
+    /* what passes between two uses of a tile in the block */
+    const int64_t tiles = t->outputs ? t->tiles_k : 1;
+    int64_t kept = tile, ahead;
 
     if (!x->charged)
         return UB__MAX_PREFETCH;
+    if (s->keep_streamed)
+        kept = bytes_of(t, x, block, g->k);
+    else if (tiles > 1 && s->block_n > 1)
+        kept = bytes_of(t, x, min_of(g->m, t->rows), g->k);
     ahead = tiles_ahead(t, x->bank, bytes_of(t, x, g->m, g->k), kept, tile);
-    /* a streamed tile lasts for the block's fixed tiles */
-    return ahead >= UB__MAX_PREFETCH ? UB__MAX_PREFETCH : ahead * s->block_n;
+    if (ahead < 0 || ahead >= UB__MAX_PREFETCH)
+        return ahead;
+    /* that many streamed tiles last for the block's fixed tiles */
+    return ahead / tiles * tiles * s->block_n + ahead % tiles;
 }
 
 static int64_t fixed_ahead(const ub__tiling *t, const ub__schedule *s)
@@ -248,13 +269,18 @@ static int64_t fixed_ahead(const ub__tiling *t, const ub__schedule *s)
     const ub__operand *w = &t->fixed;
     const int64_t depth = min_of(g->k, t->depth);
     const int64_t whole = bytes_of(t, w, g->k, g->n);
-    const int64_t panel = bytes_of(t, w, depth,
-                                   min_of(g->n, s->block_n * t->columns));
+    const int64_t tile = bytes_of(t, w, depth, min_of(g->n, t->columns));
+    const int64_t across = min_of(g->n, s->block_n * t->columns);
+    int64_t kept = whole;
 
     if (!w->charged)
         return UB__MAX_PREFETCH;
-    return tiles_ahead(t, w->bank, whole, s->keep_fixed ? whole : panel,
-                       bytes_of(t, w, depth, min_of(g->n, t->columns)));
+    /* what the next row of the block's results needs again */
+    if (!s->keep_fixed && t->outputs)
+        kept = s->block_m > 1 ? bytes_of(t, w, g->k, across) : tile;
+    else if (!s->keep_fixed)
+        kept = bytes_of(t, w, depth, across);
+    return tiles_ahead(t, w->bank, whole, kept, tile);
 }
 
 static int64_t results_ahead(const ub__tiling *t, const ub__schedule *s)
@@ -266,9 +292,15 @@ static int64_t results_ahead(const ub__tiling *t, const ub__schedule *s)
                          each;
     const int64_t block = min_of(g->m, s->block_m * t->rows) *
                           min_of(g->n, s->block_n * t->columns) * each;
+    const int64_t ahead = tiles_ahead(
+        t, t->results.bank, g->m * g->n * each,
+        t->tiles_k > 1 && !t->outputs ? block : tile, tile);
 
-    return tiles_ahead(t, t->results.bank, g->m * g->n * each,
-                       t->tiles_k > 1 ? block : tile, tile);
+    /* the array keeps its sums, and makes a tile in tiles_k rounds: the results
+     * of `ahead` + 2 tiles before are to be stored */
+    return t->outputs && ahead >= 0 && ahead < UB__MAX_PREFETCH
+               ? (ahead + 2) * t->tiles_k - 2
+               : ahead;
 }
 
 int ub__tiling_fit(const ub__tiling *t, int prefetch, ub__schedule *s)
@@ -328,30 +360,63 @@ static int64_t tile_ticks(const ub__tiling *t, const ub__operand *operand,
                                ub__tiling_bytes(t, operand, group, a, b));
 }
 
+/* Cycles of all tiles of an extent; `of` is one's. */
+typedef int64_t (*tile_fn)(const ub__tiling *t, int64_t size);
+
+static double over_tiles(const ub__tiling *t, int64_t tiles, int64_t size,
+                         int64_t last, tile_fn of)
+{
+    return (double) (tiles - 1) * (double) of(t, size) + (double) of(t, last);
+}
+
+static int64_t shift_of(const ub__tiling *t, int64_t rows)
+{
+    return ub__tiling_shift(t, 1, rows);
+}
+
+/* From when the first round may start at the earliest, but for shifting. */
+static int64_t first_loads(const ub__tiling *t, int64_t m, int64_t k, int64_t n)
+{
+    const int64_t fixed = tile_ticks(t, &t->fixed, t->group, k, n);
+    const int64_t streamed = tile_ticks(t, &t->streamed, t->group, m, k);
+    const int64_t behind = t->fixed.channel == t->streamed.channel ? fixed : 0;
+    const int64_t shift = t->outputs
+                              ? 0
+                              : ub__tiling_shift(t, t->group, k) * UB__TICKS;
+
+    return max_of(fixed + (t->fixed.charged ? t->latency : 0) + shift,
+                  t->streamed.charged ? behind + streamed + t->latency : 0);
+}
+
 double ub__tiling_least_computing(const ub__tiling *t)
 {
     const ub_gemm *g = &t->gemm;
     const int64_t m = min_of(g->m, t->rows), k = min_of(g->k, t->depth);
     const int64_t last_m = g->m - (t->tiles_m - 1) * t->rows;
+    const int64_t last_k = g->k - (t->tiles_k - 1) * t->depth;
     const int64_t last_n = g->n - (t->tiles_n - 1) * t->columns;
     const int64_t last_group = g->count - (t->groups - 1) * t->group;
-    const int64_t fixed = tile_ticks(t, &t->fixed, t->group, k,
-                                     min_of(g->n, t->columns));
-    const int64_t streamed = tile_ticks(t, &t->streamed, t->group, m, k);
     const int64_t results = tile_ticks(t, &t->results, last_group, last_m,
                                        last_n);
-    const int64_t behind = t->fixed.channel == t->streamed.channel ? fixed : 0;
-    const int64_t shifted = ub__tiling_shift(t, t->group, k) * UB__TICKS +
-                            fixed + (t->fixed.charged ? t->latency : 0);
-    const int64_t arrived = t->streamed.charged ? behind + streamed + t->latency
-                                                : 0;
-    const double rounds = (double) t->tiles_k * (double) t->tiles_n *
-                          (double) t->groups;
-    const double streams = rounds * ((double) (t->tiles_m - 1) *
-                                         (double) ub__tiling_round(t, t->rows) +
-                                     (double) ub__tiling_round(t, last_m));
+    const double across = (double) t->tiles_n * (double) t->groups;
+    double cycles;
 
-    return (double) max_of(shifted, arrived) + streams * (double) UB__TICKS +
+    if (t->outputs) {
+        const double tile = over_tiles(t, t->tiles_k, t->depth, last_k,
+                                       ub__tiling_round);
+        const double shifts = across * over_tiles(t, t->tiles_m, t->rows,
+                                                  last_m, shift_of);
+
+        /* one tile after the other streams, and shifts */
+        cycles = fmax(across * (double) t->tiles_m * tile +
+                          (double) shift_of(t, last_m),
+                      tile + shifts);
+    } else {
+        cycles = across * (double) t->tiles_k *
+                 over_tiles(t, t->tiles_m, t->rows, last_m, ub__tiling_round);
+    }
+    return (double) first_loads(t, m, k, min_of(g->n, t->columns)) +
+           cycles * (double) UB__TICKS +
            (double) (t->merge + max_of(results, (t->hops + 1) * UB__TICKS));
 }
 
@@ -361,8 +426,10 @@ int ub__tiling_countable(const ub__tiling *t)
     const ub_gemm *g = &t->gemm;
     const double rounds = (double) t->tiles_m * (double) t->tiles_k *
                           (double) t->tiles_n * (double) t->groups;
-    const double cycles = (double) ub__tiling_round(t, t->rows) +
-                          (double) ub__tiling_shift(t, t->group, t->depth) +
+    const int64_t streamed = t->outputs ? t->depth : t->rows;
+    const int64_t shifted = t->outputs ? t->rows : t->depth;
+    const double cycles = (double) ub__tiling_round(t, streamed) +
+                          (double) ub__tiling_shift(t, t->group, shifted) +
                           2.0 * (double) (t->latency + t->merge) /
                               (double) UB__TICKS +
                           16.0;

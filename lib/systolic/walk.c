@@ -6,15 +6,23 @@
 /* What happened so far. Times only ever move on, so that a loop whose state
  * comes back to itself, but for a shift in time, may be cut short. */
 typedef struct machine {
-    int64_t start, end;                       /* of the last round */
+    int64_t end;     /* of the last round */
+    int64_t shifter; /* when the registers that shift are free: from the start
+                        of the last round on a tile shifts in, until then the
+                        last results shift out */
     int64_t channel[UB__CHANNELS];            /* when each becomes free */
     int64_t ring_end[RING], ring_store[RING]; /* of the last rounds */
-    int at, ring;                             /* oldest of how many */
-    int stored_at, lag;                       /* oldest of `lag` + 1 */
-    int64_t stored[RING]; /* when the channel had stored those that left the
-                             ring before */
+    int64_t ring_out[RING]; /* from their end until results are there */
+    int at, ring;           /* oldest of how many */
+    int stored_at, lag;     /* oldest of `lag` + 1 */
+    int64_t stored[RING];   /* when the channel had stored those that left the
+                               ring before */
     ub__counters counters;
 } machine;
+
+struct walk;
+
+typedef void (*body_fn)(struct walk *w);
 
 typedef struct walk {
     const ub__tiling *t;
@@ -27,9 +35,8 @@ typedef struct walk {
     int first_k, last_k;
     int counting;  /* bytes too */
     int64_t limit; /* ticks from which on nobody wants to know */
+    body_fn in_block, in_depth, in_row; /* k is outside m and n, or inside */
 } walk;
-
-typedef void (*body_fn)(walk *w);
 
 static int64_t max_of(int64_t a, int64_t b)
 {
@@ -48,19 +55,21 @@ static void count_round(walk *w, int64_t fixed, int64_t streamed, int64_t store)
     const int64_t sums = ub__ceil_div(w->depth, part);
     const int64_t all = t->tiles_k > 1 ? t->split.k : sums;
     const int whole = w->last_k && all == 1;
+    /* sums leave the array */
+    const int64_t out = !t->outputs ? sums : w->last_k ? all : 0;
 
     c->fixed_bytes += fixed;
     c->streamed_bytes += streamed;
     c->result_bytes += store;
     c->sram_read_bytes += w->group * w->rows * w->depth * t->streamed.bytes;
-    if (w->shift)
+    if (w->shift || t->outputs)
         c->sram_read_bytes += w->group * w->depth * w->columns * t->fixed.bytes;
-    if (!w->first_k)
+    if (!w->first_k && !t->outputs)
         c->sram_read_bytes += made * sums * t->partial_bytes;
     c->sram_read_bytes += store;
     c->sram_write_bytes += fixed + streamed +
                            made * (whole ? t->results.bytes
-                                         : sums * t->partial_bytes);
+                                         : out * t->partial_bytes);
     if (w->last_k && all > 1) {
         /* additions of two sums each, the last of which makes the result */
         c->sram_read_bytes += 2 * (all - 1) * made * t->partial_bytes;
@@ -87,8 +96,26 @@ static void store_results(const ub__tiling *t, machine *m, int i)
     int64_t *channel = &m->channel[t->results.channel];
 
     if (m->ring_store[i] > 0)
-        *channel = max_of(*channel, m->ring_end[i] + t->merge) +
+        *channel = max_of(*channel,
+                          m->ring_end[i] + m->ring_out[i] + t->merge) +
                    m->ring_store[i];
+}
+
+/* The tile has streamed by `end`. Results of stationary outputs, once it was
+ * the last one of k, go where those of the tile before have to have left. */
+static void finish_outputs(walk *w, int64_t end)
+{
+    machine *m = &w->machine;
+    int64_t ticks = 0;
+
+    m->end = end;
+    if (w->last_k) {
+        ticks = ub__tiling_shift(w->t, w->group, w->rows) * UB__TICKS;
+        m->end = max_of(end, m->shifter);
+    }
+    m->counters.shift += m->end - end;
+    m->shifter = max_of(m->shifter, m->end + ticks);
+    m->ring_out[m->at] = ticks;
 }
 
 static void run_round(walk *w)
@@ -109,6 +136,7 @@ static void run_round(walk *w)
                               : 0;
     const int64_t room = m->stored[m->stored_at];
     int64_t fixed_ready, streamed_ready, shifted = 0, ideal = m->end, arrived;
+    int64_t start;
 
     /* A round makes results once those of `room` + 2 rounds before are stored.
      * The loads may begin when the round `window` + 1 before has ended, and so
@@ -123,20 +151,27 @@ static void run_round(walk *w)
         m->stored_at = m->stored_at < m->lag ? m->stored_at + 1 : 0;
     }
 
-    if (w->shift) {
+    if (t->outputs) {
+        shifted = fixed_ready;
+    } else if (w->shift) {
         const int64_t ticks = ub__tiling_shift(t, w->group, w->depth) *
                               UB__TICKS;
-        ideal = max_of(ideal, m->start + ticks);
-        shifted = max_of(m->start, fixed_ready) + ticks;
+        ideal = max_of(ideal, m->shifter + ticks);
+        shifted = max_of(m->shifter, fixed_ready) + ticks;
     }
     shifted = max_of(ideal, shifted);
     arrived = max_of(shifted, streamed_ready);
-    m->counters.load += ideal - m->end;
+    m->counters.shift += ideal - m->end;
     m->counters.stall_fixed += shifted - ideal;
     m->counters.stall_streamed += arrived - shifted;
-    m->start = max_of(arrived, room);
-    m->counters.stall_results += m->start - arrived;
-    m->end = m->start + ub__tiling_round(t, w->rows) * UB__TICKS;
+    start = max_of(arrived, room);
+    m->counters.stall_results += start - arrived;
+    if (t->outputs) {
+        finish_outputs(w, start + ub__tiling_round(t, w->depth) * UB__TICKS);
+    } else {
+        m->shifter = start;
+        m->end = start + ub__tiling_round(t, w->rows) * UB__TICKS;
+    }
     m->ring_end[m->at] = m->end;
     m->ring_store[m->at] = store > 0
                                ? ub__tiling_transfer(t, &t->results, store)
@@ -155,7 +190,7 @@ static int same_but_later(const ub__tiling *t, const machine *a,
 {
     const int64_t later = b->end - a->end;
 
-    if (b->start - a->start != later)
+    if (b->shifter - a->shifter != later)
         return 0;
     for (int i = 0; i < t->channels; i++) {
         if (b->channel[i] - a->channel[i] != later)
@@ -164,7 +199,7 @@ static int same_but_later(const ub__tiling *t, const machine *a,
     for (int i = 0, p = a->at, q = b->at; i < a->ring; i++) {
         if (b->ring_end[q] - a->ring_end[p] != later ||
             b->ring_store[q] != a->ring_store[p])
-            return 0;
+            return 0; /* and ring_out is the body's */
         p = p + 1 < a->ring ? p + 1 : 0;
         q = q + 1 < a->ring ? q + 1 : 0;
     }
@@ -183,7 +218,7 @@ static void add_counters(ub__counters *to, const ub__counters *before,
                          const ub__counters *after, int64_t times)
 {
     to->rounds += times * (after->rounds - before->rounds);
-    to->load += times * (after->load - before->load);
+    to->shift += times * (after->shift - before->shift);
     to->stall_fixed += times * (after->stall_fixed - before->stall_fixed);
     to->stall_streamed += times *
                           (after->stall_streamed - before->stall_streamed);
@@ -204,7 +239,7 @@ static void skip(machine *m, const machine *before, int64_t times)
     const ub__counters after = m->counters;
 
     add_counters(&m->counters, &before->counters, &after, times);
-    m->start += later;
+    m->shifter += later;
     m->end += later;
     for (int i = 0; i < UB__CHANNELS; i++)
         m->channel[i] += later;
@@ -258,18 +293,18 @@ static void walk_columns(walk *w)
 
     if (whole > 0) {
         w->columns = t->columns;
-        run_round(w);
+        w->in_row(w);
         w->load_streamed = 0;
-        repeat(w, whole - 1, run_round);
+        repeat(w, whole - 1, w->in_row);
     }
     if (whole < w->block_n) {
         w->columns = rest;
-        run_round(w);
+        w->in_row(w);
     }
     w->load_streamed = load;
 }
 
-/* All streamed tiles of the block at one depth. Fixed tiles are loaded by the
+/* All streamed tiles of the block. Fixed tiles are loaded by the
  * first and stay; they shift again where there is more than one. */
 static void walk_rows(walk *w)
 {
@@ -301,14 +336,14 @@ static void walk_depth(walk *w)
     w->first_k = 1;
     w->last_k = t->tiles_k == 1;
     w->depth = w->last_k ? rest : t->depth;
-    walk_rows(w);
+    w->in_depth(w);
     if (w->last_k)
         return;
     w->first_k = 0;
-    repeat(w, t->tiles_k - 2, walk_rows);
+    repeat(w, t->tiles_k - 2, w->in_depth);
     w->last_k = 1;
     w->depth = rest;
-    walk_rows(w);
+    w->in_depth(w);
 }
 
 /* Blocks across: the first one loads what is streamed. */
@@ -320,14 +355,14 @@ static void walk_blocks_n(walk *w)
     w->load_streamed = 1;
     w->last_n = blocks == 0;
     w->block_n = blocks == 0 ? t->tiles_n : w->s->block_n;
-    walk_depth(w);
+    w->in_block(w);
     if (blocks == 0)
         return;
     w->load_streamed = !w->s->keep_streamed;
-    repeat(w, blocks - 1, walk_depth);
+    repeat(w, blocks - 1, w->in_block);
     w->last_n = 1;
     w->block_n = t->tiles_n - blocks * w->s->block_n;
-    walk_depth(w);
+    w->in_block(w);
 }
 
 /* Blocks down: the first one loads what is fixed. */
@@ -373,11 +408,15 @@ void ub__systolic_walk(const ub__tiling *t, const ub__schedule *schedule,
 
     w.limit = limit;
     w.counting = limit == INT64_MAX;
+    w.in_block = t->outputs ? walk_rows : walk_depth;
+    w.in_depth = t->outputs ? run_round : walk_rows;
+    w.in_row = t->outputs ? walk_depth : run_round;
     m->ring = schedule->window + 1;
     m->lag = schedule->room - schedule->window;
     walk_products(&w);
-    /* the last sums are added, and take l + 1 cycles to SRAM */
-    out->drain = t->merge + (t->hops + 1) * UB__TICKS;
+    /* the last sums shift out, are added, and take l + 1 cycles to SRAM */
+    out->drain = (t->outputs ? m->shifter - m->end : 0) + t->merge +
+                 (t->hops + 1) * UB__TICKS;
     computed = m->end + out->drain;
     for (int i = 0; i < m->ring; i++)
         store_results(t, m, (m->at + i) % m->ring);

@@ -100,13 +100,14 @@ def errors(root, csv):
            "1", "--compat", "scalesim")
     refuse("csim at level 2", "level 1", "-t", csv, "-p", out, "--level", "2",
            "--compat", "csim")
-    refuse("best dataflow at level 1", "levels 0 and 2", "-t", csv, "-p", out,
-           "--level", "1", "--best-dataflow")
+    refuse("best dataflow at level 3", "levels 0, 1 and 2", "-t", csv, "-p",
+           out, "--level", "3", "--best-dataflow")
+    for flow in (["--dataflow", "os"], ["--best-dataflow"]):
+        refuse("csim with " + flow[-1], "weight stationary only", "-t", csv,
+               "-p", out, "--level", "1", "--compat", "csim", *flow)
     refuse("two arrays at level 2", "", "-t", csv, "-p", out, "--arrays", "2")
     refuse("several arrays at level 0", "for level 1", "-t", csv, "-p", out,
            "--level", "0", "--arrays", "2")
-    refuse("stationary outputs at level 1", "stationary outputs", "-t", csv,
-           "-p", out, "--level", "1", "--dataflow", "os")
     refuse("packed at level 2", "level 1", "-t", csv, "-p", out, "--packed")
     refuse("energy at level 0", "level 0", "-t", csv, "-p", out, "--level",
            "0", "--energy", "sosa-28nm")
@@ -150,19 +151,26 @@ def levels(root, csv):
     check("level 0 is the least", cycles.get("0") == min(cycles.values()))
 
 
-def best(root, csv):
-    out = os.path.join(root, "best")
+def best(root, csv, level):
+    out = os.path.join(root, "best" + level)
+    what = ["-t", csv, "-p", out, "--array", "8x4", "--level", level]
     flows = {}
     for flow in ("ws", "os", "is"):
-        run("-t", csv, "-p", out, "--array", "8x4", "--dataflow", flow)
+        done = run(*what, "--dataflow", flow)
+        check(f"level {level}: {flow}", done.returncode == 0,
+              done.stderr[-300:])
+        if done.returncode:
+            return
         flows[flow] = result(out + "/uboost")["layers"]
-    run("-t", csv, "-p", out, "--array", "8x4", "--best-dataflow")
+    run(*what, "--best-dataflow")
     found = result(out + "/uboost")["layers"]
     for i, layer in enumerate(found):
         fewest = min(flows[flow][i]["cycles"] for flow in flows)
-        check(f"best dataflow of layer {i}", layer["cycles"] == fewest and
+        check(f"level {level}: best dataflow of layer {i}",
+              layer["cycles"] == fewest and
               flows[layer["dataflow"]][i]["cycles"] == fewest)
-        check(f"layer {i}: report of that dataflow", "report" not in layer or
+        check(f"level {level}: layer {i}: report of that dataflow",
+              "report" not in layer or
               layer["report"]["cycles"] == layer["cycles"])
 
 
@@ -479,7 +487,8 @@ def main():
         csv = write(root, "conv.csv", TOPOLOGY)
         errors(root, csv)
         levels(root, csv)
-        best(root, csv)
+        best(root, csv, "1")
+        best(root, csv, "2")
         networks(root)
         packed(root)
         energy(root, csv)

@@ -223,7 +223,8 @@ static void bad_input(void **state)
     assert_int_equal(ub_systolic_gemm(&g, &h, NULL, &s), UB_ERR_INVALID);
     g = test_product(0, 64, 64, 1);
     assert_int_equal(ub_systolic_gemm(&g, &h, NULL, &s), UB_ERR_INVALID);
-    g = test_product(INT64_MAX / 2, 64, 64, 1);
+    g = test_product(1, 64, 64, 1);
+    g.m = INT64_MAX / 2;
     g.input_elements = 1;
     assert_int_equal(ub_systolic_gemm(&g, &h, NULL, &s), UB_ERR_INVALID);
     assert_int_equal(ub_systolic_gemm(NULL, &h, NULL, &s), UB_ERR_INVALID);

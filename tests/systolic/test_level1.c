@@ -36,7 +36,11 @@ static int64_t part(int64_t n, int64_t parts)
 
 static sample random_sample(ub_rng *rng)
 {
+    static const int32_t dataflows[] = { UB_DATAFLOW_WS, UB_DATAFLOW_WS,
+                                         UB_DATAFLOW_IS, UB_DATAFLOW_OS,
+                                         UB_DATAFLOW_OS };
     sample s = { .gemm = { .size = sizeof(s.gemm) } };
+    int os;
 
     ub_hardware_init(&s.hardware, sizeof(s.hardware));
     ub_systolic_options_init(&s.options, sizeof(s.options));
@@ -50,11 +54,12 @@ static sample random_sample(ub_rng *rng)
     s.hardware.arrays = pick(rng, 2) == 1 ? 1 : pick(rng, 9);
     s.hardware.interconnect = (int32_t) pick(rng, 5) - 1;
     s.hardware.expansion = pick(rng, 4) - 1;
-    s.hardware.dataflow = pick(rng, 4) == 1 ? UB_DATAFLOW_IS : UB_DATAFLOW_WS;
+    s.hardware.dataflow = dataflows[pick(rng, 5) - 1];
+    os = s.hardware.dataflow == UB_DATAFLOW_OS;
     if (pick(rng, 4) == 1)
-        s.options.tile_m = pick(rng, 20);
+        s.options.tile_m = pick(rng, os ? s.hardware.rows : 20);
     if (pick(rng, 4) == 1)
-        s.options.tile_k = pick(rng, s.hardware.rows);
+        s.options.tile_k = pick(rng, os ? 20 : s.hardware.rows);
     if (pick(rng, 4) == 1)
         s.options.tile_n = pick(rng, s.hardware.columns);
     s.options.packed = pick(rng, 2) == 1;
@@ -330,7 +335,13 @@ static int64_t hops(const ub_hardware *h, int64_t arrays)
 typedef struct replay {
     int64_t start, end;
     int64_t loaded; /* which weights */
+    int64_t out;    /* when stationary outputs have left */
 } replay;
+
+static int is_os(const sample *s)
+{
+    return s->hardware.dataflow == UB_DATAFLOW_OS;
+}
 
 /* One round of `group` products. */
 static void step(replay *r, const sample *s, const way *w, int64_t id,
@@ -351,6 +362,23 @@ static void step(replay *r, const sample *s, const way *w, int64_t id,
     r->end = r->start + larger(stream, 2 * hops(&s->hardware, arrays) + 1) + 1;
 }
 
+/* The tile of results of `group` products and m rows, of all of k. */
+static void step_outputs(replay *r, const sample *s, const way *w,
+                         int64_t group, int64_t m, int64_t k, int64_t tile_k)
+{
+    const int64_t arrays = w->groups * w->m * w->k * w->n;
+    const int bus = s->hardware.interconnect == UB_INTERCONNECT_BUS;
+    const int64_t sources = w->groups * w->k * larger(w->m, w->n);
+
+    for (; k > 0; k -= tile_k)
+        r->end += larger(part(smaller(k, tile_k), w->k) * (bus ? sources : 1),
+                         2 * hops(&s->hardware, arrays) + 1) +
+                  1;
+    r->end = larger(r->end, r->out);
+    r->out = r->end +
+             part(group, w->groups) * part(m, w->m) * (bus ? arrays : 1) + 1;
+}
+
 /* Extents of tiles and products of the sample as the array sees it. */
 static void cut(const sample *s, int64_t extent[4], int64_t tile[3],
                 int64_t *pack)
@@ -358,6 +386,7 @@ static void cut(const sample *s, int64_t extent[4], int64_t tile[3],
     const ub_gemm *g = &s->gemm;
     const int turned = s->hardware.dataflow == UB_DATAFLOW_IS;
     const ub_systolic_options *o = &s->options;
+    const int held = is_os(s) ? 0 : 1;
 
     extent[0] = turned ? g->n : g->m;
     extent[1] = g->k;
@@ -367,9 +396,9 @@ static void cut(const sample *s, int64_t extent[4], int64_t tile[3],
     tile[1] = o->tile_k ? o->tile_k : s->hardware.rows;
     tile[2] = o->tile_n ? o->tile_n : s->hardware.columns;
     *pack = 1;
-    if (o->packed && extent[1] <= tile[1] && extent[2] <= tile[2])
-        *pack = smaller(g->count,
-                        smaller(tile[1] / extent[1], tile[2] / extent[2]));
+    if (o->packed && extent[held] <= tile[held] && extent[2] <= tile[2])
+        *pack = smaller(
+            g->count, smaller(tile[held] / extent[held], tile[2] / extent[2]));
 }
 
 static int64_t cycles_of(const sample *s, const way *w)
@@ -377,32 +406,38 @@ static int64_t cycles_of(const sample *s, const way *w)
     const int64_t arrays = w->groups * w->m * w->k * w->n;
     const int bus = s->hardware.interconnect == UB_INTERCONNECT_BUS;
     const int64_t l = hops(&s->hardware, arrays);
-    int64_t extent[4], tile[3], pack, id = 0, adding;
-    replay r = { 0, 0, -1 };
+    int64_t extent[4], tile[3], pack, id = 0, adding, depth;
+    replay r = { 0, 0, -1, 0 };
 
     cut(s, extent, tile, &pack);
     tile[0] *= w->m;
     tile[1] *= w->k;
     tile[2] *= w->n;
+    depth = is_os(s) ? extent[1] : tile[1];
     for (int64_t p = 0; p < extent[3]; p += pack * w->groups, id += 1 << 20) {
         const int64_t group = smaller(extent[3] - p, pack * w->groups);
 
         for (int64_t bm = 0; bm < extent[0]; bm += w->block_m * tile[0])
             for (int64_t bn = 0; bn < extent[2]; bn += w->block_n * tile[2])
-                for (int64_t k = 0; k < extent[1]; k += tile[1])
+                for (int64_t k = 0; k < extent[1]; k += depth)
                     for (int64_t m = bm;
                          m < smaller(extent[0], bm + w->block_m * tile[0]);
                          m += tile[0])
                         for (int64_t n = bn;
                              n < smaller(extent[2], bn + w->block_n * tile[2]);
                              n += tile[2])
-                            step(&r, s, w, id + k * 1000 + n, group,
-                                 smaller(tile[0], extent[0] - m),
-                                 smaller(tile[1], extent[1] - k));
+                            if (is_os(s))
+                                step_outputs(&r, s, w, group,
+                                             smaller(tile[0], extent[0] - m),
+                                             extent[1], tile[1]);
+                            else
+                                step(&r, s, w, id + k * 1000 + n, group,
+                                     smaller(tile[0], extent[0] - m),
+                                     smaller(tile[1], extent[1] - k));
     }
     adding = bus ? arrays / w->k * (w->k - 1) : log2_up(w->k);
     adding *= larger(part(smaller(extent[0], tile[0]), w->m), 2 * l + 1) + 1;
-    return r.end + adding + l + 1;
+    return larger(r.end, r.out) + adding + l + 1;
 }
 
 static int64_t best_blocks(const sample *s, way *w)
@@ -451,8 +486,8 @@ static int64_t compute_only(const sample *s)
 
         if (w.groups * w.m * w.k * w.n <= arrays &&
             tried(s, w.groups, part(extent[3], pack)) &&
-            tried(s, w.m, extent[0]) &&
-            tried(s, w.k, part(extent[1], tile[1])) &&
+            tried(s, w.m, part(extent[0], is_os(s) ? tile[0] : 1)) &&
+            tried(s, w.k, part(extent[1], is_os(s) ? 1 : tile[1])) &&
             tried(s, w.n, part(extent[2], tile[2])))
             best = smaller(best, best_blocks(s, &w));
     }
