@@ -33,12 +33,11 @@ static int sizes_valid(const ub_cost_layer *l)
     const int64_t sizes[] = { l->groups,     l->kernel_height, l->kernel_width,
                               l->dilation,   l->in_height,     l->in_width,
                               l->out_height, l->out_width,     l->batch };
+    int bad = 0;
 
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        if (sizes[i] < 1 || sizes[i] > MAX_SIZE)
-            return 0;
-    }
-    return 1;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        bad |= sizes[i] < 1 || sizes[i] > MAX_SIZE;
+    return !bad;
 }
 
 /* False for NaN. */
@@ -47,24 +46,34 @@ static int channels_valid(double channels)
     return channels >= MIN_CHANNELS && channels <= MAX_CHANNELS;
 }
 
-ub_status ub__cost_layer_in(const ub_cost_layer *layer, ub_cost_layer *out)
+static int layer_valid(const ub_cost_layer *l)
 {
-    ub_cost_layer full = defaults;
-    ub_status status;
+    if (l->kind < UB_COST_FREE || l->kind > UB_COST_LINEAR ||
+        l->reserved != 0 || !sizes_valid(l))
+        return 0;
+    if (l->kind == UB_COST_FREE)
+        return 1;
+    return channels_valid(l->in_channels) &&
+           (l->kind == UB_COST_DEPTHWISE || channels_valid(l->out_channels));
+}
+
+ub_status ub__cost_layer_in(const ub_cost_layer *layer, ub_cost_layer *copy,
+                            const ub_cost_layer **out)
+{
+    const ub_cost_layer *full = layer;
+    ub_status status = UB_OK;
 
     if (layer == NULL)
         return UB_ERR_INVALID;
-    status = ub__options_in(NULL, "cost layer", &full, sizeof(full),
-                            sizeof(full), layer);
+    if (layer->size != sizeof(*layer)) {
+        *copy = defaults;
+        status = ub__options_in(NULL, "cost layer", copy, sizeof(*copy),
+                                sizeof(*copy), layer);
+        full = copy;
+    }
     if (status != UB_OK)
         return status;
-    if (full.kind < UB_COST_FREE || full.kind > UB_COST_LINEAR ||
-        full.reserved != 0 || !sizes_valid(&full))
-        return UB_ERR_INVALID;
-    if (full.kind != UB_COST_FREE && !channels_valid(full.in_channels))
-        return UB_ERR_INVALID;
-    if (full.kind != UB_COST_FREE && full.kind != UB_COST_DEPTHWISE &&
-        !channels_valid(full.out_channels))
+    if (!layer_valid(full))
         return UB_ERR_INVALID;
     *out = full;
     return UB_OK;

@@ -8,7 +8,9 @@
 
 /* Full, checked copies of what a caller of any age gave. */
 ub_status ub__hardware_in(const ub_hardware *hardware, ub_hardware *out);
-ub_status ub__cost_layer_in(const ub_cost_layer *layer, ub_cost_layer *out);
+/* `out` is the layer itself when it is of this version, else `copy`. */
+ub_status ub__cost_layer_in(const ub_cost_layer *layer, ub_cost_layer *copy,
+                            const ub_cost_layer **out);
 
 /* UB_ERR_INVALID when the caller did not set out->size. */
 ub_status ub__cost_out(ub_cost *out, const ub_cost *full);

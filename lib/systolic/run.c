@@ -265,20 +265,21 @@ static ub_status evaluate(const void *user, const ub_cost_layer *layer,
     const ub_systolic_machine *machine = user;
     ub_systolic_stats sum = { .size = sizeof(sum) };
     ub_cost cost = ub__cost_free;
-    ub_cost_layer l, second;
-    ub_status status = ub__cost_layer_in(layer, &l);
+    ub_cost_layer copy, second;
+    const ub_cost_layer *l;
+    ub_status status = ub__cost_layer_in(layer, &copy, &l);
 
     if (status != UB_OK)
         return status;
-    if (l.kind == UB_COST_FREE)
+    if (l->kind == UB_COST_FREE)
         return ub__cost_out(out, &cost);
-    status = price(machine, &l,
-                   l.kind == UB_COST_SEPARABLE ? UB_COST_DEPTHWISE : l.kind,
-                   l.kernel_height, l.kernel_width, &sum);
-    if (status == UB_OK && l.kind == UB_COST_SEPARABLE) {
-        second = l;
-        second.in_height = l.out_height;
-        second.in_width = l.out_width;
+    status = price(machine, l,
+                   l->kind == UB_COST_SEPARABLE ? UB_COST_DEPTHWISE : l->kind,
+                   l->kernel_height, l->kernel_width, &sum);
+    if (status == UB_OK && l->kind == UB_COST_SEPARABLE) {
+        second = *l;
+        second.in_height = l->out_height;
+        second.in_width = l->out_width;
         status = price(machine, &second, UB_COST_CONV, 1, 1, &sum);
     }
     if (status != UB_OK)

@@ -64,24 +64,42 @@ amount ub__util_macs(const ub_cost_layer *l)
     return (amount){ each * c * f / g, each * f / g, each * c / g };
 }
 
-static part exact_part(const ub_util_options *o, const ub_cost_layer *layer)
+/* Of x >= 0, as the functions of <math.h>, without a call. Beyond 2^52 there
+ * are no fractions. */
+static double round_down(double x)
 {
-    ub_cost_layer l = *layer;
-    double cycles = ub__util_pixels(&l);
+    return x < 4503599627370496.0 ? (double) (int64_t) x : x;
+}
 
-    l.in_channels = fmax(1.0, floor(l.in_channels + 0.5));
-    l.out_channels = fmax(1.0, floor(l.out_channels + 0.5));
-    if (l.kind == UB_COST_DEPTHWISE) {
-        cycles *= l.in_channels * ceil(ub__util_taps(&l) / (double) o->rows);
-    } else {
-        const double g = ub__util_groups(&l);
-        cycles *= g *
-                  ceil(ub__util_taps(&l) * l.in_channels /
-                       (g * (double) o->rows)) *
-                  ceil(l.out_channels / (g * (double) o->columns));
+static double round_up(double x)
+{
+    const double down = round_down(x);
+
+    return down < x ? down + 1.0 : down;
+}
+
+static part exact_part(const ub_util_options *o, const ub_cost_layer *l)
+{
+    const double c = fmax(1.0, round_down(l->in_channels + 0.5));
+    const double f = fmax(1.0, round_down(l->out_channels + 0.5));
+    const double m = ub__util_pixels(l), taps = ub__util_taps(l);
+    const double rows = (double) o->rows, columns = (double) o->columns;
+
+    if (l->kind == UB_COST_DEPTHWISE)
+        return (part){ { m * taps * c, 0.0, 0.0 },
+                       { m * (c * round_up(taps / rows)), 0.0, 0.0 } };
+    if (l->kind == UB_COST_CONV && l->groups > 1) {
+        const double g = (double) l->groups;
+        return (part){
+            { m * taps * c * f / g, 0.0, 0.0 },
+            { m * (g * round_up(taps * c / (g * rows)) *
+                   round_up(f / (g * columns))),
+              0.0, 0.0 },
+        };
     }
-    return (part){ { ub__util_macs(&l).value, 0.0, 0.0 },
-                   { cycles, 0.0, 0.0 } };
+    return (part){ { m * taps * c * f, 0.0, 0.0 },
+                   { m * (round_up(taps * c / rows) * round_up(f / columns)),
+                     0.0, 0.0 } };
 }
 
 static part smooth_part(const ub_util_options *o, const ub_cost_layer *l)
@@ -156,12 +174,10 @@ static amount sum(amount a, amount b)
 static amount utilization(const ub_util_options *o, const part *p)
 {
     const double u = p->macs.value / (p->cycles.value * elements(o));
+    const double by_macs = u / p->macs.value, by_cycles = u / p->cycles.value;
 
-    return (amount){ u,
-                     u * (p->macs.by_in / p->macs.value -
-                          p->cycles.by_in / p->cycles.value),
-                     u * (p->macs.by_out / p->macs.value -
-                          p->cycles.by_out / p->cycles.value) };
+    return (amount){ u, p->macs.by_in * by_macs - p->cycles.by_in * by_cycles,
+                     p->macs.by_out * by_macs - p->cycles.by_out * by_cycles };
 }
 
 static ub_cost to_cost(const ub_util_options *o, const part *p, amount u)
@@ -230,20 +246,33 @@ static int memory_valid(const ub_util_options *o)
            o->charge_outputs <= 1;
 }
 
-static ub_status options_in(const ub_util_options *options,
-                            ub_util_options *out)
+static int options_valid(const ub_util_options *o)
 {
-    ub_util_options full = defaults;
-    ub_status status = ub__options_in(NULL, "utilization", &full, sizeof(full),
-                                      sizeof(full), options);
+    return o->rows >= 1 && o->rows <= MAX_SIDE && o->columns >= 1 &&
+           o->columns <= MAX_SIDE && bytes_valid(o->element_bytes) &&
+           o->clock_hz > 0.0 && isfinite(o->clock_hz) && o->bandwidth > 0.0 &&
+           o->average >= 0 && o->average <= 1 && o->reserved == 0 &&
+           memory_valid(o);
+}
 
+/* `out` are the options themselves when they are of this version. */
+static ub_status options_in(const ub_util_options *options,
+                            ub_util_options *copy, const ub_util_options **out)
+{
+    const ub_util_options *full = options;
+    ub_status status = UB_OK;
+
+    if (options == NULL) {
+        full = &defaults;
+    } else if (options->size != sizeof(*options)) {
+        *copy = defaults;
+        status = ub__options_in(NULL, "utilization", copy, sizeof(*copy),
+                                sizeof(*copy), options);
+        full = copy;
+    }
     if (status != UB_OK)
         return status;
-    if (full.rows < 1 || full.rows > MAX_SIDE || full.columns < 1 ||
-        full.columns > MAX_SIDE || !bytes_valid(full.element_bytes) ||
-        !(full.clock_hz > 0.0) || !isfinite(full.clock_hz) ||
-        !(full.bandwidth > 0.0) || full.average < 0 || full.average > 1 ||
-        full.reserved != 0 || !memory_valid(&full))
+    if (full != &defaults && !options_valid(full))
         return UB_ERR_INVALID;
     *out = full;
     return UB_OK;
@@ -253,28 +282,30 @@ ub_status ub__util_evaluate(const ub_util_options *options,
                             const ub_cost_layer *layer, part_fn fn,
                             ub_cost *out)
 {
-    ub_util_options o;
-    ub_cost_layer l;
+    ub_util_options options_copy;
+    ub_cost_layer layer_copy;
+    const ub_util_options *o;
+    const ub_cost_layer *l;
     ub_cost cost;
     amount u;
     part p;
-    ub_status status = options_in(options, &o);
+    ub_status status = options_in(options, &options_copy, &o);
 
     if (status == UB_OK)
-        status = ub__cost_layer_in(layer, &l);
+        status = ub__cost_layer_in(layer, &layer_copy, &l);
     if (status != UB_OK)
         return status;
-    if (l.kind == UB_COST_FREE)
+    if (l->kind == UB_COST_FREE)
         return ub__cost_out(out, &ub__cost_free);
-    if (l.kind == UB_COST_SEPARABLE) {
-        p = separable(&o, &l, fn, &u);
+    if (l->kind == UB_COST_SEPARABLE) {
+        p = separable(o, l, fn, &u);
     } else {
-        p = fn(&o, &l);
-        u = utilization(&o, &p);
+        p = fn(o, l);
+        u = utilization(o, &p);
     }
     if (fn == flops_part)
         u = (amount){ 1.0, 0.0, 0.0 };
-    cost = to_cost(&o, &p, u);
+    cost = to_cost(o, &p, u);
     return ub__cost_out(out, &cost);
 }
 
@@ -296,6 +327,7 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
 {
     ub_hardware h;
     ub_util_options full;
+    const ub_util_options *given;
     ub_status status = ub__hardware_in(hardware, &h);
 
     if (status == UB_OK && options == NULL)
@@ -303,9 +335,10 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
     if (status == UB_OK && (h.arrays != 1 || h.dataflow != UB_DATAFLOW_WS))
         status = UB_ERR_UNSUPPORTED;
     if (status == UB_OK)
-        status = options_in(options, &full);
+        status = options_in(options, &full, &given);
     if (status != UB_OK)
         return status;
+    full = *given;
     full.rows = h.rows;
     full.columns = h.columns;
     full.clock_hz = h.clock_hz;
@@ -385,8 +418,9 @@ ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
                         ub_cost_model *out)
 {
     ub_cost_model model = { .size = sizeof(model), .user = options };
-    ub_util_options full;
-    const ub_status status = options_in(options, &full);
+    ub_util_options copy;
+    const ub_util_options *full;
+    const ub_status status = options_in(options, &copy, &full);
 
     if (status != UB_OK)
         return status;

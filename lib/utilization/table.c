@@ -335,13 +335,14 @@ static ub_status evaluate_by(const ub_util_table *table, price_fn price,
                              const ub_cost_layer *layer, ub_cost *out)
 {
     ub_cost cost = ub__cost_free;
-    ub_cost_layer l;
-    ub_status status = ub__cost_layer_in(layer, &l);
+    ub_cost_layer copy;
+    const ub_cost_layer *l;
+    ub_status status = ub__cost_layer_in(layer, &copy, &l);
 
-    if (status == UB_OK && l.kind == UB_COST_SEPARABLE)
-        status = price_separable(table, price, &l, &cost);
-    else if (status == UB_OK && l.kind != UB_COST_FREE)
-        status = price(table, &l, &cost);
+    if (status == UB_OK && l->kind == UB_COST_SEPARABLE)
+        status = price_separable(table, price, l, &cost);
+    else if (status == UB_OK && l->kind != UB_COST_FREE)
+        status = price(table, l, &cost);
     return status == UB_OK ? ub__cost_out(out, &cost) : status;
 }
 
@@ -396,20 +397,21 @@ void ub_util_table_destroy(ub_util_table **table)
 ub_status ub_util_table_add(ub_util_table *table, const ub_cost_layer *layer,
                             const ub_cost_model *model)
 {
-    ub_cost_layer l, halves[2];
+    ub_cost_layer copy, halves[2];
+    const ub_cost_layer *l;
     ub_status status;
 
     if (table == NULL)
         return UB_ERR_INVALID;
-    status = ub__cost_layer_in(layer, &l);
+    status = ub__cost_layer_in(layer, &copy, &l);
     if (status != UB_OK || model == NULL || model->evaluate == NULL)
         return ub__fail(table->context, UB_ERR_INVALID,
                         "look-up table: the layer or the model makes no sense");
-    if (l.kind == UB_COST_FREE)
+    if (l->kind == UB_COST_FREE)
         return UB_OK;
-    if (l.kind != UB_COST_SEPARABLE)
-        return add_layers(table, &l, 1, model);
-    ub__util_halves(&l, &halves[0], &halves[1]);
+    if (l->kind != UB_COST_SEPARABLE)
+        return add_layers(table, l, 1, model);
+    ub__util_halves(l, &halves[0], &halves[1]);
     return add_layers(table, halves, 2, model);
 }
 
