@@ -147,7 +147,10 @@ static void run_round(walk *w)
     streamed_ready = load(w, &t->streamed, streamed);
     store_results(t, m, m->at);
     if (t->results.charged) {
-        m->stored[m->stored_at] = m->channel[t->results.channel];
+        /* of the first rounds there is none before to wait for */
+        m->stored[m->stored_at] = m->counters.rounds < m->ring
+                                      ? 0
+                                      : m->channel[t->results.channel];
         m->stored_at = m->stored_at < m->lag ? m->stored_at + 1 : 0;
     }
 

@@ -261,10 +261,6 @@ static ub__schedule random_schedule(ub_rng *rng, const ub__tiling *t, int most)
     s.room = s.window + (int) pick(rng, UB__MAX_PREFETCH + 1 - s.window) - 1;
     if (pick(rng, 2) == 1)
         s.room = s.window;
-    /* to load the tile again that is in the array helps nobody, and who is
-     * blamed for the wait is not defined */
-    if (t->tiles_k == 1 && t->tiles_n == 1)
-        s.keep_fixed = 1;
     return s;
 }
 
@@ -295,8 +291,10 @@ static void same_as_naive(void **state)
         assert_int_equal(out.ticks, walk_all(v));
         /* what the search rules out by is no more than that */
         assert_true(ub__tiling_least_computing(&t) <= (double) out.ticks);
-        assert_true(ub__tiling_least_moving(&t, &s) <=
-                    (double) out.ticks * (1.0 + 1e-12));
+        /* (the tile that is in the array is not loaded again) */
+        if (s.keep_fixed || t.tiles_k > 1 || t.tiles_n > 1)
+            assert_true(ub__tiling_least_moving(&t, &s) <=
+                        (double) out.ticks * (1.0 + 1e-12));
         ub__systolic_walk(&t, &s, out.ticks + 1, &limited);
         assert_int_equal(limited.ticks, out.ticks);
         limit = pick(&rng, out.ticks);
