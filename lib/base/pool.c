@@ -59,6 +59,18 @@ static void pause_processor(void)
 #endif
 }
 
+/* Whoever watches sees what the other side does before it lets go of the mutex,
+ * which it is about to do. */
+static void lock_soon(pthread_mutex_t *mutex)
+{
+    for (int i = 0; i < WATCHES; i++) {
+        if (pthread_mutex_trylock(mutex) == 0)
+            return;
+        pause_processor();
+    }
+    pthread_mutex_lock(mutex);
+}
+
 static void watch_for_job(struct ub__pool *pool, uint64_t seen)
 {
     for (int i = 0; i < WATCHES && atomic_load(&pool->generation) == seen; i++)
@@ -90,13 +102,13 @@ static void *worker_main(void *arg)
         pool->joined++;
         pthread_mutex_unlock(&pool->mutex);
         run_tasks(pool, pool->fn, pool->arg, pool->n, self->index);
-        pthread_mutex_lock(&pool->mutex);
+        lock_soon(&pool->mutex);
         pool->joined--;
         if (pool->joined == 0 && !pool->open)
             pthread_cond_signal(&pool->finished);
         pthread_mutex_unlock(&pool->mutex);
         watch_for_job(pool, seen);
-        pthread_mutex_lock(&pool->mutex);
+        lock_soon(&pool->mutex);
     }
     pthread_mutex_unlock(&pool->mutex);
     return NULL;
@@ -190,7 +202,7 @@ void ub__pool_destroy(ub_context *context)
 static void open_job(struct ub__pool *pool, int64_t n, ub__task_fn fn,
                      void *arg)
 {
-    pthread_mutex_lock(&pool->mutex);
+    lock_soon(&pool->mutex);
     pool->fn = fn;
     pool->arg = arg;
     pool->n = n;
@@ -205,7 +217,7 @@ static void open_job(struct ub__pool *pool, int64_t n, ub__task_fn fn,
 static void close_job(struct ub__pool *pool)
 {
     watch_for_end(pool);
-    pthread_mutex_lock(&pool->mutex);
+    lock_soon(&pool->mutex);
     pool->open = 0;
     while (pool->joined > 0)
         pthread_cond_wait(&pool->finished, &pool->mutex);
