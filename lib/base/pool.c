@@ -11,6 +11,14 @@ struct worker {
     pthread_t thread;
 };
 
+/* A worker's part of a job's tasks; those of the same worker are the same in
+ * every job of as many tasks, so that it finds in its caches what it made. Who
+ * is done goes on with the shares of others. */
+struct share {
+    _Alignas(64) atomic_int_least64_t next;
+    int64_t end;
+};
+
 /* A job is open while its caller works on it. Workers that wake in time join
  * it; the caller closes it when no task is left and waits for those that
  * joined, never for one that still sleeps. Both sides watch for a while before
@@ -22,7 +30,6 @@ struct ub__pool {
     pthread_cond_t finished; /* the last worker left a closed job */
     ub__task_fn fn;
     void *arg;
-    int64_t n;
     int open;
     int stop;
     int sleeping; /* workers that have to be woken */
@@ -31,19 +38,23 @@ struct ub__pool {
     atomic_int joined;
     int workers; /* threads started, without the caller */
     struct worker *worker;
-    _Alignas(64) atomic_int_least64_t next;
+    struct share *share; /* [workers + 1] */
 };
 
 static void run_tasks(struct ub__pool *pool, ub__task_fn fn, void *arg,
-                      int64_t n, int index)
+                      int index)
 {
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&pool->next, 1,
-                                                 memory_order_relaxed);
+    for (int i = 0; i <= pool->workers; i++) {
+        struct share *share = &pool->share[(index + i) % (pool->workers + 1)];
 
-        if (task >= n)
-            return;
-        fn(arg, task, index);
+        for (;;) {
+            int64_t task = atomic_fetch_add_explicit(&share->next, 1,
+                                                     memory_order_relaxed);
+
+            if (task >= share->end)
+                break;
+            fn(arg, task, index);
+        }
     }
 }
 
@@ -101,7 +112,7 @@ static void *worker_main(void *arg)
         seen = pool->generation;
         pool->joined++;
         pthread_mutex_unlock(&pool->mutex);
-        run_tasks(pool, pool->fn, pool->arg, pool->n, self->index);
+        run_tasks(pool, pool->fn, pool->arg, self->index);
         lock_soon(&pool->mutex);
         pool->joined--;
         if (pool->joined == 0 && !pool->open)
@@ -167,8 +178,11 @@ ub_status ub__pool_create(ub_context *context)
     if (pool == NULL)
         return UB_ERR_NOMEM;
     pool->worker = ub__calloc(context, (size_t) workers, sizeof *pool->worker);
-    if (pool->worker == NULL || !init_locks(pool)) {
+    pool->share = ub__calloc(context, (size_t) workers + 1,
+                             sizeof *pool->share);
+    if (pool->worker == NULL || pool->share == NULL || !init_locks(pool)) {
         ub__free(context, pool->worker);
+        ub__free(context, pool->share);
         ub__free(context, pool);
         return UB_ERR_NOMEM;
     }
@@ -196,6 +210,7 @@ void ub__pool_destroy(ub_context *context)
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
     ub__free(context, pool->worker);
+    ub__free(context, pool->share);
     ub__free(context, pool);
 }
 
@@ -205,10 +220,15 @@ static void open_job(struct ub__pool *pool, int64_t n, ub__task_fn fn,
     lock_soon(&pool->mutex);
     pool->fn = fn;
     pool->arg = arg;
-    pool->n = n;
     pool->generation++;
     pool->open = 1;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    for (int i = 0; i <= pool->workers; i++) {
+        int64_t begin;
+
+        ub__split(n, 1, pool->workers + 1, i, &begin, &pool->share[i].end);
+        atomic_store_explicit(&pool->share[i].next, begin,
+                              memory_order_relaxed);
+    }
     if (pool->sleeping > 0)
         pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
@@ -234,7 +254,7 @@ void ub__parallel(ub_context *context, int64_t n, ub__task_fn fn, void *arg)
         return;
     }
     open_job(pool, n, fn, arg);
-    run_tasks(pool, fn, arg, n, 0);
+    run_tasks(pool, fn, arg, 0);
     close_job(pool);
 }
 
