@@ -297,9 +297,9 @@ ub_status ub_systolic_layer(const ub_layer_info *layer,
  * @retval UB_ERR_UNSUPPORTED  another level, or hardware that is not simulated
  * @retval UB_ERR_NUMERIC      level 3: a product is wrong; never, unless there
  *                             is a fault in the library or the machine
- * @retval UB_ERR_INTERRUPTED  the progress callback asked to stop; at level 3
- * it is called after each product, which it counts, with count_memory as by
- *                             ub_systolic_report_layer()
+ * @retval UB_ERR_INTERRUPTED  the progress callback asked to stop; level 3
+ *                             calls it after each product, which it counts,
+ *                             count_memory as ub_systolic_report_layer()
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK
