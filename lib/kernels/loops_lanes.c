@@ -15,6 +15,13 @@
 #define LOAD_ONCE(v)
 #endif
 
+INLINE void clear(vector *sum, int n)
+{
+    UNROLL
+    for (int i = 0; i < n; i++)
+        sum[i] = (vector){ 0 };
+}
+
 INLINE void load_points(const float *x, int64_t step, int points, vector *line)
 {
     UNROLL
@@ -30,15 +37,30 @@ INLINE void add_products(vector factor, const vector *line, int points,
         sum[p] += factor * line[p];
 }
 
+INLINE void put_sums(const vector *sum, int filters, int points, float *to,
+                     int64_t filter, int64_t point, int add)
+{
+    UNROLL
+    for (int f = 0; f < filters; f++) {
+        UNROLL
+        for (int p = 0; p < points; p++) {
+            float *y = to + f * filter + p * point;
+            vector result = sum[f * points + p];
+
+            if (add)
+                result += load(y);
+            store(y, result);
+        }
+    }
+}
+
 INLINE void filter_tile(const ub__filter_tile *t, int filters, int points)
 {
     const int64_t w_tap = t->w_tap, x_tap = t->x_tap, x_point = t->x_point;
     const int64_t taps = t->taps;
     vector sum[SUMS];
 
-    UNROLL
-    for (int i = 0; i < filters * points; i++)
-        sum[i] = (vector){ 0 };
+    clear(sum, filters * points);
     for (int64_t c = 0; c < t->channels; c++) {
         for (int64_t i = 0; i < t->rows; i++) {
             const float *w = t->w + c * t->w_channel + i * t->w_row;
@@ -54,29 +76,20 @@ INLINE void filter_tile(const ub__filter_tile *t, int filters, int points)
             }
         }
     }
-    UNROLL
-    for (int f = 0; f < filters; f++) {
-        UNROLL
-        for (int p = 0; p < points; p++) {
-            float *y = t->y + f * t->y_filter + p * t->y_point;
-
-            if (t->add)
-                sum[f * points + p] += load(y);
-            store(y, sum[f * points + p]);
-        }
-    }
+    if (t->add)
+        put_sums(sum, filters, points, t->y, t->y_filter, t->y_point, 1);
+    else
+        put_sums(sum, filters, points, t->y, t->y_filter, t->y_point, 0);
 }
 
+/* Added at the end: sums of sums lose less than one long one. */
 INLINE void weight_tile(const ub__weight_tile *t, int filters, int points)
 {
     const int64_t g_filter = t->g_filter, x_channel = t->x_channel;
     const int64_t columns = t->columns, x_column = t->x_column;
     vector sum[SUMS];
 
-    UNROLL
-    for (int f = 0; f < filters; f++)
-        load_points(t->sums + f * t->sums_filter, t->sums_channel, points,
-                    sum + f * points);
+    clear(sum, filters * points);
     for (int64_t b = 0; b < t->blocks; b++) {
         for (int64_t i = 0; i < t->rows; i++) {
             const float *g = t->g + b * t->g_block + i * t->g_row;
@@ -96,13 +109,7 @@ INLINE void weight_tile(const ub__weight_tile *t, int filters, int points)
             }
         }
     }
-    UNROLL
-    for (int f = 0; f < filters; f++) {
-        UNROLL
-        for (int p = 0; p < points; p++)
-            store(t->sums + f * t->sums_filter + p * t->sums_channel,
-                  sum[f * points + p]);
-    }
+    put_sums(sum, filters, points, t->sums, t->sums_filter, t->sums_channel, 1);
 }
 
 /* -- one function for each size -------------------------------------------- */

@@ -196,7 +196,8 @@ static ub_status use_memory(ub_context *context, void *arg)
 
         if (grown != NULL) {
             a = grown;
-            status = ub__scratch_reserve(context, (ub__scratch_size){ 1000, 0 });
+            status = ub__scratch_reserve(context,
+                                         (ub__scratch_size){ 1000, 0 });
         }
     }
     ub__free(context, a);

@@ -78,17 +78,23 @@ static void scratch_is_private(void **state)
 
     (void) state;
     assert_null(ub__scratch(context, 0));
-    assert_int_equal(ub__scratch_reserve(context, (ub__scratch_size){ 1000, 0 }), UB_OK);
+    assert_int_equal(
+        ub__scratch_reserve(context, (ub__scratch_size){ 1000, 0 }), UB_OK);
     first = ub__scratch(context, 0);
-    assert_int_equal(ub__scratch_reserve(context, (ub__scratch_size){ 10, 0 }), UB_OK);
+    assert_int_equal(ub__scratch_reserve(context, (ub__scratch_size){ 10, 0 }),
+                     UB_OK);
     assert_ptr_equal(ub__scratch(context, 0), first);
     for (int worker = 0; worker < 4; worker++)
         assert_int_equal((uintptr_t) ub__scratch(context, worker) % 64, 0);
     ub__parallel(context, TASKS, fill_scratch, &tally);
     for (int i = 0; i < TASKS; i++)
         assert_int_equal(tally.times[i], 0);
-    assert_int_equal(ub__scratch_reserve(context, (ub__scratch_size){ SIZE_MAX, 0 }), UB_ERR_NOMEM);
-    assert_int_equal(ub__scratch_reserve(context, (ub__scratch_size){ SIZE_MAX / 2, 0 }), UB_ERR_NOMEM);
+    assert_int_equal(
+        ub__scratch_reserve(context, (ub__scratch_size){ SIZE_MAX, 0 }),
+        UB_ERR_NOMEM);
+    assert_int_equal(
+        ub__scratch_reserve(context, (ub__scratch_size){ SIZE_MAX / 2, 0 }),
+        UB_ERR_NOMEM);
     assert_ptr_equal(ub__scratch(context, 0), first);
     ub_context_destroy(&context);
 }
