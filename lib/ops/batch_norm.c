@@ -165,5 +165,5 @@ ub_status ub_op_batch_norm(ub_tape *tape, ub_variable *x, ub_variable *weight,
                             sizeof term.options, options);
     if (status != UB_OK)
         return status;
-    return ub__op_mixed_sum(tape, "batch norm", 1, &term, NULL, out);
+    return ub__mixed_term_value(tape, &term, out);
 }

@@ -74,6 +74,10 @@ ub_status ub__op_mixed_sum(ub_tape *tape, const char *op, int n,
                            const ub__mixed_term *terms, ub_variable *a,
                            ub_variable **out);
 
+/* The term itself as a variable: x, or its normalization. */
+ub_status ub__mixed_term_value(ub_tape *tape, const ub__mixed_term *term,
+                               ub_variable **out);
+
 /* The normalization of a term whose operands have been checked, borrowed. */
 typedef struct ub__normalization {
     const ub__mixed_term *term;

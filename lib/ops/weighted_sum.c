@@ -404,6 +404,15 @@ ub_status ub__op_mixed_sum(ub_tape *tape, const char *op, int n,
     return status;
 }
 
+ub_status ub__mixed_term_value(ub_tape *tape, const ub__mixed_term *term,
+                               ub_variable **out)
+{
+    if (term->normalized)
+        return ub__op_mixed_sum(tape, "batch norm", 1, term, NULL, out);
+    *out = term->x;
+    return UB_OK;
+}
+
 ub_status ub_op_weighted_sum(ub_tape *tape, int n, ub_variable *const *x,
                              ub_variable *a, ub_variable **out)
 {
