@@ -106,9 +106,11 @@ static void product_task(void *arg, int64_t task, int worker)
     ub__multiply(job->loops, &product);
     for (int64_t f = 0; job->bias != NULL && f < job->out; f++) {
         float *row = product.c + f * job->area;
+        const float *term = row;
+        const ub__term of = { 1.0f, 1.0f, job->bias[group * job->out + f],
+                              UB__TERM_AFFINE };
 
-        job->loops->affine(product.n, row, 1.0f,
-                           job->bias[group * job->out + f], 0, row);
+        job->loops->combine(0, product.n, 1, &term, &of, row);
     }
 }
 

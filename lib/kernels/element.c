@@ -20,7 +20,7 @@ struct job {
     /* combine, dots */
     int terms;
     const float *const *xs;
-    const float *as;
+    const ub__term *of;
     double partial[BLOCKS][TERMS_AT_ONCE];
     /* planes */
     int64_t batch, channels, area;
@@ -103,17 +103,31 @@ void ub__scale(ub_context *context, int64_t n, float a, const float *x,
 static void combine_task(void *arg, int64_t task, int worker)
 {
     const struct job *job = arg;
-    int64_t at, n = range_of(job, task, &at);
+    int64_t begin, end, next;
 
     (void) worker;
-    job->loops->combine(at, at + n, job->terms, job->xs, job->as, job->out);
+    ub__split(job->n, GRAIN, job->tasks, task, &begin, &end);
+    for (int64_t at = begin; at < end; at = next) {
+        int64_t plane = at / job->area;
+        const ub__term *of = job->of;
+
+        next = (plane + 1) * job->area;
+        next = next < end ? next : end;
+        if (of != NULL)
+            of += plane % job->channels * job->terms;
+        job->loops->combine(at, next, job->terms, job->xs, of, job->out);
+    }
 }
 
-void ub__combine(ub_context *context, int64_t n, int terms,
-                 const float *const *x, const float *a, float *y)
+void ub__combine(ub_context *context, int64_t batch, int64_t channels,
+                 int64_t area, int terms, const float *const *x,
+                 const ub__term *of, float *y)
 {
-    struct job job = { .n = n, .terms = terms, .xs = x, .as = a, .out = y };
+    struct job job = { .terms = terms, .xs = x, .of = of, .out = y };
 
+    job.n = batch * channels * area;
+    job.channels = channels;
+    job.area = area;
     run(context, &job, (double) terms, combine_task);
 }
 

@@ -67,7 +67,7 @@ void ub__global_pool_backward(ub_context *context, int64_t planes, int64_t area,
                               const float *gy, float *gx, int accumulate);
 
 /* Batch normalization over [batch][channels][area], optionally followed by
- * ReLU. Statistics are accumulated in double. */
+ * ReLU. Statistics are accumulated in double; ub__combine() applies them. */
 typedef struct ub__norm {
     int64_t batch, channels, area;
     int relu;
@@ -76,19 +76,26 @@ typedef struct ub__norm {
 /* mean and biased variance of each channel */
 void ub__norm_statistics(ub_context *context, const ub__norm *norm,
                          const float *x, double *mean, double *variance);
-/* y = relu?(x * scale[c] + shift[c]) */
-void ub__norm_apply(ub_context *context, const ub__norm *norm, const float *x,
-                    const float *scale, const float *shift, float *y);
-/* Gradient when mean and inverse deviation come from x itself (`training`) or
- * are constants. The ReLU's mask is recomputed with scale = weight *
+
+/* What the gradient of y = [relu](x * scale + shift) by factor * gy needs, and
+ * where it goes. The ReLU's mask is recomputed with scale = weight *
  * inverse_deviation and shift = bias - mean * scale, in float, which the
  * forward pass must have used. weight and bias NULL stand for 1 and 0. gx,
- * gweight, gbias may be NULL. */
-void ub__norm_backward(ub_context *context, const ub__norm *norm, int training,
-                       const float *x, const float *gy, const float *mean,
-                       const float *inverse_deviation, const float *weight,
-                       const float *bias, float *gx, int accumulate_x,
-                       float *gweight, float *gbias, int accumulate_weight);
+ * gweight, gbias and products may be NULL. */
+typedef struct ub__norm_gradient {
+    int training; /* mean and inverse deviation come from x; or are constants */
+    const float *x, *gy;
+    float factor;
+    const float *mean, *inverse_deviation, *weight, *bias; /* [channels] */
+    float *gx;
+    int accumulate_x;
+    float *gweight, *gbias;
+    int accumulate_weight;
+    double *products; /* [channels]: sums of y * gy */
+} ub__norm_gradient;
+
+void ub__norm_backward(ub_context *context, const ub__norm *norm,
+                       const ub__norm_gradient *gradient);
 
 /* -- element-wise --------------------------------------------------------- */
 
@@ -99,10 +106,17 @@ void ub__relu_backward(ub_context *context, int64_t n, const float *y,
 /* y (+)= a * x */
 void ub__scale(ub_context *context, int64_t n, float a, const float *x,
                float *y, int accumulate);
-/* y = sum of a[i] * x[i] over `terms`; a NULL means ones, an x[i] that is NULL
- * counts as zeros. */
-void ub__combine(ub_context *context, int64_t n, int terms,
-                 const float *const *x, const float *a, float *y);
+/* What is added of a term: factor * x, factor * z or factor * relu(z), with z =
+ * x * scale + shift. */
+typedef struct ub__term {
+    float factor, scale, shift;
+    enum { UB__TERM_PLAIN, UB__TERM_AFFINE, UB__TERM_RELU } kind;
+} ub__term;
+/* y = sum of x[i] as of[c * terms + i] says, over [batch][channels][area]; of
+ * NULL: of all x[i] as they are. An x[i] that is NULL counts as zeros. */
+void ub__combine(ub_context *context, int64_t batch, int64_t channels,
+                 int64_t area, int terms, const float *const *x,
+                 const ub__term *of, float *y);
 /* out[i] = <x[i], g>; accumulated in double; 0 where x[i] is NULL. */
 void ub__dots(ub_context *context, int64_t n, int terms, const float *const *x,
               const float *g, double *out);

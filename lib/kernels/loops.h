@@ -79,8 +79,9 @@ typedef struct ub__weight_tile {
 
 typedef struct ub__norm_row {
     float mean, inverse_deviation;
-    float scale, shift;  /* of the forward pass */
-    float slope, offset; /* gx = scale * gy + slope * (x - mean) + offset */
+    float scale, shift; /* of the forward pass */
+    /* gx = factor * gy + slope * (x - mean) + offset */
+    float factor, slope, offset;
     int relu;
 } ub__norm_row;
 
@@ -99,8 +100,9 @@ typedef struct ub__step {
                             float *gx, int accumulate))                        \
     X(void, scale, (int64_t n, float a, const float *x, float *y,              \
                     int accumulate))                                           \
+    /* of[i] belongs to x[i], as far as `end` */                               \
     X(void, combine, (int64_t begin, int64_t end, int terms,                   \
-                      const float *const *x, const float *a, float *y))        \
+                      const float *const *x, const ub__term *of, float *y))    \
     X(void, sgd, (int64_t n, float *p, const float *g, float *velocity,        \
                   const ub__step *step))                                       \
     X(void, adam, (int64_t n, float *p, const float *g, float *m, float *v,    \
@@ -112,8 +114,6 @@ typedef struct ub__step {
     X(void, moments, (int64_t rows, int64_t n, int64_t stride, const float *x, \
                       float center, double out[2]))                            \
     /* batch normalization */                                                  \
-    X(void, affine, (int64_t n, const float *x, float scale, float shift,      \
-                     int relu, float *y))                                      \
     X(void, norm_sums, (int64_t rows, int64_t n, int64_t stride,               \
                         const float *x, const float *gy,                       \
                         const ub__norm_row *row, double out[2]))               \

@@ -34,57 +34,79 @@ void UB__LOOP(scale)(int64_t n, float a, const float *x, float *y,
     }
 }
 
-/* y (+)= sum of a[j] * x[j], one pass over four terms. */
-static void combine_four(int64_t n, int terms, const float *const *x,
-                         const float *a, float *y, int accumulate)
+/* NaN stays NaN. */
+static inline vector positive_part(vector x)
 {
-    const float *restrict x0 = x[0], *restrict x1 = x[1];
-    const float *restrict x2 = x[2], *restrict x3 = x[3];
-    float a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
+    return (vector) ((mask_vector) x & ~(mask_vector) (x <= 0.0f));
+}
 
-    if (terms < 4) {
-        UB__LOOP(scale)(n, a0, x0, y, accumulate);
-        for (int j = 1; j < terms; j++)
-            UB__LOOP(scale)(n, a[j], x[j], y, 1);
+/* Adds `vectors` vectors of a term. */
+INLINE void add_term(int vectors, const float *x, const ub__term *of,
+                     vector *sum)
+{
+    vector factor = splat(of->factor);
+
+    if (of->kind == UB__TERM_PLAIN) {
+        UNROLL for (int v = 0; v < vectors; v++)
+            sum[v] += factor * load(x + v * WIDTH);
         return;
     }
-    if (accumulate) {
-        for (int64_t i = 0; i < n; i++)
-            y[i] += a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i];
+    vector scale = splat(of->scale), shift = splat(of->shift);
+
+    if (of->kind == UB__TERM_AFFINE) {
+        UNROLL for (int v = 0; v < vectors; v++)
+            sum[v] += factor * (load(x + v * WIDTH) * scale + shift);
     } else {
-        for (int64_t i = 0; i < n; i++)
-            y[i] = a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i];
+        UNROLL for (int v = 0; v < vectors; v++)
+            sum[v] += factor *
+                      positive_part(load(x + v * WIDTH) * scale + shift);
     }
 }
 
-void UB__LOOP(combine)(int64_t begin, int64_t end, int terms,
-                       const float *const *x, const float *a, float *y)
+#define COMBINED 4 /* vectors at once */
+
+INLINE void combine_vectors(int vectors, int64_t at, int terms,
+                            const float *const *x, const ub__term *of, float *y)
 {
-    /* y stays in the first cache while the terms stream by. */
-    const int64_t block = 2048;
+    const ub__term one = { .factor = 1.0f, .kind = UB__TERM_PLAIN };
+    vector sum[COMBINED] = { { 0 } };
 
-    for (int64_t i = begin; i < end; i += block) {
-        int64_t n = end - i < block ? end - i : block;
-        const float *some[4] = { NULL, NULL, NULL, NULL };
-        float factor[4] = { 0 };
-        int have = 0, accumulate = 0;
-
-        for (int j = 0; j < terms; j++) {
-            if (x[j] == NULL)
-                continue;
-            some[have] = x[j] + i;
-            factor[have++] = a ? a[j] : 1.0f;
-            if (have == 4) {
-                combine_four(n, have, some, factor, y + i, accumulate);
-                have = 0;
-                accumulate = 1;
-            }
-        }
-        if (have > 0)
-            combine_four(n, have, some, factor, y + i, accumulate);
-        else if (!accumulate)
-            memset(y + i, 0, (size_t) n * sizeof *y);
+    for (int t = 0; t < terms; t++) {
+        if (x[t] != NULL)
+            add_term(vectors, x[t] + at, of != NULL ? &of[t] : &one, sum);
     }
+    UNROLL for (int v = 0; v < vectors; v++) store(y + at + v * WIDTH, sum[v]);
+}
+
+/* Fewer elements than a vector has. */
+static void combine_rest(int64_t at, int64_t n, int terms,
+                         const float *const *x, const ub__term *of, float *y)
+{
+    const ub__term one = { .factor = 1.0f, .kind = UB__TERM_PLAIN };
+    vector sum = { 0 };
+
+    for (int t = 0; t < terms; t++) {
+        float some[WIDTH] = { 0.0f };
+
+        if (x[t] == NULL)
+            continue;
+        memcpy(some, x[t] + at, (size_t) n * sizeof *some);
+        add_term(1, some, of != NULL ? &of[t] : &one, &sum);
+    }
+    memcpy(y + at, &sum, (size_t) n * sizeof *y);
+}
+
+void UB__LOOP(combine)(int64_t begin, int64_t end, int terms,
+                       const float *const *x, const ub__term *of, float *y)
+{
+    int64_t i = begin;
+
+    for (; i + COMBINED * WIDTH <= end; i += COMBINED * WIDTH)
+        combine_vectors(COMBINED, i, terms, x, of, y);
+    for (; i + WIDTH <= end; i += WIDTH)
+        combine_vectors(1, i, terms, x, of, y);
+    if (i < end)
+        combine_rest(i, end - i, terms, x, of, y);
 }
 
 void UB__LOOP(sgd)(int64_t n, float *restrict p, const float *restrict g,

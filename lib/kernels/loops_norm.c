@@ -70,21 +70,6 @@ void UB__LOOP(moments)(int64_t rows, int64_t n, int64_t stride, const float *x,
     out[1] = sum_wide(square[0] + square[1]);
 }
 
-void UB__LOOP(affine)(int64_t n, const float *x, float scale, float shift,
-                      int relu, float *y)
-{
-    if (relu) {
-        for (int64_t i = 0; i < n; i++) {
-            float v = x[i] * scale + shift;
-
-            y[i] = v <= 0.0f ? 0.0f : v;
-        }
-    } else {
-        for (int64_t i = 0; i < n; i++)
-            y[i] = x[i] * scale + shift;
-    }
-}
-
 /* Sums of a few vectors in float go into sums in double. */
 struct norm_sums {
     vector sum, product;
@@ -157,7 +142,7 @@ static inline void gradient_row(int64_t n, const float *x, const float *gy,
 {
     for (int64_t i = 0; i < n; i++) {
         float g = !relu || x[i] * row.scale + row.shift > 0.0f ? gy[i] : 0.0f;
-        float v = row.scale * g + (row.slope * (x[i] - row.mean) + row.offset);
+        float v = row.factor * g + (row.slope * (x[i] - row.mean) + row.offset);
 
         gx[i] = accumulate ? gx[i] + v : v;
     }

@@ -7,13 +7,9 @@
 struct job {
     const ub__loops *loops;
     const ub__norm *norm;
-    int training;
-    const float *x, *gy;
-    const float *mean, *inverse_deviation, *weight, *bias;
-    const float *scale, *shift;
-    float *y, *gx, *gweight, *gbias;
-    int accumulate_x, accumulate_weight;
+    const float *x;
     double *mean_out, *variance_out;
+    const ub__norm_gradient *gradient;
     int64_t tasks;
     /* Fewer channels than threads: one channel, its images in parts. */
     int64_t channel;
@@ -129,69 +125,49 @@ void ub__norm_statistics(ub_context *context, const ub__norm *norm,
     }
 }
 
-static void apply_task(void *arg, int64_t task, int worker)
-{
-    const struct job *job = arg;
-    const ub__norm *norm = job->norm;
-    int64_t begin, end;
-
-    (void) worker;
-    ub__split(norm->batch * norm->channels, 1, job->tasks, task, &begin, &end);
-    for (int64_t i = begin; i < end; i++) {
-        int64_t c = i % norm->channels;
-
-        job->loops->affine(norm->area, job->x + i * norm->area, job->scale[c],
-                           job->shift[c], norm->relu, job->y + i * norm->area);
-    }
-}
-
-void ub__norm_apply(ub_context *context, const ub__norm *norm, const float *x,
-                    const float *scale, const float *shift, float *y)
-{
-    struct job job = { .loops = ub__loops_for(context), .norm = norm };
-    int64_t planes = norm->batch * norm->channels;
-
-    job.x = x;
-    job.scale = scale;
-    job.shift = shift;
-    job.y = y;
-    job.tasks = ub__tasks_for(context, (double) planes * (double) norm->area,
-                              planes);
-    ub__parallel(context, job.tasks, apply_task, &job);
-}
-
 /* -- backward ------------------------------------------------------------- */
 
 static void row_init(const struct job *job, int64_t c, ub__norm_row *row)
 {
-    float weight = job->weight ? job->weight[c] : 1.0f;
+    const ub__norm_gradient *to = job->gradient;
+    float weight = to->weight ? to->weight[c] : 1.0f;
 
-    row->mean = job->mean[c];
-    row->inverse_deviation = job->inverse_deviation[c];
+    row->mean = to->mean[c];
+    row->inverse_deviation = to->inverse_deviation[c];
     row->scale = weight * row->inverse_deviation;
-    row->shift = (job->bias ? job->bias[c] : 0.0f) - row->mean * row->scale;
+    row->shift = (to->bias ? to->bias[c] : 0.0f) - row->mean * row->scale;
+    row->factor = to->factor * row->scale;
     row->slope = 0.0f;
     row->offset = 0.0f;
     row->relu = job->norm->relu;
 }
 
-/* sums: of the gradient, and of the gradient times (x - mean) */
+static void add_to(float *sum, double value, int accumulate)
+{
+    if (sum != NULL)
+        *sum = accumulate ? *sum + (float) value : (float) value;
+}
+
+/* sums: of gy where the ReLU lets it pass, and of gy times (x - mean) */
 static void use_sums(const struct job *job, int64_t c, const double sums[2],
                      ub__norm_row *row)
 {
+    const ub__norm_gradient *to = job->gradient;
     double n = (double) job->norm->batch * (double) job->norm->area;
     double deviation = (double) row->inverse_deviation;
-    float gweight = (float) (sums[1] * deviation);
-    float gbias = (float) sums[0];
+    double factor = (double) to->factor;
 
-    if (job->gweight != NULL)
-        job->gweight[c] = job->accumulate_weight ? job->gweight[c] + gweight
-                                                 : gweight;
-    if (job->gbias != NULL)
-        job->gbias[c] = job->accumulate_weight ? job->gbias[c] + gbias : gbias;
-    if (job->training) {
-        row->offset = (float) (-(double) row->scale * sums[0] / n);
-        row->slope = (float) (-(double) row->scale * deviation * deviation *
+    add_to(to->gweight ? &to->gweight[c] : NULL, factor * sums[1] * deviation,
+           to->accumulate_weight);
+    add_to(to->gbias ? &to->gbias[c] : NULL, factor * sums[0],
+           to->accumulate_weight);
+    /* Where it passes, y = (x - mean) * scale + bias. */
+    if (to->products != NULL)
+        to->products[c] = (double) row->scale * sums[1] +
+                          (to->bias ? (double) to->bias[c] : 0.0) * sums[0];
+    if (to->training) {
+        row->offset = (float) (-(double) row->factor * sums[0] / n);
+        row->slope = (float) (-(double) row->factor * deviation * deviation *
                               sums[1] / n);
     }
 }
@@ -202,8 +178,9 @@ static void sums_of(const struct job *job, int64_t c, int64_t begin,
     int64_t stride = stride_of(job);
     int64_t at = c * job->norm->area + begin * stride;
 
-    job->loops->norm_sums(end - begin, job->norm->area, stride, job->x + at,
-                          job->gy + at, row, out);
+    job->loops->norm_sums(end - begin, job->norm->area, stride,
+                          job->gradient->x + at, job->gradient->gy + at, row,
+                          out);
 }
 
 static void gradient_of(const struct job *job, int64_t c, int64_t begin,
@@ -211,22 +188,25 @@ static void gradient_of(const struct job *job, int64_t c, int64_t begin,
 {
     int64_t stride = stride_of(job);
     int64_t at = c * job->norm->area + begin * stride;
+    const ub__norm_gradient *to = job->gradient;
 
-    if (job->gx != NULL)
+    if (to->gx != NULL)
         job->loops->norm_gradient(end - begin, job->norm->area, stride,
-                                  job->x + at, job->gy + at, row, job->gx + at,
-                                  job->accumulate_x);
+                                  to->x + at, to->gy + at, row, to->gx + at,
+                                  to->accumulate_x);
 }
 
 static void backward_task(void *arg, int64_t c, int worker)
 {
     const struct job *job = arg;
+    const ub__norm_gradient *to = job->gradient;
     double sums[2] = { 0.0, 0.0 };
     ub__norm_row row;
 
     (void) worker;
     row_init(job, c, &row);
-    if (job->training || job->gweight != NULL || job->gbias != NULL)
+    if (to->training || to->gweight != NULL || to->gbias != NULL ||
+        to->products != NULL)
         sums_of(job, c, 0, job->norm->batch, &row, sums);
     use_sums(job, c, sums, &row);
     gradient_of(job, c, 0, job->norm->batch, &row);
@@ -252,28 +232,14 @@ static void gradient_part(void *arg, int64_t part, int worker)
     gradient_of(job, job->channel, begin, end, job->row);
 }
 
-void ub__norm_backward(ub_context *context, const ub__norm *norm, int training,
-                       const float *x, const float *gy, const float *mean,
-                       const float *inverse_deviation, const float *weight,
-                       const float *bias, float *gx, int accumulate_x,
-                       float *gweight, float *gbias, int accumulate_weight)
+void ub__norm_backward(ub_context *context, const ub__norm *norm,
+                       const ub__norm_gradient *gradient)
 {
     struct job job = { .loops = ub__loops_for(context), .norm = norm };
     double sums[2];
     ub__norm_row row;
 
-    job.training = training;
-    job.x = x;
-    job.gy = gy;
-    job.mean = mean;
-    job.inverse_deviation = inverse_deviation;
-    job.weight = weight;
-    job.bias = bias;
-    job.gx = gx;
-    job.gweight = gweight;
-    job.gbias = gbias;
-    job.accumulate_x = accumulate_x;
-    job.accumulate_weight = accumulate_weight;
+    job.gradient = gradient;
     job.tasks = parts_of(context, norm);
     if (job.tasks == 1) {
         run_channels(context, &job, backward_task);

@@ -194,26 +194,37 @@ ub_status ub__norm_layer_create(ub_parameters *parameters, const char *prefix,
     return UB_OK;
 }
 
-ub_status ub__norm_layer_forward(const ub__norm_layer *layer, ub_tape *tape,
-                                 ub_variable *x, int training, int relu,
-                                 ub_variable **out)
+/* x with the layer's normalization to come. */
+static ub_status norm_term(const ub__norm_layer *layer, ub_tape *tape,
+                           ub_variable *x, int training, int relu,
+                           ub__mixed_term *out)
 {
-    ub_batch_norm_options options;
+    const int running = training != UB_NORM_BATCH;
 
     if (training < UB_NORM_RUNNING || training > UB_NORM_BATCH)
         return ub__fail(ub_tape_context(tape), UB_ERR_INVALID,
                         "batch_norm: unknown mode %d", training);
-    ub_batch_norm_options_init(&options, sizeof options);
-    options.eps = layer->eps;
-    options.momentum = layer->momentum;
-    options.training = training != UB_NORM_RUNNING;
-    options.relu = relu;
-    if (training == UB_NORM_BATCH)
-        return ub_op_batch_norm(tape, x, layer->weight, layer->bias, NULL, NULL,
-                                &options, out);
-    return ub_op_batch_norm(tape, x, layer->weight, layer->bias,
-                            layer->running_mean, layer->running_var, &options,
-                            out);
+    *out = (ub__mixed_term){ .x = x, .normalized = 1 };
+    out->weight = layer->weight;
+    out->bias = layer->bias;
+    out->running_mean = running ? layer->running_mean : NULL;
+    out->running_var = running ? layer->running_var : NULL;
+    ub_batch_norm_options_init(&out->options, sizeof out->options);
+    out->options.eps = layer->eps;
+    out->options.momentum = layer->momentum;
+    out->options.training = training != UB_NORM_RUNNING;
+    out->options.relu = relu;
+    return UB_OK;
+}
+
+ub_status ub__norm_layer_forward(const ub__norm_layer *layer, ub_tape *tape,
+                                 ub_variable *x, int training, int relu,
+                                 ub_variable **out)
+{
+    ub__mixed_term term;
+    ub_status status = norm_term(layer, tape, x, training, relu, &term);
+
+    return status == UB_OK ? ub__mixed_term_value(tape, &term, out) : status;
 }
 
 void ub_conv_norm_options_init(ub_conv_norm_options *options, size_t size)
@@ -256,39 +267,53 @@ void ub_conv_norm_destroy(ub_conv_norm **layer)
     *layer = NULL;
 }
 
-ub_status ub_conv_norm_forward(const ub_conv_norm *layer, ub_tape *tape,
-                               ub_variable *x, int training, ub_variable *mask,
-                               ub_mask_place mask_place, ub_variable **out)
+ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
+                             ub_variable *x, int training, ub_variable *mask,
+                             ub_mask_place mask_place, ub__mixed_term *out)
 {
-    const ub_conv_norm_options *o;
+    const ub_conv_norm_options *o = &layer->options;
     ub_conv2d_options geometry;
-    ub_variable *y = NULL;
+    ub__mixed_term term = { 0 };
     ub_status status;
 
-    if (layer == NULL || tape == NULL || x == NULL || out == NULL)
-        return UB_ERR_INVALID;
     if (mask != NULL && mask_place != UB_MASK_AFTER &&
         mask_place != UB_MASK_BEFORE_NORM)
         return ub__fail(layer->context, UB_ERR_INVALID,
                         "conv_norm: unknown mask place %d", (int) mask_place);
-    o = &layer->options;
     ub_conv2d_options_init(&geometry, sizeof geometry);
     geometry.stride = o->stride;
     geometry.dilation = o->dilation;
     geometry.groups = o->groups;
     geometry.pad_height = o->dilation * (o->kernel_height / 2);
     geometry.pad_width = o->dilation * (o->kernel_width / 2);
-    status = ub_op_conv2d(tape, x, layer->weight, NULL, &geometry, &y);
+    status = ub_op_conv2d(tape, x, layer->weight, NULL, &geometry, &x);
     if (status == UB_OK && mask != NULL && mask_place == UB_MASK_BEFORE_NORM)
-        status = ub_op_mask_channels(tape, y, mask, &y);
+        status = ub_op_mask_channels(tape, x, mask, &x);
     if (status == UB_OK)
-        status = ub__norm_layer_forward(&layer->norm, tape, y, training,
-                                        o->relu, &y);
-    if (status == UB_OK && mask != NULL && mask_place == UB_MASK_AFTER)
-        status = ub_op_mask_channels(tape, y, mask, &y);
+        status = norm_term(&layer->norm, tape, x, training, o->relu, &term);
+    if (status == UB_OK && mask != NULL && mask_place == UB_MASK_AFTER) {
+        status = ub__mixed_term_value(tape, &term, &x);
+        if (status == UB_OK)
+            status = ub_op_mask_channels(tape, x, mask, &x);
+        term = (ub__mixed_term){ .x = x };
+    }
     if (status == UB_OK)
-        *out = y;
+        *out = term;
     return status;
+}
+
+ub_status ub_conv_norm_forward(const ub_conv_norm *layer, ub_tape *tape,
+                               ub_variable *x, int training, ub_variable *mask,
+                               ub_mask_place mask_place, ub_variable **out)
+{
+    ub__mixed_term term;
+    ub_status status;
+
+    if (layer == NULL || tape == NULL || x == NULL || out == NULL)
+        return UB_ERR_INVALID;
+    status = ub__conv_norm_term(layer, tape, x, training, mask, mask_place,
+                                &term);
+    return status == UB_OK ? ub__mixed_term_value(tape, &term, out) : status;
 }
 
 ub_status ub_linear_layer_create(ub_parameters *parameters, const char *prefix,

@@ -2,7 +2,7 @@
 #ifndef UBOOST_LIB_NN_H
 #define UBOOST_LIB_NN_H
 
-#include "autograd/autograd.h"
+#include "ops/ops.h"
 
 #include <uboost/nn.h>
 
@@ -66,6 +66,12 @@ ub_status ub__norm_layer_create(ub_parameters *parameters, const char *prefix,
 ub_status ub__norm_layer_forward(const ub__norm_layer *layer, ub_tape *tape,
                                  ub_variable *x, int training, int relu,
                                  ub_variable **out);
+
+/* As ub_conv_norm_forward(), but normalization is left to whoever adds up the
+ * terms, unless a mask comes behind it. */
+ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
+                             ub_variable *x, int training, ub_variable *mask,
+                             ub_mask_place mask_place, ub__mixed_term *out);
 
 /* As ub_linear_layer_create(), with or without a bias. */
 ub_status ub__linear_layer_create(ub_parameters *parameters, const char *prefix,

@@ -61,8 +61,8 @@ static ub_status run(ub_tape *tape, int n, ub_variable *const *x,
     status = ub__create_like(first, &y);
     if (status != UB_OK)
         return ub__node_abandon(node, status);
-    ub__combine(ub_tape_context(tape), ub_tensor_count(first), n, data, NULL,
-                ub_tensor_data(y));
+    ub__combine(ub_tape_context(tape), 1, 1, ub_tensor_count(first), n, data,
+                NULL, ub_tensor_data(y));
     return ub__node_finish(node, y, out);
 }
 

@@ -3,6 +3,7 @@
 #define UBOOST_LIB_OPS_H
 
 #include "autograd/autograd.h"
+#include "kernels/kernels.h"
 
 #include <uboost/ops.h>
 
@@ -53,6 +54,51 @@ struct ub__saved {
     ub_tensor *tensor;
 };
 void ub__saved_release(ub_context *context, void *state);
+
+/* A term of a mixed sum: x, or the batch normalization of x, still to come,
+ * with what ub_op_batch_norm() takes besides. */
+typedef struct ub__mixed_term {
+    ub_variable *x; /* NULL, and not normalized: zeros at no cost */
+    int normalized;
+    ub_variable *weight, *bias;
+    ub_tensor *running_mean, *running_var; /* may be NULL */
+    ub_batch_norm_options options;
+} ub__mixed_term;
+
+/* The sum of a mixed edge: of a[i] times term i, over n terms of one shape,
+ * not all absent; a NULL stands for ones. Normalized terms never stand in
+ * memory, nor does what they hand back, a[i] times the gradient: x is read
+ * once for its statistics and once for the sum; backward, once for the
+ * gradients of weight, bias and a, and once for its own. */
+ub_status ub__op_mixed_sum(ub_tape *tape, const char *op, int n,
+                           const ub__mixed_term *terms, ub_variable *a,
+                           ub_variable **out);
+
+/* The term itself as a variable: x, or its normalization. */
+ub_status ub__mixed_term_value(ub_tape *tape, const ub__mixed_term *term,
+                               ub_variable **out);
+
+/* The normalization of a term whose operands have been checked, borrowed. */
+typedef struct ub__normalization {
+    const ub__mixed_term *term;
+    ub__norm norm;
+    ub_tensor *x, *weight, *bias;
+} ub__normalization;
+
+ub_status ub__normalization_check(ub_tape *tape, const ub__mixed_term *term,
+                                  ub__normalization *out);
+/* Mean and biased variance of the batch, or the running ones. */
+void ub__normalization_statistics(ub_context *context,
+                                  const ub__normalization *normalization,
+                                  double *mean, double *variance);
+/* Scale and shift of channel c, and in float what they are made of. */
+void ub__normalization_channel(const ub__normalization *normalization,
+                               int64_t c, double mean, double variance,
+                               float *out_mean, float *inverse_deviation,
+                               ub__term *out);
+/* To be called when nothing can fail any more. */
+void ub__normalization_update(const ub__normalization *normalization,
+                              const double *mean, const double *variance);
 
 /* Rows of the last dimension. UB_ERR_SHAPE for a scalar. */
 ub_status ub__rows(ub_context *context, const char *op, const ub_tensor *x,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ops/ops.h"
+#include "nn/nn.h"
 #include "supernet/supernet.h"
 
 #include <string.h>
@@ -14,27 +14,39 @@ typedef struct run {
     ub_variable **masks;       /* per site, NULL where there is none */
 } run;
 
+/* What comes last may be left to the sum of a mixed edge. */
 static ub_status forward_step(run *r, const ub_operator_step *step,
                               const ub_conv_norm *layer, int64_t stride,
                               ub_variable *mask, ub_variable *x,
-                              ub_variable **out)
+                              ub__mixed_term *out)
 {
     const int64_t padding = step->kernel / 2;
 
+    if (step->kind != UB_STEP_MAX_POOL && step->kind != UB_STEP_AVG_POOL)
+        return ub__conv_norm_term(layer, r->tape, x, r->training, mask,
+                                  (ub_mask_place) r->net->options.mask_place,
+                                  out);
+    *out = (ub__mixed_term){ 0 };
     if (step->kind == UB_STEP_MAX_POOL)
-        return ub_op_max_pool2d(r->tape, x, step->kernel, stride, padding, out);
-    if (step->kind == UB_STEP_AVG_POOL)
-        return ub_op_avg_pool2d(r->tape, x, step->kernel, stride, padding, 0,
-                                out);
-    return ub_conv_norm_forward(layer, r->tape, x, r->training, mask,
-                                (ub_mask_place) r->net->options.mask_place,
-                                out);
+        return ub_op_max_pool2d(r->tape, x, step->kernel, stride, padding,
+                                &out->x);
+    return ub_op_avg_pool2d(r->tape, x, step->kernel, stride, padding, 0,
+                            &out->x);
+}
+
+static ub_status add_residual(run *r, ub_variable *x, ub__mixed_term *term)
+{
+    ub_variable *y = NULL;
+    ub_status status = ub__mixed_term_value(r->tape, term, &y);
+
+    *term = (ub__mixed_term){ 0 };
+    return status == UB_OK ? ub_op_add(r->tape, x, y, &term->x) : status;
 }
 
 /* An operator that is not zero. */
 static ub_status forward_operator(run *r, int64_t cell, int64_t edge,
                                   int64_t op_index, ub_variable *x,
-                                  ub_variable **out)
+                                  ub__mixed_term *out)
 {
     const ub_space *space = r->net->space;
     const ub__operator *op = &space->operators[op_index];
@@ -43,26 +55,25 @@ static ub_status forward_operator(run *r, int64_t cell, int64_t edge,
     ub_conv_norm **layers =
         r->net->cells[cell].candidates[edge * space->n_operators + op_index];
     int64_t stride = ub__space_edge_stride(space, cell, edge);
-    ub_variable *y = x;
+    ub__mixed_term y = { .x = x };
 
     for (int64_t s = 0; s < op->n_steps; s++) {
         const ub_operator_step *step = &op->steps[s];
         const int64_t taken = step->kernel > 1 ? stride : 1;
         ub_variable *mask = step->kind == UB_STEP_CONV ? r->masks[site] : NULL;
-        const ub_status status = forward_step(r, step, layers[s], taken, mask,
-                                              y, &y);
+        ub_variable *input = NULL;
+        ub_status status = ub__mixed_term_value(r->tape, &y, &input);
 
+        if (status == UB_OK)
+            status = forward_step(r, step, layers[s], taken, mask, input, &y);
         if (status != UB_OK)
             return status;
         stride /= taken;
     }
-    if (op->residual &&
-        ub__tensor_same_shape(ub_variable_value(x), ub_variable_value(y))) {
-        const ub_status status = ub_op_add(r->tape, x, y, &y);
-        if (status != UB_OK)
-            return status;
-    }
     *out = y;
+    if (op->residual &&
+        ub__tensor_same_shape(ub_variable_value(x), ub_variable_value(y.x)))
+        return add_residual(r, x, out);
     return UB_OK;
 }
 
@@ -74,13 +85,12 @@ static ub_status forward_mixed(run *r, int64_t cell, int64_t edge,
     const ub_space *space = r->net->space;
     ub_variable *g = r->probability[ub__space_decision(space, cell, edge)];
     const float *p = ub_tensor_data(ub_variable_value(g));
-    ub_variable *terms[UB_SPACE_MAX_ITEMS];
+    ub__mixed_term terms[UB_SPACE_MAX_ITEMS] = { 0 };
     int any = 0;
 
     for (int64_t i = 0; i < space->n_operators; i++) {
         ub_status status;
 
-        terms[i] = NULL;
         if (space->operators[i].zero ||
             (r->net->options.sampling == UB_SAMPLING_SINGLE_PATH &&
              p[i] == 0.0f))
@@ -93,13 +103,16 @@ static ub_status forward_mixed(run *r, int64_t cell, int64_t edge,
     *out = NULL;
     if (!any)
         return UB_OK;
-    return ub_op_weighted_sum(r->tape, (int) space->n_operators, terms, g, out);
+    return ub__op_mixed_sum(r->tape, "mixed edge", (int) space->n_operators,
+                            terms, g, out);
 }
 
 /* *out is NULL where the edge contributes nothing. */
 static ub_status forward_edge(run *r, int64_t cell, int64_t edge,
                               ub_variable *x, ub_variable **out)
 {
+    ub__mixed_term term;
+    ub_status status;
     int32_t op;
 
     *out = NULL;
@@ -110,7 +123,8 @@ static ub_status forward_edge(run *r, int64_t cell, int64_t edge,
     op = r->operators[ub__space_decision(r->net->space, cell, edge)];
     if (r->net->space->operators[op].zero)
         return UB_OK;
-    return forward_operator(r, cell, edge, op, x, out);
+    status = forward_operator(r, cell, edge, op, x, &term);
+    return status == UB_OK ? ub__mixed_term_value(r->tape, &term, out) : status;
 }
 
 static ub_status forward_inputs(run *r, int64_t cell, ub_variable **inputs,

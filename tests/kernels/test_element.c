@@ -65,24 +65,53 @@ static void check_scale(ub_context *context, int64_t n)
 
 #define TERMS 19
 
-static void check_combine(ub_context *context, int64_t n, int terms, int skip,
-                          int ones)
+/* Coefficients of a term in a channel; the kinds take turns. */
+static ub__term term_of(int64_t c, int t, const float *a)
 {
+    ub__term of = { a[t], a[(c + t + 1) % TERMS], a[(c + 2 * t) % TERMS],
+                    UB__TERM_PLAIN };
+
+    if (t % 3 > 0)
+        of.kind = t % 3 == 1 ? UB__TERM_RELU : UB__TERM_AFFINE;
+    return of;
+}
+
+static double value_of(const ub__term *of, float x)
+{
+    double z = (double) x * (double) of->scale + (double) of->shift;
+
+    if (of->kind == UB__TERM_PLAIN)
+        return (double) of->factor * (double) x;
+    return (double) of->factor * (of->kind == UB__TERM_RELU ? fmax(z, 0.0) : z);
+}
+
+static void check_combine(ub_context *context, const int64_t shape[3],
+                          int terms, int skip, int ones)
+{
+    int64_t n = shape[0] * shape[1] * shape[2];
     float *x[TERMS], *a = test_values(TERMS, 99), *y = test_garbage(n);
+    ub__term *of = calloc((size_t) (shape[1] * TERMS), sizeof *of);
     const float *some[TERMS];
     double *expected = zeros(n);
 
     for (int t = 0; t < terms; t++) {
         x[t] = test_values(n, (uint64_t) t);
         some[t] = skip > 0 && t % skip == 0 ? NULL : x[t];
+        for (int64_t c = 0; c < shape[1]; c++)
+            of[c * terms + t] = term_of(c, t, a);
         for (int64_t i = 0; some[t] != NULL && i < n; i++)
-            expected[i] += (double) x[t][i] * (ones ? 1.0 : (double) a[t]);
+            expected[i] += ones ? (double) x[t][i]
+                                : value_of(
+                                      &of[i / shape[2] % shape[1] * terms + t],
+                                      x[t][i]);
     }
-    ub__combine(context, n, terms, some, ones ? NULL : a, y);
-    test_all_close(y, expected, n, 8 * TOLERANCE, "combine");
+    ub__combine(context, shape[0], shape[1], shape[2], terms, some,
+                ones ? NULL : of, y);
+    test_all_close(y, expected, n, 32 * TOLERANCE, "combine");
     for (int t = 0; t < terms; t++)
         free(x[t]);
     free(a);
+    free(of);
     free(y);
     free(expected);
 }
@@ -247,13 +276,25 @@ static void check_maps(ub_context *context)
 
 static void check_terms(ub_context *context)
 {
+    /* batch, channels, area */
+    static const int64_t shapes[][3] = {
+        { 1, 7, 1 },  { 2, 3, 5 },   { 3, 2, 16 },      { 2, 5, 83 },
+        { 5, 1, 64 }, { 7, 3, 129 }, { 9, 4, 33 * 33 },
+    };
+
     for (int i = 0; i < LENGTHS; i++) {
-        check_combine(context, lengths[i], 1 + i, 0, 0);
-        check_combine(context, lengths[i], 1 + i, 3, 1);
-        check_combine(context, lengths[i], 2, 1, 0);
+        const int64_t flat[] = { 1, 1, lengths[i] };
+
+        check_combine(context, flat, 1 + i, 0, 0);
+        check_combine(context, flat, 1 + i, 3, 1);
+        check_combine(context, flat, 2, 1, 0);
         check_dots(context, lengths[i], 1 + i);
     }
-    check_combine(context, 1000, TERMS, 7, 0);
+    for (int i = 0; i < 7; i++) {
+        check_combine(context, shapes[i], 1, 0, 0);
+        check_combine(context, shapes[i], 2 + i, 0, 0);
+        check_combine(context, shapes[i], TERMS, 7, 0);
+    }
     check_dots(context, 1000, TERMS);
 }
 
@@ -294,6 +335,32 @@ static void optimizers(void **state)
     in_all_contexts(check_optimizers);
 }
 
+/* NaN stays NaN in every kind of term, also through the ReLU. */
+static void check_nan(ub_context *context)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        float *x = test_values(67, 5), *y = test_garbage(67);
+        const float *some[] = { x };
+        ub__term of = { 2.0f, 3.0f, -1.0f, UB__TERM_PLAIN };
+
+        of.kind = kind == 0   ? UB__TERM_PLAIN
+                  : kind == 1 ? UB__TERM_AFFINE
+                              : UB__TERM_RELU;
+        x[3] = x[66] = NAN;
+        ub__combine(context, 1, 1, 67, 1, some, &of, y);
+        for (int i = 0; i < 67; i++)
+            assert_int_equal(isnan(y[i]) != 0, i == 3 || i == 66);
+        free(x);
+        free(y);
+    }
+}
+
+static void nans(void **state)
+{
+    (void) state;
+    in_all_contexts(check_nan);
+}
+
 static void masks(void **state)
 {
     (void) state;
@@ -303,9 +370,8 @@ static void masks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps),
-        cmocka_unit_test(terms),
-        cmocka_unit_test(optimizers),
+        cmocka_unit_test(maps),  cmocka_unit_test(terms),
+        cmocka_unit_test(nans),  cmocka_unit_test(optimizers),
         cmocka_unit_test(masks),
     };
 

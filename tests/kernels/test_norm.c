@@ -100,11 +100,15 @@ static void check_forward(ub_context *context, const struct scene *scene)
     double *mean = doubles(norm->channels), *variance = doubles(norm->channels);
     double *expected = doubles(scene->n);
     float *y = test_garbage(scene->n);
+    ub__term *of = calloc((size_t) norm->channels, sizeof *of);
+    const float *x = scene->x;
 
     ub__norm_statistics(context, norm, scene->x, mean, variance);
     for (int64_t c = 0; c < norm->channels; c++) {
         assert_close(mean[c], scene->mean[c], STATISTICS);
         assert_close(variance[c], scene->variance[c], STATISTICS);
+        of[c] = (ub__term){ 1.0f, scene->scale[c], scene->shift[c],
+                            norm->relu ? UB__TERM_RELU : UB__TERM_AFFINE };
     }
     for (int64_t i = 0; i < scene->n; i++) {
         int64_t c = channel_of(scene, i);
@@ -114,17 +118,19 @@ static void check_forward(ub_context *context, const struct scene *scene)
         if (norm->relu && expected[i] < 0.0)
             expected[i] = 0.0;
     }
-    ub__norm_apply(context, norm, scene->x, scene->scale, scene->shift, y);
+    ub__combine(context, norm->batch, norm->channels, norm->area, 1, &x, of, y);
     test_all_close(y, expected, scene->n, TOLERANCE, "apply");
     free(mean);
     free(variance);
     free(expected);
+    free(of);
     free(y);
 }
 
 /* The textbook formula, term by term; the mask as the kernel defines it. */
 static void reference_backward(const struct scene *scene, int training,
-                               double *gx, double *gweight, double *gbias)
+                               double factor, double *gx, double *gweight,
+                               double *gbias, double *products)
 {
     double count = (double) (scene->norm.batch * scene->norm.area);
 
@@ -140,13 +146,15 @@ static void reference_backward(const struct scene *scene, int training,
                                                     : (double) scene->gy[i];
 
             if (pass == 0) {
-                gweight[c] += g * h;
-                gbias[c] += g;
+                gweight[c] += factor * g * h;
+                gbias[c] += factor * g;
+                products[c] += g * z;
             } else {
                 double rest = training ? (gbias[c] + h * gweight[c]) / count
                                        : 0.0;
 
-                gx[i] = (double) scene->weight[c] * inverse * (g - rest);
+                gx[i] = (double) scene->weight[c] * inverse *
+                        (factor * g - rest);
             }
         }
     }
@@ -158,44 +166,74 @@ static void add(double *sum, const float *base, int64_t n)
         sum[i] += (double) base[i];
 }
 
+static void check_products(const double *products, const double *expected,
+                           int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        assert_close(products[i], expected[i],
+                     SUMS * (1.0 + fabs(expected[i])));
+}
+
 static void check_backward(ub_context *context, const struct scene *scene,
-                           int training)
+                           int training, float factor)
 {
     int64_t n = scene->n, c = scene->norm.channels;
     double *gx = doubles(n), *gweight = doubles(c), *gbias = doubles(c);
+    double *expected = doubles(c), *products = doubles(c);
     float *out = test_garbage(n), *again = test_garbage(n);
     float *weight = test_garbage(c), *bias = test_garbage(c);
+    ub__norm_gradient all = { .training = training }, some;
 
-    reference_backward(scene, training, gx, gweight, gbias);
-    ub__norm_backward(context, &scene->norm, training, scene->x, scene->gy,
-                      scene->mean_f, scene->inverse, scene->weight, scene->bias,
-                      out, 0, weight, bias, 0);
+    reference_backward(scene, training, (double) factor, gx, gweight, gbias,
+                       expected);
+    all.x = scene->x;
+    all.gy = scene->gy;
+    all.factor = factor;
+    all.mean = scene->mean_f;
+    all.inverse_deviation = scene->inverse;
+    all.weight = scene->weight;
+    all.bias = scene->bias;
+    some = all;
+    all.gx = out;
+    all.gweight = weight;
+    all.gbias = bias;
+    all.products = products;
+    ub__norm_backward(context, &scene->norm, &all);
     test_all_close(out, gx, n, SUMS, "gx");
     test_all_close(weight, gweight, c, SUMS, "gweight");
     test_all_close(bias, gbias, c, SUMS, "gbias");
-    ub__norm_backward(context, &scene->norm, training, scene->x, scene->gy,
-                      scene->mean_f, scene->inverse, scene->weight, scene->bias,
-                      again, 0, NULL, NULL, 0);
+    check_products(products, expected, c);
+    some.gx = again;
+    ub__norm_backward(context, &scene->norm, &some);
     test_same_bits(out, again, n);
     add(gx, out, n);
     add(gweight, weight, c);
     add(gbias, bias, c);
-    ub__norm_backward(context, &scene->norm, training, scene->x, scene->gy,
-                      scene->mean_f, scene->inverse, scene->weight, scene->bias,
-                      out, 1, weight, bias, 1);
+    all.accumulate_x = all.accumulate_weight = 1;
+    ub__norm_backward(context, &scene->norm, &all);
     test_all_close(out, gx, n, SUMS, "gx, added");
     test_all_close(weight, gweight, c, SUMS, "gweight, added");
     test_all_close(bias, gbias, c, SUMS, "gbias, added");
-    ub__norm_backward(context, &scene->norm, training, scene->x, scene->gy,
-                      scene->mean_f, scene->inverse, scene->weight, scene->bias,
-                      NULL, 0, weight, bias, 0);
+    check_products(products, expected, c); /* stored, never added */
+    some.gx = NULL;
+    some.gweight = weight;
+    some.gbias = bias;
+    ub__norm_backward(context, &scene->norm, &some);
     add(gweight, weight, c); /* twice the gradient so far, and once more */
-    for (int64_t i = 0; i < c; i++)
+    for (int64_t i = 0; i < c; i++) {
         assert_close((double) weight[i], gweight[i] / 3.0,
                      SUMS * (1.0 + fabs(gweight[i])));
+        products[i] = NAN;
+    }
+    some.gweight = some.gbias = NULL;
+    some.products = products;
+    ub__norm_backward(context, &scene->norm, &some);
+    check_products(products, expected, c);
     free(gx);
     free(gweight);
     free(gbias);
+    free(expected);
+    free(products);
     free(out);
     free(again);
     free(weight);
@@ -215,9 +253,11 @@ static void against_reference(void **state)
 
                 check_forward(context, &scene);
                 /* One value: its deviation is 0, the formula is 0 * large. */
-                if (scene.norm.batch * scene.norm.area > 1)
-                    check_backward(context, &scene, 1);
-                check_backward(context, &scene, 0);
+                for (int training = scene.norm.batch * scene.norm.area > 1;
+                     training >= 0; training--) {
+                    check_backward(context, &scene, training, 1.0f);
+                    check_backward(context, &scene, training, -0.75f);
+                }
                 ub_context_destroy(&context);
             }
             scene_free(&scene);

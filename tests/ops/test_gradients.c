@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "scene.h"
 
+#include "ops/ops.h"
+
 #include <math.h>
 
 /*
@@ -317,6 +319,64 @@ static ub_status run_weighted_twice(struct scene *s, int v, ub_variable **out)
     return ub_op_weighted_sum(s->tape, 3, x, s->leaves[2], out);
 }
 
+/* x normalized with ReLU, x as it is, x normalized and nothing; biases keep
+ * the kinks of the ReLU away, yet it cuts a channel off and lets one pass. */
+static void build_mixed(struct scene *s, int v)
+{
+    build_batch_norm(s, v);
+    build_batch_norm(s, v);
+    if (v % 2)
+        scene_leaf(s, 7, 3, 0, 0);
+    else
+        scene_leaf(s, 2, 3, 3, 2);
+    scene_leaf(s, 4, 0, 0, 0);
+    for (int c = 0; c < 3; c++) {
+        scene_data(s->leaves[1])[c] = 1.0f;
+        scene_data(s->leaves[2])[c] = c == 0 ? -4.0f : c == 1 ? 4.0f : 0.03f;
+    }
+}
+
+/* Variants: two shapes, training or not. */
+static ub_status run_mixed(struct scene *s, int v, ub_variable **out)
+{
+    const int64_t three[] = { 3 };
+    ub__mixed_term terms[4] = { { .x = s->leaves[0] },
+                                { .x = s->leaves[6] },
+                                { .x = s->leaves[3] },
+                                { .x = NULL } };
+    ub_tensor *mean = NULL, *var = NULL;
+    ub_status status;
+
+    scene_ok(s, ub_tensor_create(s->context, 1, three, &mean));
+    scene_ok(s, ub_tensor_create(s->context, 1, three, &var));
+    ub_tensor_fill(mean, 0.25f);
+    ub_tensor_fill(var, 2.0f);
+    for (int i = 0; i < 4; i += 2) {
+        ub__mixed_term *term = &terms[i];
+
+        term->normalized = 1;
+        term->weight = s->leaves[i == 0 ? 1 : 4];
+        term->bias = s->leaves[i == 0 ? 2 : 5];
+        term->running_mean = mean;
+        term->running_var = var;
+        ub_batch_norm_options_init(&term->options, sizeof term->options);
+        term->options.training = v < 2;
+        term->options.relu = i == 0;
+    }
+    status = ub__op_mixed_sum(s->tape, "mixed sum", 4, terms, s->leaves[7],
+                              out);
+    ub_tensor_unref(&mean);
+    ub_tensor_unref(&var);
+    return status;
+}
+
+static void test_mixed_sum(void **state)
+{
+    (void) state;
+    for (int v = 0; v < 4; v++)
+        check(build_mixed, run_mixed, v);
+}
+
 static void test_sums(void **state)
 {
     (void) state;
@@ -419,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_pools),      cmocka_unit_test(test_reshape),
         cmocka_unit_test(test_sums),       cmocka_unit_test(test_concat),
         cmocka_unit_test(test_softmax),    cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_mixed_sum),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
