@@ -94,9 +94,9 @@ END { exit !found }' "$lines.peer" >>"$lines" || {
 
 # OpenMP's threads wait for each other by spinning: beside another program the
 # peer can take ten times as long.
-load=$(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || echo 0)
-echo "{\"bench\": \"machine\", \"load\": $load}" >>"$lines"
-if awk -v load="$load" 'BEGIN { exit load < 0.3 }'; then
+busy=$("$root/bench/busy.sh")
+echo "{\"bench\": \"machine\", \"busy\": $busy}" >>"$lines"
+if awk -v busy="$busy" 'BEGIN { exit busy < 0.1 }'; then
     echo "the machine is not quiet: the ratios will be wrong" >&2
 fi
 

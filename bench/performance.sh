@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # usage: bench/performance.sh [--quick] [--peer DIR] [--data PATH] [OUT]
-# All benchmarks, for a quiet machine: about half an hour. Lines, tables.md and
+# All benchmarks, for a quiet machine: about ten minutes. Lines, tables.md and
 # run.txt go to OUT (doc/results/performance); there, the tables go into
 # doc/PERFORMANCE.md too.
 # --peer: run bench/compare.sh with it. --data: what the data loader reads
@@ -46,17 +46,18 @@ if [ -n "$quick" ]; then
     repeats=1
 fi
 
+busy=$("$root/bench/busy.sh")
 {
     echo "command: bench/performance.sh $quick"
     echo "began:   $(date -u '+%Y-%m-%d %H:%M UTC')"
-    echo "load:    $(cut -d ' ' -f 1-3 /proc/loadavg 2>/dev/null || echo -)"
+    echo "busy:    $busy processors before"
     echo "version: $(git -C "$root" describe --always --dirty 2>/dev/null ||
         echo -)"
     echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo |
         head -n 1), $(nproc) processors"
 } >"$out/run.txt"
 cat "$out/run.txt" >&2
-awk '{ exit $1 < 0.3 }' /proc/loadavg &&
+awk -v busy="$busy" 'BEGIN { exit busy < 0.1 }' &&
     echo "the machine is not quiet: figures will be too low" >&2
 
 # Programs that print many cases.

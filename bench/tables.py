@@ -103,10 +103,10 @@ def compare(lines):
         (lines.folder / "compare.jsonl").stat().st_mtime,
         datetime.timezone.utc)
     runs = len(ours) // len(grouped(ours, "channels"))
-    load = next((line["load"] for line in every if "load" in line), 0.0)
-    note = "" if load < 0.3 else ", NOT QUIET: the ratios are wrong"
+    busy = next((line["busy"] for line in every if "busy" in line), 0.0)
+    note = "" if busy < 0.1 else ", NOT QUIET: the ratios are wrong"
     return (f"{where(ours, 'batch')}; {date:%Y-%m-%d}; medians of {runs} runs "
-            f"in turn; load before {load:.2f}{note}.\n\n" + table(
+            f"in turn; {busy:.2f} processors busy before{note}.\n\n" + table(
                 ("channels", "PyTorch ms", "ours ms", "PyTorch / ours", "of the runs",
                  "goal", "PyTorch MiB", "ours MiB", "PyTorch / ours", "goal",
                  "share of BLIS"), rows))
