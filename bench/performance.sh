@@ -48,7 +48,7 @@ fi
 
 busy=$("$root/bench/busy.sh")
 {
-    echo "command: bench/performance.sh $quick"
+    echo "command: bench/performance.sh${quick:+ $quick}"
     echo "began:   $(date -u '+%Y-%m-%d %H:%M UTC')"
     echo "busy:    $busy processors before"
     echo "version: $(git -C "$root" describe --always --dirty 2>/dev/null ||
