@@ -5,7 +5,7 @@
 
 #define MAX_UPDATES 1099511627776.0 /* 2^40 */
 #define MAX_DEPTH   131071 /* of products of -128 that a sum can hold */
-#define WIDTH       16     /* registers of a row come in so many */
+#define WIDTH       8      /* registers of a row come in so many */
 
 /* A matrix in memory, or its transpose. */
 typedef struct view {
@@ -85,11 +85,11 @@ static void shift_right(const machine *a, int64_t r, int16_t entering)
     row[0] = entering;
 }
 
-static void shift_down(const machine *a, int64_t r)
+/* And to the one below, all rows at once. */
+static void shift_down(const machine *a)
 {
-    int16_t *row = a->down + r * a->pitch;
-
-    memcpy(row, row - a->pitch, (size_t) a->pitch * sizeof(*row));
+    memmove(a->down + a->pitch, a->down,
+            (size_t) ((a->rows - 1) * a->pitch) * sizeof(*a->down));
 }
 
 /* Sums from above, plus each element's product. The inner loop's length is a
@@ -120,8 +120,7 @@ static void load_fixed(machine *a, int64_t u)
 {
     const int64_t k = a->rows - 1 - u;
 
-    for (int64_t r = a->rows - 1; r > 0; r--)
-        shift_down(a, r);
+    shift_down(a);
     for (int64_t c = 0; c < a->columns; c++)
         a->down[c] = k < a->used_rows && c < a->used_columns
                          ? fetch(a, &a->fixed, c, a->row0 + k, a->column0 + c)
@@ -140,7 +139,8 @@ static void collect_bottom(machine *a, int64_t u)
 }
 
 /* All registers take their neighbours' values of the cycle before: from the
- * bottom up, so that these are still there. */
+ * bottom up, so that these are still there. Operands move in all rows before
+ * any is used: a processor waits for what it stored just now. */
 static void step_fixed(machine *a, int64_t u)
 {
     const int64_t n = a->pitch;
@@ -150,10 +150,13 @@ static void step_fixed(machine *a, int64_t u)
     for (int64_t r = a->rows - 1; r >= 0; r--) {
         const int64_t t = u - a->rows - r;
         const int enters = t >= 0 && t < a->stream && r < a->used_rows;
-        int32_t *sum = a->sum + r * n;
 
         shift_right(a, r,
                     enters ? fetch(a, &a->streamed, r, t, a->row0 + r) : 0);
+    }
+    for (int64_t r = a->rows - 1; r >= 0; r--) {
+        int32_t *sum = a->sum + r * n;
+
         if (r > 0) {
             add_to_above(n, a->right + r * n, a->down + r * n, sum - n, sum);
         } else {
@@ -169,6 +172,8 @@ static void step_fixed(machine *a, int64_t u)
 /* The sum of (r, c) is whole in the cycle k - 1 + r + c, and leaves then. */
 static void collect_finished(machine *a, int64_t u)
 {
+    if (u < a->k - 1)
+        return;
     for (int64_t r = 0; r < a->rows; r++) {
         const int64_t c = u - (a->k - 1) - r;
         int32_t *sum = a->sum + r * a->pitch;
@@ -221,18 +226,17 @@ static void step_outputs(machine *a, int64_t u)
 
     if (a->drain)
         shift_out(a, u);
+    shift_down(a);
+    enter_top(a, u);
     for (int64_t r = a->rows - 1; r >= 0; r--) {
         const int64_t k = u - r;
         const int enters = k >= 0 && k < a->k && r < a->used_rows;
 
         shift_right(a, r,
                     enters ? fetch(a, &a->streamed, r, a->row0 + r, k) : 0);
-        if (r > 0)
-            shift_down(a, r);
-        else
-            enter_top(a, u);
-        add_in_place(n, a->right + r * n, a->down + r * n, a->sum + r * n);
     }
+    for (int64_t r = a->rows - 1; r >= 0; r--)
+        add_in_place(n, a->right + r * n, a->down + r * n, a->sum + r * n);
     if (!a->drain)
         collect_finished(a, u);
 }
