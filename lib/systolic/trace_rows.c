@@ -76,7 +76,6 @@ ub_status ub_systolic_trace(ub_context *context, const ub_layer_info *layer,
 /* -- text ----------------------------------------------------------------- */
 
 #define EIGHT      100000000 /* has one digit more than fit in a word */
-#define ZEROS      UINT64_C(0x3030303030303030)
 #define BUFFER     ((size_t) 1 << 18)
 #define MINUS_ONES 16 /* written at once */
 #define LONGEST    20 /* ",4611686018427387904" */
@@ -92,18 +91,32 @@ typedef struct text {
     int64_t rows;         /* written */
 } text;
 
-/* The eight digits of a number, the first in the lowest byte: halves of four
- * digits, of two, of one. Divisions by 100 and 10 are products, exact for such
- * numbers. */
+/* The four digits of every number below 10000, the first in the lowest byte. */
+#define FOUR(a, b, c, d)                                     \
+    (UINT32_C(0x30303030) + (a) + ((b) << 8) + ((c) << 16) + \
+     ((uint32_t) (d) << 24))
+#define TEN(a, b, c)                                                        \
+    FOUR(a, b, c, 0), FOUR(a, b, c, 1), FOUR(a, b, c, 2), FOUR(a, b, c, 3), \
+        FOUR(a, b, c, 4), FOUR(a, b, c, 5), FOUR(a, b, c, 6),               \
+        FOUR(a, b, c, 7), FOUR(a, b, c, 8), FOUR(a, b, c, 9)
+#define HUNDRED(a, b)                                                     \
+    TEN(a, b, 0), TEN(a, b, 1), TEN(a, b, 2), TEN(a, b, 3), TEN(a, b, 4), \
+        TEN(a, b, 5), TEN(a, b, 6), TEN(a, b, 7), TEN(a, b, 8), TEN(a, b, 9)
+#define THOUSAND(a)                                                            \
+    HUNDRED(a, 0), HUNDRED(a, 1), HUNDRED(a, 2), HUNDRED(a, 3), HUNDRED(a, 4), \
+        HUNDRED(a, 5), HUNDRED(a, 6), HUNDRED(a, 7), HUNDRED(a, 8),            \
+        HUNDRED(a, 9)
+static const uint32_t four_digits[10000] = {
+    THOUSAND(0), THOUSAND(1), THOUSAND(2), THOUSAND(3), THOUSAND(4),
+    THOUSAND(5), THOUSAND(6), THOUSAND(7), THOUSAND(8), THOUSAND(9)
+};
+
+/* The eight digits of a number below 10^8. */
 static inline uint64_t eight_digits(uint64_t value)
 {
-    const uint64_t high = value / 10000, low = value - high * 10000;
-    const uint64_t fours = high | low << 32;
-    const uint64_t hundreds = ((fours * 10486) >> 20) & UINT64_C(0x7f0000007f);
-    const uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
-    const uint64_t tens = ((twos * 103) >> 10) & UINT64_C(0x000f000f000f000f);
+    const uint32_t low = (uint32_t) value, high = low / 10000;
 
-    return (tens | (twos - tens * 10) << 8) + ZEROS;
+    return four_digits[high] | (uint64_t) four_digits[low - high * 10000] << 32;
 }
 
 /* Compilers make one store of it where the order of bytes is this one. */
