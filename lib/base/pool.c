@@ -23,23 +23,33 @@ struct share {
  * it; the caller closes it when no task is left and waits for those that
  * joined, never for one that still sleeps. Both sides watch for a while before
  * they sleep: most jobs follow each other closely, and to be woken takes longer
- * than many of them. */
+ * than many of them. The mutex is for sleeping alone. */
 struct ub__pool {
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;     /* a job was opened, or stop was set */
-    pthread_cond_t finished; /* the last worker left a closed job */
     ub__task_fn fn;
     void *arg;
-    int open;
-    int stop;
-    int sleeping; /* workers that have to be woken */
-    /* Written with the mutex, watched without. */
-    atomic_uint_least64_t generation; /* counts jobs: none is joined twice */
-    atomic_int joined;
     int workers; /* threads started, without the caller */
     struct worker *worker;
     struct share *share; /* [workers + 1] */
+    /* Number of the job, workers that joined it, whether it is open. */
+    _Alignas(64) atomic_uint_least64_t job;
+    atomic_int stop;
+    /* Who sleeps, or is about to, says so before a last look at the job; who
+     * changes the job looks here after. */
+    atomic_int sleeping; /* workers */
+    atomic_int waiting;  /* the caller */
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;     /* a job was opened, or stop was set */
+    pthread_cond_t finished; /* the last worker left a closed job */
 };
+
+#define OPEN   UINT64_C(1)
+#define JOINED UINT64_C(2) /* one worker */
+#define JOB    (UINT64_C(1) << 16)
+
+static int is_left(uint64_t job)
+{
+    return job % JOB == 0;
+}
 
 static void run_tasks(struct ub__pool *pool, ub__task_fn fn, void *arg,
                       int index)
@@ -70,28 +80,52 @@ static void pause_processor(void)
 #endif
 }
 
-/* Whoever watches sees what the other side does before it lets go of the mutex,
- * which it is about to do. */
-static void lock_soon(pthread_mutex_t *mutex)
+/* An open job after number `seen`, or stop. */
+static int has_news(struct ub__pool *pool, uint64_t seen)
+{
+    const uint64_t job = atomic_load(&pool->job);
+
+    return (job % JOINED == OPEN && job / JOB != seen) ||
+           atomic_load(&pool->stop);
+}
+
+static void wait_for_job(struct ub__pool *pool, uint64_t seen)
 {
     for (int i = 0; i < WATCHES; i++) {
-        if (pthread_mutex_trylock(mutex) == 0)
+        if (has_news(pool, seen))
             return;
         pause_processor();
     }
-    pthread_mutex_lock(mutex);
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->sleeping, 1);
+    while (!has_news(pool, seen))
+        pthread_cond_wait(&pool->wake, &pool->mutex);
+    atomic_fetch_sub(&pool->sleeping, 1);
+    pthread_mutex_unlock(&pool->mutex);
 }
 
-static void watch_for_job(struct ub__pool *pool, uint64_t seen)
+/* 0 when the job was closed meanwhile; sets *seen to its number. */
+static int join_job(struct ub__pool *pool, uint64_t *seen)
 {
-    for (int i = 0; i < WATCHES && atomic_load(&pool->generation) == seen; i++)
-        pause_processor();
+    uint64_t job = atomic_load(&pool->job);
+
+    do {
+        if (job % JOINED != OPEN || job / JOB == *seen)
+            return 0;
+    } while (!atomic_compare_exchange_weak(&pool->job, &job, job + JOINED));
+    *seen = job / JOB;
+    return 1;
 }
 
-static void watch_for_end(struct ub__pool *pool)
+static void leave_job(struct ub__pool *pool)
 {
-    for (int i = 0; i < WATCHES && atomic_load(&pool->joined) > 0; i++)
-        pause_processor();
+    const uint64_t job = atomic_fetch_sub(&pool->job, JOINED) - JOINED;
+
+    if (!is_left(job) || !atomic_load(&pool->waiting))
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_signal(&pool->finished);
+    pthread_mutex_unlock(&pool->mutex);
 }
 
 static void *worker_main(void *arg)
@@ -100,28 +134,13 @@ static void *worker_main(void *arg)
     struct ub__pool *pool = self->pool;
     uint64_t seen = 0;
 
-    pthread_mutex_lock(&pool->mutex);
-    for (;;) {
-        while (!pool->stop && (!pool->open || pool->generation == seen)) {
-            pool->sleeping++;
-            pthread_cond_wait(&pool->wake, &pool->mutex);
-            pool->sleeping--;
+    while (!atomic_load(&pool->stop)) {
+        wait_for_job(pool, seen);
+        if (join_job(pool, &seen)) {
+            run_tasks(pool, pool->fn, pool->arg, self->index);
+            leave_job(pool);
         }
-        if (pool->stop)
-            break;
-        seen = pool->generation;
-        pool->joined++;
-        pthread_mutex_unlock(&pool->mutex);
-        run_tasks(pool, pool->fn, pool->arg, self->index);
-        lock_soon(&pool->mutex);
-        pool->joined--;
-        if (pool->joined == 0 && !pool->open)
-            pthread_cond_signal(&pool->finished);
-        pthread_mutex_unlock(&pool->mutex);
-        watch_for_job(pool, seen);
-        lock_soon(&pool->mutex);
     }
-    pthread_mutex_unlock(&pool->mutex);
     return NULL;
 }
 
@@ -201,7 +220,7 @@ void ub__pool_destroy(ub_context *context)
         return;
     context->pool = NULL;
     pthread_mutex_lock(&pool->mutex);
-    pool->stop = 1;
+    atomic_store(&pool->stop, 1);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
     for (int i = 0; i < pool->workers; i++)
@@ -217,11 +236,10 @@ void ub__pool_destroy(ub_context *context)
 static void open_job(struct ub__pool *pool, int64_t n, ub__task_fn fn,
                      void *arg)
 {
-    lock_soon(&pool->mutex);
+    const uint64_t job = atomic_load(&pool->job);
+
     pool->fn = fn;
     pool->arg = arg;
-    pool->generation++;
-    pool->open = 1;
     for (int i = 0; i <= pool->workers; i++) {
         int64_t begin;
 
@@ -229,18 +247,27 @@ static void open_job(struct ub__pool *pool, int64_t n, ub__task_fn fn,
         atomic_store_explicit(&pool->share[i].next, begin,
                               memory_order_relaxed);
     }
-    if (pool->sleeping > 0)
-        pthread_cond_broadcast(&pool->wake);
+    atomic_store(&pool->job, job + JOB + OPEN);
+    if (atomic_load(&pool->sleeping) == 0)
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
 }
 
 static void close_job(struct ub__pool *pool)
 {
-    watch_for_end(pool);
-    lock_soon(&pool->mutex);
-    pool->open = 0;
-    while (pool->joined > 0)
+    atomic_fetch_sub(&pool->job, OPEN);
+    for (int i = 0; i < WATCHES; i++) {
+        if (is_left(atomic_load(&pool->job)))
+            return;
+        pause_processor();
+    }
+    pthread_mutex_lock(&pool->mutex);
+    atomic_store(&pool->waiting, 1);
+    while (!is_left(atomic_load(&pool->job)))
         pthread_cond_wait(&pool->finished, &pool->mutex);
+    atomic_store(&pool->waiting, 0);
     pthread_mutex_unlock(&pool->mutex);
 }
 
