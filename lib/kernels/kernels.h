@@ -73,6 +73,10 @@ typedef struct ub__norm {
     int relu;
 } ub__norm;
 
+/* Of both passes. */
+ub__scratch_size ub__norm_scratch(const ub_context *context,
+                                  const ub__norm *norm);
+
 /* mean and biased variance of each channel */
 void ub__norm_statistics(ub_context *context, const ub__norm *norm,
                          const float *x, double *mean, double *variance);

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernels/loops.h"
 
-/* Partial sums of one channel. */
+/* Parts of the images, at most. */
 #define PARTS 64
 
 struct job {
     const ub__loops *loops;
     const ub__norm *norm;
     const float *x;
-    double *mean_out, *variance_out;
     const ub__norm_gradient *gradient;
-    int64_t tasks;
-    /* Fewer channels than threads: one channel, its images in parts. */
-    int64_t channel;
-    const ub__norm_row *row;
-    double partial[PARTS][2];
+    int64_t parts;
+    double *sums;       /* [parts][channels][2] */
+    ub__norm_row *rows; /* [channels] */
 };
 
 static int64_t stride_of(const struct job *job)
@@ -22,106 +19,90 @@ static int64_t stride_of(const struct job *job)
     return job->norm->channels * job->norm->area;
 }
 
-/* -- forward -------------------------------------------------------------- */
-
-static void channel_statistics(const struct job *job, int64_t c,
-                               const double sums[2])
+static double *sums_at(const struct job *job, int64_t part, int64_t c)
 {
-    double n = (double) job->norm->batch * (double) job->norm->area;
-    double center = (double) job->x[c * job->norm->area];
-    double mean = sums[0] / n;
-    double variance = sums[1] / n - mean * mean;
-
-    job->mean_out[c] = center + mean;
-    job->variance_out[c] = variance > 0.0 || variance != variance ? variance
-                                                                  : 0.0;
+    return job->sums + (part * job->norm->channels + c) * 2;
 }
 
-static void moments_of(const struct job *job, int64_t c, int64_t begin,
-                       int64_t end, double out[2])
+static double work_of(const ub__norm *norm)
 {
-    int64_t area = job->norm->area, stride = stride_of(job);
-    const float *x = job->x + c * area;
-
-    /* Around a value of the channel itself, lest a large mean drown it. */
-    job->loops->moments(end - begin, area, stride, x + begin * stride, x[0],
-                        out);
+    return (double) norm->batch * (double) norm->channels * (double) norm->area;
 }
 
-static void statistics_task(void *arg, int64_t c, int worker)
-{
-    struct job *job = arg;
-    double sums[2];
-
-    (void) worker;
-    moments_of(job, c, 0, job->norm->batch, sums);
-    channel_statistics(job, c, sums);
-}
-
-static void statistics_part(void *arg, int64_t part, int worker)
-{
-    struct job *job = arg;
-    int64_t begin, end;
-
-    (void) worker;
-    ub__split(job->norm->batch, 1, job->tasks, part, &begin, &end);
-    moments_of(job, job->channel, begin, end, job->partial[part]);
-}
-
-static void add_parts(const struct job *job, double sums[2])
-{
-    sums[0] = sums[1] = 0.0;
-    for (int64_t i = 0; i < job->tasks; i++) {
-        sums[0] += job->partial[i][0];
-        sums[1] += job->partial[i][1];
-    }
-}
-
-/* Parts of one channel's images; 1 when there are channels enough. */
 static int64_t parts_of(const ub_context *context, const ub__norm *norm)
 {
     int64_t limit = norm->batch < PARTS ? norm->batch : PARTS;
 
-    if (norm->channels >= ub_context_threads(context))
-        return 1;
-    return ub__tasks_for(context, (double) norm->batch * (double) norm->area,
-                         limit);
+    return ub__tasks_for(context, work_of(norm), limit);
 }
 
-/* One task per channel, or a single one when that is not worth it. */
-static void run_channels(ub_context *context, struct job *job, ub__task_fn task)
+ub__scratch_size ub__norm_scratch(const ub_context *context,
+                                  const ub__norm *norm)
 {
-    int64_t channels = job->norm->channels;
-    double work = (double) job->norm->batch * (double) channels *
-                  (double) job->norm->area;
+    const size_t channel = (size_t) parts_of(context, norm) * 2 *
+                               sizeof(double) +
+                           sizeof(ub__norm_row);
 
-    if (ub__tasks_for(context, work, channels) > 1) {
-        ub__parallel(context, channels, task, job);
-        return;
+    return (ub__scratch_size){ 0, (size_t) norm->channels * channel };
+}
+
+static void job_init(struct job *job, ub_context *context, const ub__norm *norm)
+{
+    *job = (struct job){ .loops = ub__loops_for(context), .norm = norm };
+    job->parts = parts_of(context, norm);
+    job->sums = ub__scratch_shared(context);
+    job->rows = (ub__norm_row *) (void *) sums_at(job, job->parts, 0);
+}
+
+static void add_parts(const struct job *job, int64_t c, double sums[2])
+{
+    sums[0] = sums[1] = 0.0;
+    for (int64_t part = 0; part < job->parts; part++) {
+        sums[0] += sums_at(job, part, c)[0];
+        sums[1] += sums_at(job, part, c)[1];
     }
-    for (int64_t c = 0; c < channels; c++)
-        task(job, c, 0);
+}
+
+/* -- forward -------------------------------------------------------------- */
+
+/* A value of the channel itself, lest a large mean drown the differences. */
+static float center_of(const struct job *job, int64_t c)
+{
+    return job->x[c * job->norm->area];
+}
+
+/* By image, as the convolution before: its results are still in the caches. */
+static void moments_part(void *arg, int64_t part, int worker)
+{
+    const struct job *job = arg;
+    const int64_t area = job->norm->area, stride = stride_of(job);
+    int64_t begin, end;
+
+    (void) worker;
+    ub__split(job->norm->batch, 1, job->parts, part, &begin, &end);
+    for (int64_t c = 0; c < job->norm->channels; c++)
+        job->loops->moments(end - begin, area, stride,
+                            job->x + begin * stride + c * area,
+                            center_of(job, c), sums_at(job, part, c));
 }
 
 void ub__norm_statistics(ub_context *context, const ub__norm *norm,
                          const float *x, double *mean, double *variance)
 {
-    struct job job = { .loops = ub__loops_for(context), .norm = norm };
-    double sums[2];
+    const double n = (double) norm->batch * (double) norm->area;
+    struct job job;
 
+    job_init(&job, context, norm);
     job.x = x;
-    job.mean_out = mean;
-    job.variance_out = variance;
-    job.tasks = parts_of(context, norm);
-    if (job.tasks == 1) {
-        run_channels(context, &job, statistics_task);
-        return;
-    }
+    ub__parallel(context, job.parts, moments_part, &job);
     for (int64_t c = 0; c < norm->channels; c++) {
-        job.channel = c;
-        ub__parallel(context, job.tasks, statistics_part, &job);
-        add_parts(&job, sums);
-        channel_statistics(&job, c, sums);
+        double sums[2], difference, v;
+
+        add_parts(&job, c, sums);
+        difference = sums[0] / n;
+        v = sums[1] / n - difference * difference;
+        mean[c] = (double) center_of(&job, c) + difference;
+        variance[c] = v > 0.0 || v != v ? v : 0.0;
     }
 }
 
@@ -173,53 +154,58 @@ static void use_sums(const struct job *job, int64_t c, const double sums[2],
 }
 
 static void sums_of(const struct job *job, int64_t c, int64_t begin,
-                    int64_t end, const ub__norm_row *row, double out[2])
+                    int64_t end, double out[2])
 {
-    int64_t stride = stride_of(job);
-    int64_t at = c * job->norm->area + begin * stride;
+    const int64_t stride = stride_of(job);
+    const int64_t at = c * job->norm->area + begin * stride;
 
     job->loops->norm_sums(end - begin, job->norm->area, stride,
-                          job->gradient->x + at, job->gradient->gy + at, row,
-                          out);
+                          job->gradient->x + at, job->gradient->gy + at,
+                          &job->rows[c], out);
 }
 
 static void gradient_of(const struct job *job, int64_t c, int64_t begin,
-                        int64_t end, const ub__norm_row *row)
+                        int64_t end)
 {
-    int64_t stride = stride_of(job);
-    int64_t at = c * job->norm->area + begin * stride;
+    const int64_t stride = stride_of(job);
+    const int64_t at = c * job->norm->area + begin * stride;
     const ub__norm_gradient *to = job->gradient;
 
-    if (to->gx != NULL)
-        job->loops->norm_gradient(end - begin, job->norm->area, stride,
-                                  to->x + at, to->gy + at, row, to->gx + at,
-                                  to->accumulate_x);
+    job->loops->norm_gradient(end - begin, job->norm->area, stride, to->x + at,
+                              to->gy + at, &job->rows[c], to->gx + at,
+                              to->accumulate_x);
 }
 
-static void backward_task(void *arg, int64_t c, int worker)
+static int needs_sums(const ub__norm_gradient *to)
+{
+    return to->training || to->gweight != NULL || to->gbias != NULL ||
+           to->products != NULL;
+}
+
+/* A channel's second reading finds it in the caches. */
+static void backward_channel(void *arg, int64_t c, int worker)
 {
     const struct job *job = arg;
-    const ub__norm_gradient *to = job->gradient;
     double sums[2] = { 0.0, 0.0 };
-    ub__norm_row row;
 
     (void) worker;
-    row_init(job, c, &row);
-    if (to->training || to->gweight != NULL || to->gbias != NULL ||
-        to->products != NULL)
-        sums_of(job, c, 0, job->norm->batch, &row, sums);
-    use_sums(job, c, sums, &row);
-    gradient_of(job, c, 0, job->norm->batch, &row);
+    row_init(job, c, &job->rows[c]);
+    if (needs_sums(job->gradient))
+        sums_of(job, c, 0, job->norm->batch, sums);
+    use_sums(job, c, sums, &job->rows[c]);
+    if (job->gradient->gx != NULL)
+        gradient_of(job, c, 0, job->norm->batch);
 }
 
 static void sums_part(void *arg, int64_t part, int worker)
 {
-    struct job *job = arg;
+    const struct job *job = arg;
     int64_t begin, end;
 
     (void) worker;
-    ub__split(job->norm->batch, 1, job->tasks, part, &begin, &end);
-    sums_of(job, job->channel, begin, end, job->row, job->partial[part]);
+    ub__split(job->norm->batch, 1, job->parts, part, &begin, &end);
+    for (int64_t c = 0; c < job->norm->channels; c++)
+        sums_of(job, c, begin, end, sums_at(job, part, c));
 }
 
 static void gradient_part(void *arg, int64_t part, int worker)
@@ -228,30 +214,42 @@ static void gradient_part(void *arg, int64_t part, int worker)
     int64_t begin, end;
 
     (void) worker;
-    ub__split(job->norm->batch, 1, job->tasks, part, &begin, &end);
-    gradient_of(job, job->channel, begin, end, job->row);
+    ub__split(job->norm->batch, 1, job->parts, part, &begin, &end);
+    for (int64_t c = 0; c < job->norm->channels; c++)
+        gradient_of(job, c, begin, end);
+}
+
+/* For fewer channels than threads. */
+static void backward_parts(ub_context *context, struct job *job)
+{
+    const int64_t channels = job->norm->channels;
+
+    for (int64_t c = 0; c < channels; c++)
+        row_init(job, c, &job->rows[c]);
+    ub__parallel(context, job->parts, sums_part, job);
+    for (int64_t c = 0; c < channels; c++) {
+        double sums[2];
+
+        add_parts(job, c, sums);
+        use_sums(job, c, sums, &job->rows[c]);
+    }
+    if (job->gradient->gx != NULL)
+        ub__parallel(context, job->parts, gradient_part, job);
 }
 
 void ub__norm_backward(ub_context *context, const ub__norm *norm,
                        const ub__norm_gradient *gradient)
 {
-    struct job job = { .loops = ub__loops_for(context), .norm = norm };
-    double sums[2];
-    ub__norm_row row;
+    struct job job;
 
+    job_init(&job, context, norm);
     job.gradient = gradient;
-    job.tasks = parts_of(context, norm);
-    if (job.tasks == 1) {
-        run_channels(context, &job, backward_task);
-        return;
-    }
-    for (int64_t c = 0; c < norm->channels; c++) {
-        row_init(&job, c, &row);
-        job.channel = c;
-        job.row = &row;
-        ub__parallel(context, job.tasks, sums_part, &job);
-        add_parts(&job, sums);
-        use_sums(&job, c, sums, &row);
-        ub__parallel(context, job.tasks, gradient_part, &job);
+    if (job.parts == 1) {
+        for (int64_t c = 0; c < norm->channels; c++)
+            backward_channel(&job, c, 0);
+    } else if (norm->channels < ub_context_threads(context)) {
+        backward_parts(context, &job);
+    } else {
+        ub__parallel(context, norm->channels, backward_channel, &job);
     }
 }

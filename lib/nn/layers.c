@@ -291,6 +291,8 @@ ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
         status = ub_op_mask_channels(tape, x, mask, &x);
     if (status == UB_OK)
         status = norm_term(&layer->norm, tape, x, training, o->relu, &term);
+    if (status == UB_OK)
+        status = ub__normalization_ahead(&term);
     if (status == UB_OK && mask != NULL && mask_place == UB_MASK_AFTER) {
         status = ub__mixed_term_value(tape, &term, &x);
         if (status == UB_OK)

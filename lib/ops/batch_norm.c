@@ -2,6 +2,7 @@
 #include "ops/ops.h"
 
 #include <math.h>
+#include <string.h>
 
 static ub_status check_options(ub_context *context,
                                const ub_batch_norm_options *options)
@@ -49,6 +50,15 @@ static ub_status check_statistics(ub_context *context,
                          norm->channels);
 }
 
+static ub__norm norm_of(const ub__mixed_term *term, const ub_tensor *x)
+{
+    const int64_t *shape = ub_tensor_shape(x);
+
+    return (ub__norm){ shape[0], shape[1],
+                       ub_tensor_count(x) / shape[0] / shape[1],
+                       term->options.relu != 0 };
+}
+
 ub_status ub__normalization_check(ub_tape *tape, const ub__mixed_term *term,
                                   ub__normalization *out)
 {
@@ -65,10 +75,7 @@ ub_status ub__normalization_check(ub_tape *tape, const ub__mixed_term *term,
                         ub_tensor_rank(out->x));
     shape = ub_tensor_shape(out->x);
     out->term = term;
-    out->norm.batch = shape[0];
-    out->norm.channels = shape[1];
-    out->norm.area = ub_tensor_count(out->x) / shape[0] / shape[1];
-    out->norm.relu = term->options.relu != 0;
+    out->norm = norm_of(term, out->x);
     status = ub__operand_vector(tape, "batch norm", "weight", term->weight,
                                 shape[1], &out->weight);
     if (status == UB_OK)
@@ -81,21 +88,61 @@ ub_status ub__normalization_check(ub_tape *tape, const ub__mixed_term *term,
     return status;
 }
 
-void ub__normalization_statistics(ub_context *context,
-                                  const ub__normalization *normalization,
-                                  double *mean, double *variance)
+static ub_status add_moments(ub_context *context, const ub__norm *norm,
+                             ub_tensor *x)
+{
+    double *moments;
+    ub_status status = ub__scratch_reserve(context,
+                                           ub__norm_scratch(context, norm));
+
+    if (status != UB_OK)
+        return status;
+    moments = ub__alloc(context, (size_t) norm->channels, 2 * sizeof *moments);
+    if (moments == NULL)
+        return UB_ERR_NOMEM;
+    ub__norm_statistics(context, norm, ub_tensor_data(x), moments,
+                        moments + norm->channels);
+    ub__tensor_set_moments(x, moments);
+    return UB_OK;
+}
+
+ub_status ub__normalization_ahead(const ub__mixed_term *term)
+{
+    ub_tensor *x = ub_variable_value(term->x);
+    ub__norm norm;
+
+    if (!term->options.training || x == NULL || ub_tensor_rank(x) < 2)
+        return UB_OK;
+    norm = norm_of(term, x);
+    return add_moments(ub_tensor_context(x), &norm, x);
+}
+
+ub_status ub__normalization_statistics(ub_context *context,
+                                       const ub__normalization *normalization,
+                                       double *mean, double *variance)
 {
     const ub__mixed_term *term = normalization->term;
+    const int64_t channels = normalization->norm.channels;
+    const double *known = ub__tensor_moments(normalization->x);
+    ub_status status;
 
-    if (term->options.training) {
-        ub__norm_statistics(context, &normalization->norm,
-                            ub_tensor_data(normalization->x), mean, variance);
-        return;
-    }
-    for (int64_t c = 0; c < normalization->norm.channels; c++) {
+    for (int64_t c = 0; c < channels && !term->options.training; c++) {
         mean[c] = (double) ub_tensor_data(term->running_mean)[c];
         variance[c] = (double) ub_tensor_data(term->running_var)[c];
     }
+    if (!term->options.training)
+        return UB_OK;
+    if (known != NULL) {
+        memcpy(mean, known, (size_t) channels * sizeof *mean);
+        memcpy(variance, known + channels, (size_t) channels * sizeof *mean);
+        return UB_OK;
+    }
+    status = ub__scratch_reserve(
+        context, ub__norm_scratch(context, &normalization->norm));
+    if (status == UB_OK)
+        ub__norm_statistics(context, &normalization->norm,
+                            ub_tensor_data(normalization->x), mean, variance);
+    return status;
 }
 
 void ub__normalization_channel(const ub__normalization *normalization,

@@ -87,10 +87,13 @@ typedef struct ub__normalization {
 
 ub_status ub__normalization_check(ub_tape *tape, const ub__mixed_term *term,
                                   ub__normalization *out);
+/* The batch's statistics of x, if the term will want them, while x is still in
+ * the caches. They stay with x: only for one that nobody else may change. */
+ub_status ub__normalization_ahead(const ub__mixed_term *term);
 /* Mean and biased variance of the batch, or the running ones. */
-void ub__normalization_statistics(ub_context *context,
-                                  const ub__normalization *normalization,
-                                  double *mean, double *variance);
+ub_status ub__normalization_statistics(ub_context *context,
+                                       const ub__normalization *normalization,
+                                       double *mean, double *variance);
 /* Scale and shift of channel c, and in float what they are made of. */
 void ub__normalization_channel(const ub__normalization *normalization,
                                int64_t c, double mean, double variance,

@@ -77,9 +77,12 @@ static ub_status give_normalized(ub__node *node, const struct mixed_sum *sum,
     const struct kept *kept = &sum->terms[i];
     const ub__norm norm = { sum->batch, sum->channels, sum->area, kept->relu };
     ub__norm_gradient g = { .training = kept->training };
-    ub_status status = ub__grad_target(node, kept->input, &g.gx,
-                                       &g.accumulate_x);
+    ub_context *context = ub__node_context(node);
+    ub_status status = ub__scratch_reserve(context,
+                                           ub__norm_scratch(context, &norm));
 
+    if (status == UB_OK)
+        status = ub__grad_target(node, kept->input, &g.gx, &g.accumulate_x);
     if (status == UB_OK)
         status = ub__grad_targets(node, kept->input + 1, kept->input + 2,
                                   &g.gweight, &g.gbias, &g.accumulate_weight);
@@ -93,7 +96,7 @@ static ub_status give_normalized(ub__node *node, const struct mixed_sum *sum,
     g.weight = ub_tensor_data(kept->weight);
     g.bias = ub_tensor_data(kept->bias);
     g.products = products;
-    ub__norm_backward(ub__node_context(node), &norm, &g);
+    ub__norm_backward(context, &norm, &g);
     if (products != NULL) {
         *dot = 0.0;
         for (int64_t c = 0; c < sum->channels; c++)
@@ -238,35 +241,38 @@ static ub_status gather(struct call *call, ub_variable *a)
 /* -- forward -------------------------------------------------------------- */
 
 /* Statistics of term i, the `at`th of the normalized ones. */
-static void find_statistics(struct call *call, struct mixed_sum *sum, int i,
-                            int at)
+static ub_status find_statistics(struct call *call, struct mixed_sum *sum,
+                                 int i, int at)
 {
     const int64_t channels = call->channels;
     double *mean = call->statistics + 2 * channels * at;
     struct kept *kept = &sum->terms[i];
+    ub_status status;
 
     kept->mean = sum->statistics + 2 * channels * at;
     kept->inverse_deviation = kept->mean + channels;
     kept->training = call->terms[i].options.training != 0;
     kept->relu = call->norms[i].norm.relu;
-    ub__normalization_statistics(call->context, &call->norms[i], mean,
-                                 mean + channels);
-    for (int64_t c = 0; c < channels; c++)
+    status = ub__normalization_statistics(call->context, &call->norms[i], mean,
+                                          mean + channels);
+    for (int64_t c = 0; c < channels && status == UB_OK; c++)
         ub__normalization_channel(
             &call->norms[i], c, mean[c], mean[channels + c], &kept->mean[c],
             &kept->inverse_deviation[c], &call->of[c * call->n + i]);
+    return status;
 }
 
-static void prepare(struct call *call, struct mixed_sum *sum)
+static ub_status prepare(struct call *call, struct mixed_sum *sum)
 {
+    ub_status status = UB_OK;
     int at = 0;
 
-    for (int i = 0; i < call->n; i++) {
+    for (int i = 0; i < call->n && status == UB_OK; i++) {
         const float factor = call->a != NULL ? ub_tensor_data(call->a)[i]
                                              : 1.0f;
 
         if (call->terms[i].normalized)
-            find_statistics(call, sum, i, at++);
+            status = find_statistics(call, sum, i, at++);
         for (int64_t c = 0; c < call->channels; c++) {
             ub__term *of = &call->of[c * call->n + i];
 
@@ -275,6 +281,7 @@ static void prepare(struct call *call, struct mixed_sum *sum)
                 of->kind = UB__TERM_PLAIN;
         }
     }
+    return status;
 }
 
 static void keep(ub__node *node, const struct call *call, struct mixed_sum *sum)
@@ -339,10 +346,11 @@ static ub_status compute(struct call *call, ub__node *node, ub_variable **out)
         if (sum->statistics == NULL)
             return ub__node_abandon(node, UB_ERR_NOMEM);
     }
-    status = ub__create_like(call->like, &y);
+    status = prepare(call, sum);
+    if (status == UB_OK)
+        status = ub__create_like(call->like, &y);
     if (status != UB_OK)
         return ub__node_abandon(node, status);
-    prepare(call, sum);
     ub__combine(call->context, call->batch, call->channels, call->area, call->n,
                 call->data, call->of, ub_tensor_data(y));
     if (ub__node_recorded(node))

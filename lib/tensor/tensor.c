@@ -8,6 +8,7 @@
 struct ub_tensor {
     ub_context *context;
     float *data;
+    double *moments;
     ub_tensor *owner; /* of the storage, for views; NULL otherwise */
     int64_t references;
     int64_t count;
@@ -90,6 +91,17 @@ ub_status ub__tensor_create_raw(ub_context *context, int rank,
     }
     *out = tensor;
     return UB_OK;
+}
+
+const double *ub__tensor_moments(const ub_tensor *tensor)
+{
+    return tensor->moments;
+}
+
+void ub__tensor_set_moments(ub_tensor *tensor, double *moments)
+{
+    ub__free(tensor->context, tensor->moments);
+    tensor->moments = moments;
 }
 
 int ub__tensor_shared(const ub_tensor *tensor)
@@ -193,6 +205,7 @@ void ub_tensor_unref(ub_tensor **tensor)
         ub_tensor_unref(&gone->owner);
     else
         ub__block_free(gone->context, gone->data);
+    ub__free(gone->context, gone->moments);
     ub__free(gone->context, gone);
 }
 

@@ -11,6 +11,11 @@
 ub_status ub__tensor_create_raw(ub_context *context, int rank,
                                 const int64_t *shape, ub_tensor **out);
 
+/* Mean and biased variance of each channel, [2][channels], as long as whoever
+ * fills the tensor says so; NULL: not known. The tensor owns them. */
+const double *ub__tensor_moments(const ub_tensor *tensor);
+void ub__tensor_set_moments(ub_tensor *tensor, double *moments);
+
 /* Whether anything else can see the storage: another reference or a view. */
 int ub__tensor_shared(const ub_tensor *tensor);
 

@@ -94,6 +94,12 @@ static void scene_free(struct scene *scene)
     free(scene->shift);
 }
 
+static void reserve(ub_context *context, const ub__norm *norm)
+{
+    assert_int_equal(
+        ub__scratch_reserve(context, ub__norm_scratch(context, norm)), UB_OK);
+}
+
 static void check_forward(ub_context *context, const struct scene *scene)
 {
     const ub__norm *norm = &scene->norm;
@@ -103,6 +109,7 @@ static void check_forward(ub_context *context, const struct scene *scene)
     ub__term *of = calloc((size_t) norm->channels, sizeof *of);
     const float *x = scene->x;
 
+    reserve(context, norm);
     ub__norm_statistics(context, norm, scene->x, mean, variance);
     for (int64_t c = 0; c < norm->channels; c++) {
         assert_close(mean[c], scene->mean[c], STATISTICS);
@@ -198,18 +205,21 @@ static void check_backward(ub_context *context, const struct scene *scene,
     all.gweight = weight;
     all.gbias = bias;
     all.products = products;
+    reserve(context, &scene->norm);
     ub__norm_backward(context, &scene->norm, &all);
     test_all_close(out, gx, n, SUMS, "gx");
     test_all_close(weight, gweight, c, SUMS, "gweight");
     test_all_close(bias, gbias, c, SUMS, "gbias");
     check_products(products, expected, c);
     some.gx = again;
+    reserve(context, &scene->norm);
     ub__norm_backward(context, &scene->norm, &some);
     test_same_bits(out, again, n);
     add(gx, out, n);
     add(gweight, weight, c);
     add(gbias, bias, c);
     all.accumulate_x = all.accumulate_weight = 1;
+    reserve(context, &scene->norm);
     ub__norm_backward(context, &scene->norm, &all);
     test_all_close(out, gx, n, SUMS, "gx, added");
     test_all_close(weight, gweight, c, SUMS, "gweight, added");
@@ -218,6 +228,7 @@ static void check_backward(ub_context *context, const struct scene *scene,
     some.gx = NULL;
     some.gweight = weight;
     some.gbias = bias;
+    reserve(context, &scene->norm);
     ub__norm_backward(context, &scene->norm, &some);
     add(gweight, weight, c); /* twice the gradient so far, and once more */
     for (int64_t i = 0; i < c; i++) {
@@ -227,6 +238,7 @@ static void check_backward(ub_context *context, const struct scene *scene,
     }
     some.gweight = some.gbias = NULL;
     some.products = products;
+    reserve(context, &scene->norm);
     ub__norm_backward(context, &scene->norm, &some);
     check_products(products, expected, c);
     free(gx);
@@ -283,6 +295,7 @@ static void large_mean(void **state)
     for (int number = 0; number < TEST_CONTEXTS; number++) {
         ub_context *context = test_variant(number);
 
+        reserve(context, &norm);
         ub__norm_statistics(context, &norm, x, &mean, &variance);
         assert_close(mean, center, 1e-9);
         assert_close(variance, expected, 1e-9);
