@@ -4,44 +4,6 @@
 
 #include "kernels/loops.h"
 
-/* Along one axis: the taps that read the map at all, and where tap `first`
- * reads for output 0. The others read padding everywhere and are left out. */
-typedef struct ub__reach {
-    int64_t first, count;
-    int64_t base;
-} ub__reach;
-
-/* What a depthwise convolution reads of a plane, band by band. */
-typedef struct ub__window_plan {
-    ub__conv conv;
-    const ub__loops *loops;
-    ub__reach rows, columns;
-    int64_t taps;        /* those that are not left out */
-    int64_t band, bands; /* output rows at a time; left to the caller */
-} ub__window_plan;
-
-void ub__window_plan_init(ub__window_plan *plan, const ub_context *context,
-                          const ub__conv *conv);
-
-/* The window of some output rows of a plane. */
-typedef struct ub__frame {
-    ub__window window;
-    int64_t height;    /* rows of a phase plane */
-    int64_t top, left; /* where the window begins in the plane */
-    int64_t elements;  /* of the window, without overrun */
-    /* With stride 1: the part of the window that lies on the map. */
-    int64_t first_row, rows, first_column, columns;
-    const ub__window_plan *plan;
-} ub__frame;
-
-/* offset has room for plan->taps. */
-void ub__frame_init(ub__frame *frame, const ub__window_plan *plan,
-                    int64_t first_row, int64_t rows, int64_t *offset);
-/* Copy a plane into a window that was zero. */
-void ub__frame_fill(const ub__frame *frame, const float *plane, float *window);
-
-int64_t ub__window_floats(const ub__window_plan *plan, int64_t rows);
-
 /* A product in the calling thread. */
 void ub__multiply(const ub__loops *loops, const ub__product *product);
 

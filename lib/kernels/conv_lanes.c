@@ -8,110 +8,6 @@
 /* Floats of a worker's results before they are turned back. */
 #define OUTPUT 65536
 
-/* -- where taps read ------------------------------------------------------- */
-
-/* The taps of a result that read the map: every tap_step-th from `tap` on, the
- * first of them at `source`, the next ones source_step apart. */
-typedef struct place {
-    int64_t tap, taps, source;
-} place;
-
-typedef struct axis {
-    int64_t extent;
-    int64_t tap_step, source_step;
-    /* Results `period` apart may have the same taps, read so far apart. */
-    int64_t period, source_period;
-    place *at; /* [extent] */
-} axis;
-
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t rest = a % b;
-
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-static void axis_forward(axis *a, const ub__side *s)
-{
-    a->tap_step = 1;
-    a->source_step = s->dilation;
-    a->period = 1;
-    a->source_period = s->stride;
-    for (int64_t o = 0; o < a->extent; o++) {
-        const int64_t first = o * s->stride - s->pad;
-        const int64_t k = first < 0 ? ub__divide_up(-first, s->dilation) : 0;
-        const int64_t source = first + k * s->dilation;
-
-        a->at[o] = (place){ 0, 0, 0 };
-        if (k < s->kernel && source < s->in)
-            a->at[o] = (place){ k,
-                                ub__min(s->kernel - k,
-                                        (s->in - 1 - source) / s->dilation + 1),
-                                source };
-    }
-}
-
-/* Input i gets from the outputs that read it. */
-static void axis_backward(axis *a, const ub__side *s)
-{
-    const int64_t shared = common_divisor(s->stride, s->dilation);
-
-    a->tap_step = s->stride / shared;
-    a->source_step = -s->dilation / shared;
-    a->period = s->stride;
-    a->source_period = 1;
-    for (int64_t i = 0; i < a->extent; i++) {
-        place *p = &a->at[i];
-
-        *p = (place){ 0, 0, 0 };
-        for (int64_t k = 0; k < s->kernel; k++) {
-            const int64_t at = i + s->pad - k * s->dilation;
-
-            if (at < 0 || at % s->stride != 0 || at / s->stride >= s->out)
-                continue;
-            if (p->taps++ == 0) {
-                p->tap = k;
-                p->source = at / s->stride;
-            }
-        }
-    }
-}
-
-/* Up to UB__POINTS columns, a period apart, with the same taps. */
-typedef struct column_set {
-    int64_t first, points;
-} column_set;
-
-static int same_taps(const place *a, const place *b)
-{
-    return a->tap == b->tap && a->taps == b->taps;
-}
-
-static int64_t make_sets(const axis *a, column_set *set)
-{
-    int64_t n = 0;
-
-    for (int64_t phase = 0; phase < ub__min(a->period, a->extent); phase++) {
-        for (int64_t i = phase, end; i < a->extent; i = end) {
-            int64_t run = 0, part;
-
-            for (end = i; end < a->extent && same_taps(&a->at[i], &a->at[end]);
-                 end += a->period)
-                run++;
-            part = ub__even(run, UB__POINTS);
-            for (int64_t done = 0; done < run; done += part, n++) {
-                set[n].first = i + done * a->period;
-                set[n].points = ub__min(part, run - done);
-            }
-        }
-    }
-    return n;
-}
-
 /* -- a pass ---------------------------------------------------------------- */
 
 struct job {
@@ -124,8 +20,8 @@ struct job {
     int64_t to_channels, to_width;
     int64_t in, out; /* channels of a group, of the pass */
     int64_t w_filter, w_channel;
-    axis rows, columns;
-    column_set *sets;
+    ub__axis rows, columns;
+    ub__point_set *sets;
     int64_t n_sets;
     int64_t channels, filters, filter_parts, band, bands; /* of a task */
 };
@@ -160,19 +56,11 @@ static void find_rows(void *arg)
     struct job *job = arg;
     ub__lanes *l = &job->lanes;
     ub__planes *from = job->backward ? &l->gy : &l->x;
-    int64_t first = from->height, last = -1;
+    int64_t behind;
 
-    for (int64_t r = l->row; r < l->row + l->rows; r++) {
-        const place *p = &job->rows.at[r];
-        const int64_t end = p->source + (p->taps - 1) * job->rows.source_step;
-
-        if (p->taps == 0)
-            continue;
-        first = ub__min(first, ub__min(p->source, end));
-        last = ub__max(last, ub__max(p->source, end));
-    }
-    from->first_row = last < 0 ? 0 : first;
-    from->rows = last < 0 ? 0 : last + 1 - first;
+    ub__axis_sources(&job->rows, l->row, l->row + l->rows, &from->first_row,
+                     &behind);
+    from->rows = behind - from->first_row;
 }
 
 /* What a task makes. */
@@ -209,7 +97,7 @@ static void make_tile(const struct job *job, ub__filter_tile *tile)
     }
 }
 
-static void make_row(const struct job *job, const place *y, const float *w,
+static void make_row(const struct job *job, const ub__place *y, const float *w,
                      const float *from, float *to, ub__filter_tile *tile)
 {
     const int64_t lanes = job->lanes.lanes;
@@ -217,8 +105,8 @@ static void make_row(const struct job *job, const place *y, const float *w,
 
     tile->rows = y->taps;
     for (int64_t s = 0; s < job->n_sets; s++) {
-        const column_set *set = &job->sets[s];
-        const place *x = &job->columns.at[set->first];
+        const ub__point_set *set = &job->sets[s];
+        const ub__place *x = &job->columns.at[set->first];
         const int64_t tap = y->tap * job->lanes.conv.kernel_width + x->tap;
 
         tile->points = (int) set->points;
@@ -341,8 +229,8 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv,
 static int64_t table_floats(const struct job *job)
 {
     const size_t bytes = (size_t) (job->lanes.height + job->to_width) *
-                             sizeof(place) +
-                         (size_t) job->to_width * sizeof(column_set);
+                             sizeof(ub__place) +
+                         (size_t) job->to_width * sizeof(ub__point_set);
 
     return (int64_t) (bytes / sizeof(float));
 }
@@ -369,18 +257,18 @@ static void make_tables(struct job *job)
     float *tables = (float *) ub__scratch_shared(job->lanes.context) +
                     ub__lanes_floats(&job->lanes);
 
-    job->rows.at = (place *) (void *) tables;
+    job->rows.at = (ub__place *) (void *) tables;
     job->columns.at = job->rows.at + job->lanes.height;
-    job->sets = (column_set *) (void *) (job->columns.at + job->to_width);
+    job->sets = (ub__point_set *) (void *) (job->columns.at + job->to_width);
     job->packed = tables + table_floats(job);
     if (job->backward) {
-        axis_backward(&job->rows, &rows);
-        axis_backward(&job->columns, &columns);
+        ub__axis_backward(&job->rows, &rows);
+        ub__axis_backward(&job->columns, &columns);
     } else {
-        axis_forward(&job->rows, &rows);
-        axis_forward(&job->columns, &columns);
+        ub__axis_forward(&job->rows, &rows);
+        ub__axis_forward(&job->columns, &columns);
     }
-    job->n_sets = make_sets(&job->columns, job->sets);
+    job->n_sets = ub__point_sets(&job->columns, UB__POINTS, job->sets);
 }
 
 static void run(struct job *job)

@@ -27,26 +27,14 @@ struct part {
     int64_t top, bottom, left, right;
 };
 
-/* Outputs [*begin, *end) that read the map with tap k, of those between. */
-static int cut(const ub__side *s, int64_t k, int64_t *begin, int64_t *end)
-{
-    const int64_t at = k * s->dilation - s->pad;
-    const int64_t first = at < 0 ? ub__divide_up(-at, s->stride) : 0;
-    const int64_t behind = at >= s->in ? 0 : (s->in - 1 - at) / s->stride + 1;
-
-    *begin = ub__max(*begin, first);
-    *end = ub__min(*end, behind);
-    return *begin < *end;
-}
-
 static int cut_to_tap(const struct job *job, int64_t i, int64_t j,
                       struct part *part)
 {
     const ub__side rows = ub__side_rows(&job->lanes.conv);
     const ub__side columns = ub__side_columns(&job->lanes.conv);
 
-    return cut(&rows, i, &part->top, &part->bottom) &&
-           cut(&columns, j, &part->left, &part->right);
+    return ub__side_cut(&rows, i, &part->top, &part->bottom) &&
+           ub__side_cut(&columns, j, &part->left, &part->right);
 }
 
 static void add_tap(const struct job *job, const struct block *b,

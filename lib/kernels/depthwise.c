@@ -1,416 +1,468 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernels/conv.h"
+#include "kernels/axis.h"
 
 #include <string.h>
 
-/* Windows of about this many floats, to stay in the first caches. */
-#define WINDOW_FLOATS 8192
-/* Terms of a float sum before it is added to a double. */
-#define FLUSH         16384
+/*
+ * Depthwise convolutions with planes side by side: as many consecutive planes,
+ * of whatever images and channels, as a vector has lanes are turned so that a
+ * pixel of all of them is one vector, and so is a tap of all their kernels.
+ * Turned planes have columns of zeros at their sides: every result of a row has
+ * the same taps. Rows outside the map are left out.
+ */
+
+/* Floats of a worker's turned planes, as far as a row of results allows. */
+#define TURNED 32768
+/* Pixels of results. */
+#define STRIP  64
 
 struct job {
     ub_context *context;
     const ub__loops *loops;
-    ub__window_plan plan;
-    int64_t spread_rows, spread_columns; /* what the taps add to a phase */
-    int64_t tasks;
-    const float *x, *w, *bias, *gy;
-    float *y, *gx, *gw;
+    const ub__conv *conv;
+    int64_t lanes, tasks;
+    /* Of the taps that read the map at all, the first of which are these; with
+     * zeros around the columns of what is read. */
+    ub__side rows, columns;
+    int64_t first_row, first_column;
+    int64_t channels; /* with those that follow in the last one's vector */
+    int64_t left, width;
+    int64_t band;  /* rows of results at a time */
+    int64_t strip; /* rows of results before they are turned back */
+    int64_t from_rows;
+    const float *from;
+    int64_t from_height, from_width;
     int accumulate;
-    /* per-worker memory, in floats from its start */
-    int64_t taps_at, weights_at, sums_at, doubles_at, window_at, rows_at;
-    int64_t floats;
+    /* results */
+    ub__axis result_rows, result_columns;
+    ub__point_set *sets;
+    int64_t n_sets;
+    float *weights, *start; /* [taps][channels], [channels] */
+    float *to;
+    int64_t to_height, to_width;
+    /* gradients of weights */
+    const float *gy;
+    float *sums; /* [tasks][taps][channels] */
 };
-
-struct space {
-    int64_t *offset; /* [taps] */
-    int64_t *tap;    /* [taps] where they are in a kernel */
-    float *weights;  /* [taps] */
-    float *sums;     /* [taps][UB__LANES] */
-    double *doubles; /* [taps] */
-    float *window;
-    float *rows; /* at the window's pitch */
-};
-
-static int64_t aligned(int64_t floats)
-{
-    return (floats + 15) & ~(int64_t) 15;
-}
 
 static void zero(float *x, int64_t n)
 {
-    memset(x, 0, (size_t) n * sizeof *x);
+    memset(x, 0, (size_t) n * sizeof(*x));
 }
 
-static int64_t pitch_of(const struct job *job)
+static int64_t taps_of(const struct job *job)
 {
-    return job->plan.conv.out_width + job->spread_columns;
+    return job->rows.kernel * job->columns.kernel;
 }
 
-static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
+static int64_t planes_of(const struct job *job)
 {
-    ub__window_plan *plan = &job->plan;
-    int64_t rows, window, backward;
-
-    memset(job, 0, sizeof *job);
-    job->context = context;
-    job->loops = ub__loops_for(context);
-    ub__window_plan_init(plan, context, conv);
-    job->spread_rows = (plan->rows.count - 1) * conv->dilation / conv->stride;
-    job->spread_columns = (plan->columns.count - 1) * conv->dilation /
-                          conv->stride;
-    rows = WINDOW_FLOATS / (pitch_of(job) * conv->stride * conv->stride);
-    rows = rows < 4 ? 4 : rows;
-    plan->band = rows < conv->out_height ? rows : conv->out_height;
-    plan->bands = (conv->out_height + plan->band - 1) / plan->band;
-    /* Backward to the data, rows are those of a phase of the input. */
-    window = ub__window_floats(plan, plan->band);
-    backward = (plan->band + 2 * job->spread_rows) * pitch_of(job) +
-               job->spread_columns + UB__OVERRUN;
-    job->taps_at = aligned(2 * plan->taps); /* of 64-bit integers */
-    job->weights_at = 2 * job->taps_at;
-    job->sums_at = job->weights_at + aligned(plan->taps);
-    job->doubles_at = job->sums_at + plan->taps * UB__LANES;
-    job->window_at = job->doubles_at + aligned(2 * plan->taps);
-    job->rows_at = job->window_at +
-                   aligned(window > backward ? window : backward);
-    job->floats = job->rows_at + aligned(backward);
+    return job->conv->batch * job->conv->in_channels;
 }
 
-static struct space space_of(const struct job *job, int worker)
+/* Where the first of some taps of a row, of those that read the map, is in a
+ * kernel. */
+static int64_t tap_at(const struct job *job, int64_t i)
 {
-    float *start = ub__scratch(job->context, worker);
-    struct space space;
-
-    space.offset = (int64_t *) (void *) start;
-    space.tap = (int64_t *) (void *) (start + job->taps_at);
-    space.weights = start + job->weights_at;
-    space.sums = start + job->sums_at;
-    space.doubles = (double *) (void *) (start + job->doubles_at);
-    space.window = start + job->window_at;
-    space.rows = start + job->rows_at;
-    return space;
+    return (job->first_row + i) * job->conv->kernel_width + job->first_column;
 }
 
-static int64_t in_area(const struct job *job)
+/* -- plans ----------------------------------------------------------------- */
+
+/* Leave out the taps before the first and behind the last one that reads the
+ * map; returns the first. */
+static int64_t trim(ub__side *s)
 {
-    return job->plan.conv.in_height * job->plan.conv.in_width;
-}
+    int64_t first = -1, last = 0;
 
-static int64_t out_area(const struct job *job)
-{
-    return job->plan.conv.out_height * job->plan.conv.out_width;
-}
+    for (int64_t k = 0; k < s->kernel; k++) {
+        int64_t begin = 0, end = s->out;
 
-/* Where tap (i, j) of those that were not left out is in a kernel. */
-static int64_t tap_at(const struct job *job, int64_t i, int64_t j)
-{
-    return (job->plan.rows.first + i) * job->plan.conv.kernel_width +
-           job->plan.columns.first + j;
-}
-
-static void find_taps(const struct job *job, const struct space *space)
-{
-    int64_t t = 0;
-
-    for (int64_t i = 0; i < job->plan.rows.count; i++)
-        for (int64_t j = 0; j < job->plan.columns.count; j++)
-            space->tap[t++] = tap_at(job, i, j);
-}
-
-static void take_weights(const struct job *job, const struct space *space,
-                         int64_t channel, int64_t taps)
-{
-    const ub__conv *conv = &job->plan.conv;
-    const float *w = job->w +
-                     channel * conv->kernel_height * conv->kernel_width;
-
-    for (int64_t t = 0; t < taps; t++)
-        space->weights[t] = w[space->tap[t]];
-}
-
-static void begin_band(const struct job *job, int64_t band,
-                       const struct space *space, ub__frame *frame)
-{
-    int64_t first = band * job->plan.band;
-    int64_t rows = job->plan.conv.out_height - first;
-
-    if (rows > job->plan.band)
-        rows = job->plan.band;
-    ub__frame_init(frame, &job->plan, first, rows, space->offset);
-    zero(space->window, frame->elements + UB__OVERRUN);
-}
-
-/* Elements from the first output of a frame to its last, at its pitch. */
-static int64_t flat_length(const ub__frame *frame)
-{
-    return (frame->window.rows - 1) * frame->window.pitch +
-           frame->window.columns;
-}
-
-/* -- forward -------------------------------------------------------------- */
-
-static void forward_plane(const struct job *job, const ub__frame *frame,
-                          const struct space *space, int64_t band,
-                          int64_t plane)
-{
-    const ub__conv *conv = &job->plan.conv;
-    int64_t channel = plane % conv->in_channels;
-    int64_t columns = frame->window.columns;
-    float *y = job->y + plane * out_area(job) +
-               band * job->plan.band * conv->out_width;
-
-    take_weights(job, space, channel, job->plan.taps);
-    ub__frame_fill(frame, job->x + plane * in_area(job), space->window);
-    job->loops->correlate(flat_length(frame), job->plan.taps, space->weights,
-                          space->offset, space->window, space->rows);
-    job->loops->copy_rows(frame->window.rows, columns, space->rows,
-                          frame->window.pitch, y, columns);
-    for (int64_t i = 0; job->bias && i < frame->window.rows * columns; i++)
-        y[i] += job->bias[channel];
-}
-
-static void forward_task(void *arg, int64_t task, int worker)
-{
-    const struct job *job = arg;
-    struct space space = space_of(job, worker);
-    int64_t begin, end;
-
-    ub__split(job->plan.conv.batch * job->plan.conv.in_channels, 1, job->tasks,
-              task, &begin, &end);
-    find_taps(job, &space);
-    for (int64_t band = 0; band < job->plan.bands; band++) {
-        ub__frame frame;
-
-        begin_band(job, band, &space, &frame);
-        for (int64_t plane = begin; plane < end; plane++)
-            forward_plane(job, &frame, &space, band, plane);
+        if (!ub__side_cut(s, k, &begin, &end))
+            continue;
+        first = first < 0 ? k : first;
+        last = k;
     }
+    first = ub__max(first, 0);
+    s->kernel = last + 1 - first;
+    s->pad -= first * s->dilation;
+    return first;
 }
 
-/* -- backward to the data ------------------------------------------------- */
+/* Zeros so that outputs read them instead of the padding; returns how many come
+ * before the map. */
+static int64_t surround_inputs(ub__side *s)
+{
+    const int64_t last = (s->out - 1) * s->stride +
+                         (s->kernel - 1) * s->dilation - s->pad;
+    const int64_t before = ub__max(s->pad, 0);
 
-/* Rows of one phase of the input: element (i, j) of a phase is the input's
- * (top + (first + i) * stride, left + j * stride). */
-struct phase {
-    int64_t first, rows;
-    int64_t top, left;
-    int64_t row_begin, row_end; /* those on the map, of 0 .. rows */
-    int64_t begin, end;         /* columns on the map */
-    int64_t taps;               /* that read this phase */
+    s->in = before + ub__max(s->in, last + 1);
+    s->pad -= before;
+    return before;
+}
+
+/* The same of the outputs that inputs get from. */
+static int64_t surround_outputs(ub__side *s)
+{
+    const int64_t reach = (s->kernel - 1) * s->dilation - s->pad;
+    const int64_t last = (s->in - 1 + s->pad) / s->stride;
+    const int64_t before = ub__divide_up(ub__max(reach, 0), s->stride);
+
+    s->out = before + ub__max(s->out, last + 1);
+    s->pad += before * s->stride;
+    return before;
+}
+
+static int64_t from_rows(const struct job *job, int backward, int64_t rows)
+{
+    const int64_t stride = job->rows.stride;
+    const int64_t spread = (job->rows.kernel - 1) * job->rows.dilation;
+
+    return ub__min(job->from_height,
+                   backward ? (rows - 1) / stride + spread / stride + 2
+                            : (rows - 1) * stride + spread + 1);
+}
+
+static void job_init(struct job *job, ub_context *context, const ub__conv *conv,
+                     int backward)
+{
+    *job = (struct job){ .context = context,
+                         .loops = ub__loops_for(context),
+                         .conv = conv,
+                         .rows = ub__side_rows(conv),
+                         .columns = ub__side_columns(conv) };
+    job->lanes = job->loops->lanes;
+    job->first_row = trim(&job->rows);
+    job->first_column = trim(&job->columns);
+    job->channels = (conv->in_channels + job->lanes - 1 + 15) & ~(int64_t) 15;
+    job->from_height = backward ? conv->out_height : conv->in_height;
+    job->from_width = backward ? conv->out_width : conv->in_width;
+    job->to_height = backward ? conv->in_height : conv->out_height;
+    job->to_width = backward ? conv->in_width : conv->out_width;
+    job->left = (backward ? surround_outputs : surround_inputs)(&job->columns);
+    job->width = backward ? job->columns.out : job->columns.in;
+    job->band = job->to_height;
+    while (job->band > 1 && (from_rows(job, backward, job->band) * job->width +
+                             job->band * job->to_width) *
+                                    job->lanes >
+                                TURNED)
+        job->band = (job->band + 1) / 2;
+    job->from_rows = from_rows(job, backward, job->band);
+    job->strip = ub__max(1, STRIP / job->to_width);
+    job->tasks = ub__tasks_for(context,
+                               (double) planes_of(job) *
+                                   (double) (job->to_height * job->to_width) *
+                                   (double) taps_of(job),
+                               ub__divide_up(planes_of(job), job->lanes));
+}
+
+/* Sums of gradients should be few beside the planes. */
+static void limit_sums(struct job *job)
+{
+    job->tasks = ub__max(1, ub__min(job->tasks, job->conv->batch));
+}
+
+static int64_t table_floats(const struct job *job)
+{
+    const size_t bytes = (size_t) (job->to_height + job->to_width) *
+                             sizeof(ub__place) +
+                         (size_t) job->to_width * sizeof(ub__point_set);
+
+    return (int64_t) ((bytes / sizeof(float) + 15) & ~(size_t) 15);
+}
+
+static int64_t worker_floats(const struct job *job)
+{
+    return (job->from_rows * job->width + job->band * job->to_width) *
+           job->lanes;
+}
+
+/* -- turning --------------------------------------------------------------- */
+
+/* What a task takes: [first, first + planes) side by side, and of these some
+ * rows of what is read. */
+struct block {
+    int64_t plane, planes;
+    int64_t first_row, rows;
+    float *turned; /* [from_rows][width][lanes], zeros at the sides */
+    float *other;  /* [band][to_width][lanes] */
 };
 
-/* Elements i of 0 .. n for which 0 <= at + i * stride < map. */
-static void inside(int64_t at, int64_t stride, int64_t n, int64_t map,
-                   int64_t *begin, int64_t *end)
+static void block_init(const struct job *job, int worker, struct block *b)
 {
-    *begin = at < 0 ? (-at + stride - 1) / stride : 0;
-    *end = at < map ? (map - 1 - at) / stride + 1 : 0;
-    *end = *end < n ? *end : n;
-    *begin = *begin < *end ? *begin : *end;
+    b->turned = ub__scratch(job->context, worker);
+    b->other = b->turned + job->from_rows * job->width * job->lanes;
+    zero(b->turned, job->from_rows * job->width * job->lanes);
 }
 
-/* The taps that read phase (y, x), and what they read of the gradient. */
-static int64_t phase_taps(const struct job *job, int64_t y, int64_t x,
-                          const struct space *space)
+static void turn(const struct job *job, const struct block *b)
 {
-    const ub__conv *conv = &job->plan.conv;
-    int64_t stride = conv->stride, t = 0;
+    const int64_t area = job->from_height * job->from_width;
 
-    for (int64_t i = 0; i < job->plan.rows.count; i++) {
-        int64_t down = i * conv->dilation;
+    job->loops->turn(
+        b->planes, b->rows, job->from_width,
+        job->from + b->plane * area + b->first_row * job->from_width, area,
+        b->turned + job->left * job->lanes, job->width * job->lanes);
+}
 
-        for (int64_t j = 0; j < job->plan.columns.count; j++) {
-            int64_t right = j * conv->dilation;
+/* -- forward and backward to the data -------------------------------------- */
 
-            if (down % stride != y || right % stride != x)
-                continue;
-            space->tap[t] = tap_at(job, i, j);
-            space->offset[t++] = (job->spread_rows - down / stride) *
-                                     pitch_of(job) +
-                                 job->spread_columns - right / stride;
-        }
+static void result_row(const struct job *job, const struct block *b,
+                       const ub__place *y, float *to)
+{
+    const int64_t channel = b->plane % job->conv->in_channels;
+    const int64_t row = (y->source - b->first_row) * job->width;
+    ub__plane_tile tile = {
+        .rows = y->taps,
+        .w_row = job->result_rows.tap_step * job->columns.kernel *
+                 job->channels,
+        .w_tap = job->result_columns.tap_step * job->channels,
+        .x_row = job->result_rows.source_step * job->width * job->lanes,
+        .x_tap = job->result_columns.source_step * job->lanes,
+        .x_point = job->result_columns.source_period * job->lanes,
+        .start = job->start + channel,
+        .y_point = job->result_columns.period * job->lanes,
+    };
+
+    for (int64_t s = 0; s < job->n_sets; s++) {
+        const ub__point_set *set = &job->sets[s];
+        const ub__place *x = &job->result_columns.at[set->first];
+        const int64_t tap = y->tap * job->columns.kernel + x->tap;
+
+        tile.points = (int) set->points;
+        tile.taps = x->taps;
+        tile.w = job->weights + tap * job->channels + channel;
+        tile.x = y->taps > 0 ? b->turned + (row + x->source) * job->lanes
+                             : b->turned;
+        tile.y = to + set->first * job->lanes;
+        job->loops->plane_tile(&tile);
     }
-    return t;
 }
 
-static void phase_init(const struct job *job, int64_t first, int64_t y,
-                       int64_t x, const struct space *space,
-                       struct phase *phase)
+static void result_band(const struct job *job, struct block *b, int64_t begin,
+                        int64_t end)
 {
-    const ub__conv *conv = &job->plan.conv;
-    int64_t step = job->plan.band + job->spread_rows;
+    const int64_t area = job->to_height * job->to_width;
+    int64_t behind;
 
-    phase->first = first;
-    phase->rows = conv->out_height + job->spread_rows - first;
-    if (phase->rows > step)
-        phase->rows = step;
-    phase->top = job->plan.rows.base + y;
-    phase->left = job->plan.columns.base + x;
-    inside(phase->top + first * conv->stride, conv->stride, phase->rows,
-           conv->in_height, &phase->row_begin, &phase->row_end);
-    inside(phase->left, conv->stride, pitch_of(job), conv->in_width,
-           &phase->begin, &phase->end);
-    phase->taps = phase_taps(job, y, x, space);
+    ub__axis_sources(&job->result_rows, begin, end, &b->first_row, &behind);
+    b->rows = behind - b->first_row;
+    turn(job, b);
+    for (int64_t row = begin; row < end; row += job->strip) {
+        const int64_t rows = ub__min(job->strip, end - row);
+
+        for (int64_t r = 0; r < rows; r++)
+            result_row(job, b, &job->result_rows.at[row + r],
+                       b->other + r * job->to_width * job->lanes);
+        job->loops->turn_back(b->planes, rows * job->to_width, b->other, 0.0f,
+                              job->to + b->plane * area + row * job->to_width,
+                              area, job->accumulate);
+    }
 }
 
-/* The output's gradient with zeros around, at the pitch of a phase. */
-static void fill_gradient(const struct job *job, const struct phase *phase,
-                          const float *gy, float *window)
+static void result_task(void *arg, int64_t task, int worker)
 {
-    const ub__conv *conv = &job->plan.conv;
-    int64_t pitch = pitch_of(job), begin, end;
-    int64_t first = phase->first - job->spread_rows;
+    const struct job *job = arg;
+    struct block b;
+    int64_t end;
 
-    inside(first, 1, phase->rows + job->spread_rows, conv->out_height, &begin,
-           &end);
-    job->loops->copy_rows(
-        end - begin, conv->out_width, gy + (first + begin) * conv->out_width,
-        conv->out_width, window + begin * pitch + job->spread_columns, pitch);
+    ub__split(planes_of(job), job->lanes, job->tasks, task, &b.plane, &end);
+    block_init(job, worker, &b);
+    for (; b.plane < end; b.plane += job->lanes) {
+        b.planes = ub__min(job->lanes, end - b.plane);
+        for (int64_t row = 0; row < job->to_height; row += job->band)
+            result_band(job, &b, row, ub__min(row + job->band, job->to_height));
+    }
 }
 
-static void put_phase(const struct job *job, const struct phase *phase,
-                      const float *rows, float *gx)
+/* So that a vector of the channels from any one on can be read. */
+static void repeat_channels(const struct job *job, float *values)
 {
-    const ub__conv *conv = &job->plan.conv;
-    int64_t stride = conv->stride, pitch = pitch_of(job);
-    int64_t row = phase->top + (phase->first + phase->row_begin) * stride;
+    for (int64_t c = job->conv->in_channels; c < job->channels; c++)
+        values[c] = values[c - job->conv->in_channels];
+}
 
-    rows += phase->row_begin * pitch;
-    gx += row * conv->in_width + phase->left;
-    if (stride == 1) {
-        (job->accumulate ? job->loops->add_rows : job->loops->copy_rows)(
-            phase->row_end - phase->row_begin, phase->end - phase->begin,
-            rows + phase->begin, pitch, gx + phase->begin, conv->in_width);
+static void pack_weights(const struct job *job, const float *w,
+                         const float *bias)
+{
+    const ub__conv *conv = job->conv;
+    const int64_t channels = conv->in_channels;
+
+    for (int64_t i = 0; i < job->rows.kernel; i++)
+        job->loops->transpose(channels, job->columns.kernel, w + tap_at(job, i),
+                              conv->kernel_height * conv->kernel_width,
+                              job->weights +
+                                  i * job->columns.kernel * job->channels,
+                              job->channels);
+    for (int64_t t = 0; t < taps_of(job); t++)
+        repeat_channels(job, job->weights + t * job->channels);
+    zero(job->start, job->channels);
+    if (bias == NULL)
         return;
-    }
-    for (int64_t i = phase->row_begin; i < phase->row_end; i++) {
-        for (int64_t j = phase->begin; j < phase->end; j++)
-            gx[j * stride] += rows[j];
-        rows += pitch;
-        gx += stride * conv->in_width;
-    }
+    memcpy(job->start, bias, (size_t) channels * sizeof(*bias));
+    repeat_channels(job, job->start);
 }
 
-/* Does each element of the input belong to a phase that is stored, so that
- * none needs to be cleared first? */
-static int stores_all(const struct job *job)
+static void run_results(struct job *job, int backward, const float *w,
+                        const float *bias)
 {
-    const ub__conv *conv = &job->plan.conv;
+    float *shared = ub__scratch_shared(job->context);
 
-    return conv->stride == 1 && job->plan.rows.base <= 0 &&
-           job->plan.columns.base <= 0 &&
-           job->plan.rows.base + conv->out_height + job->spread_rows >=
-               conv->in_height &&
-           job->plan.columns.base + pitch_of(job) >= conv->in_width;
+    job->result_rows.extent = job->to_height;
+    job->result_columns.extent = job->to_width;
+    job->result_rows.at = (ub__place *) (void *) shared;
+    job->result_columns.at = job->result_rows.at + job->to_height;
+    job->sets = (ub__point_set *) (void *) (job->result_columns.at +
+                                            job->to_width);
+    job->weights = shared + table_floats(job);
+    job->start = job->weights + taps_of(job) * job->channels;
+    (backward ? ub__axis_backward : ub__axis_forward)(&job->result_rows,
+                                                      &job->rows);
+    (backward ? ub__axis_backward : ub__axis_forward)(&job->result_columns,
+                                                      &job->columns);
+    job->n_sets = ub__point_sets(&job->result_columns, UB__PLANE_POINTS,
+                                 job->sets);
+    pack_weights(job, w, bias);
+    ub__parallel(job->context, job->tasks, result_task, job);
 }
 
-static void data_phase(const struct job *job, const struct space *space,
-                       const struct phase *phase, int64_t begin, int64_t end)
+void ub__depthwise_forward(ub_context *context, const ub__conv *conv,
+                           const float *x, const float *w, const float *bias,
+                           float *y)
 {
-    for (int64_t plane = begin; plane < end; plane++) {
-        take_weights(job, space, plane % job->plan.conv.in_channels,
-                     phase->taps);
-        fill_gradient(job, phase, job->gy + plane * out_area(job),
-                      space->window);
-        job->loops->correlate(phase->rows * pitch_of(job), phase->taps,
-                              space->weights, space->offset, space->window,
-                              space->rows);
-        put_phase(job, phase, space->rows, job->gx + plane * in_area(job));
+    struct job job;
+
+    job_init(&job, context, conv, 0);
+    job.from = x;
+    job.to = y;
+    run_results(&job, 0, w, bias);
+}
+
+void ub__depthwise_backward_data(ub_context *context, const ub__conv *conv,
+                                 const float *w, const float *gy, float *gx,
+                                 int accumulate)
+{
+    struct job job;
+
+    job_init(&job, context, conv, 1);
+    job.from = gy;
+    job.to = gx;
+    job.accumulate = accumulate;
+    run_results(&job, 1, w, NULL);
+}
+
+/* -- backward to the weight ------------------------------------------------ */
+
+/* The taps of a row of the kernel, from outputs [begin, end) of those turned
+ * from `first` on. */
+static void add_taps(const struct job *job, const struct block *b,
+                     int64_t kernel_row, int64_t begin, int64_t end,
+                     float *sums)
+{
+    const int64_t lanes = job->lanes, first = begin;
+    const int64_t most = ub__even(job->columns.kernel, UB__PLANE_TAPS);
+    ub__tap_tile tile = { .columns = job->conv->out_width,
+                          .g_row = job->conv->out_width * lanes,
+                          .x_row = job->rows.stride * job->width * lanes,
+                          .x_column = job->columns.stride * lanes,
+                          .x_tap = job->columns.dilation * lanes,
+                          .sums_tap = job->channels };
+    int64_t row;
+
+    if (!ub__side_cut(&job->rows, kernel_row, &begin, &end))
+        return;
+    row = begin * job->rows.stride - job->rows.pad +
+          kernel_row * job->rows.dilation - b->first_row;
+    tile.rows = end - begin;
+    tile.g = b->other + (begin - first) * tile.g_row;
+    for (int64_t j = 0; j < job->columns.kernel; j += most) {
+        tile.taps = (int) ub__min(most, job->columns.kernel - j);
+        tile.x = b->turned + row * job->width * lanes -
+                 job->columns.pad * lanes + j * tile.x_tap;
+        tile.sums = sums +
+                    (kernel_row * job->columns.kernel + j) * job->channels;
+        job->loops->tap_tile(&tile);
     }
 }
 
-static void data_task(void *arg, int64_t task, int worker)
+static void weight_band(const struct job *job, struct block *b, int64_t begin,
+                        int64_t end, float *sums)
 {
-    const struct job *job = arg;
-    const ub__conv *conv = &job->plan.conv;
-    struct space space = space_of(job, worker);
-    int64_t rows = conv->out_height + job->spread_rows, begin, end;
+    const ub__conv *conv = job->conv;
+    const int64_t area = conv->out_height * conv->out_width;
+    const int64_t top = begin * conv->stride - job->rows.pad;
+    const int64_t bottom = (end - 1) * conv->stride - job->rows.pad +
+                           (job->rows.kernel - 1) * conv->dilation;
 
-    ub__split(conv->batch * conv->in_channels, 1, job->tasks, task, &begin,
-              &end);
-    if (!job->accumulate && !stores_all(job))
-        zero(job->gx + begin * in_area(job), (end - begin) * in_area(job));
-    for (int64_t first = 0; first < rows;) {
-        struct phase phase = { .rows = 0 };
-
-        zero(space.window,
-             (job->plan.band + 2 * job->spread_rows) * pitch_of(job) +
-                 job->spread_columns + UB__OVERRUN);
-        for (int64_t y = 0; y < conv->stride; y++) {
-            for (int64_t x = 0; x < conv->stride; x++) {
-                phase_init(job, first, y, x, &space, &phase);
-                if (phase.taps > 0)
-                    data_phase(job, &space, &phase, begin, end);
-            }
-        }
-        first += phase.rows;
-    }
+    b->first_row = ub__min(ub__max(top, 0), conv->in_height);
+    b->rows = ub__max(ub__min(bottom + 1, conv->in_height) - b->first_row, 0);
+    turn(job, b);
+    job->loops->turn(b->planes, 1, (end - begin) * conv->out_width,
+                     job->gy + b->plane * area + begin * conv->out_width, area,
+                     b->other, 0);
+    for (int64_t i = 0; i < job->rows.kernel; i++)
+        add_taps(job, b, i, begin, end, sums + b->plane % conv->in_channels);
 }
 
-/* -- backward to the weight ----------------------------------------------- */
-
-static void flush_sums(const struct job *job, const struct space *space)
-{
-    for (int64_t t = 0; t < job->plan.taps; t++) {
-        double sum = 0.0;
-
-        for (int64_t i = 0; i < UB__LANES; i++)
-            sum += (double) space->sums[t * UB__LANES + i];
-        space->doubles[t] += sum;
-    }
-    zero(space->sums, job->plan.taps * UB__LANES);
-}
-
-static void weight_band(const struct job *job, const struct space *space,
-                        int64_t band, int64_t channel)
-{
-    const ub__conv *conv = &job->plan.conv;
-    int64_t length, terms = 0;
-    ub__frame frame;
-
-    begin_band(job, band, space, &frame);
-    length = flat_length(&frame);
-    zero(space->rows, length + UB__OVERRUN);
-    for (int64_t b = 0; b < conv->batch; b++) {
-        int64_t plane = b * conv->in_channels + channel;
-
-        ub__frame_fill(&frame, job->x + plane * in_area(job), space->window);
-        job->loops->copy_rows(frame.window.rows, conv->out_width,
-                              job->gy + plane * out_area(job) +
-                                  band * job->plan.band * conv->out_width,
-                              conv->out_width, space->rows, frame.window.pitch);
-        job->loops->tap_sums(length, job->plan.taps, space->offset,
-                             space->window, space->rows, space->sums);
-        terms += length;
-        if (terms >= FLUSH || b == conv->batch - 1) {
-            flush_sums(job, space);
-            terms = 0;
-        }
-    }
-}
-
-static void weight_task(void *arg, int64_t channel, int worker)
+static void weight_task(void *arg, int64_t task, int worker)
 {
     const struct job *job = arg;
-    const ub__conv *conv = &job->plan.conv;
-    int64_t kernel = conv->kernel_height * conv->kernel_width;
-    struct space space = space_of(job, worker);
-    float *gw = job->gw + channel * kernel;
+    float *sums = job->sums + task * taps_of(job) * job->channels;
+    struct block b;
+    int64_t end;
 
-    zero(space.sums, job->plan.taps * UB__LANES);
-    for (int64_t i = 0; i < job->plan.taps; i++)
-        space.doubles[i] = 0.0;
-    for (int64_t band = 0; band < job->plan.bands; band++)
-        weight_band(job, &space, band, channel);
-    find_taps(job, &space);
+    ub__split(planes_of(job), job->lanes, job->tasks, task, &b.plane, &end);
+    block_init(job, worker, &b);
+    zero(sums, taps_of(job) * job->channels);
+    for (; b.plane < end; b.plane += job->lanes) {
+        b.planes = ub__min(job->lanes, end - b.plane);
+        for (int64_t row = 0; row < job->to_height; row += job->band)
+            weight_band(job, &b, row, ub__min(row + job->band, job->to_height),
+                        sums);
+    }
+}
+
+/* The tasks' sums, in their order. */
+static void put_weights(const struct job *job, float *gw)
+{
+    const int64_t channels = job->conv->in_channels;
+    const int64_t kernel = job->conv->kernel_height * job->conv->kernel_width;
+    const int64_t n = taps_of(job) * job->channels;
+
     if (!job->accumulate)
-        zero(gw, kernel);
-    for (int64_t t = 0; t < job->plan.taps; t++)
-        gw[space.tap[t]] += (float) space.doubles[t];
+        zero(gw, channels * kernel);
+    for (int64_t task = 1; task < job->tasks; task++)
+        job->loops->scale(n, 1.0f, job->sums + task * n, job->sums, 1);
+    for (int64_t t = 0; t < taps_of(job); t++) {
+        const float *sums = job->sums + t * job->channels;
+        float *to = gw + tap_at(job, t / job->columns.kernel) +
+                    t % job->columns.kernel;
+
+        for (int64_t first = 0; first < job->channels; first += channels)
+            for (int64_t c = 0; c < ub__min(channels, job->channels - first);
+                 c++)
+                to[c * kernel] += sums[first + c];
+    }
 }
 
-/* -- for conv.c ----------------------------------------------------------- */
+void ub__depthwise_backward_weight(ub_context *context, const ub__conv *conv,
+                                   const float *x, const float *gy, float *gw,
+                                   int accumulate)
+{
+    struct job job;
+
+    job_init(&job, context, conv, 0);
+    limit_sums(&job);
+    job.from = x;
+    job.gy = gy;
+    job.sums = ub__scratch_shared(context);
+    job.accumulate = accumulate;
+    ub__parallel(context, job.tasks, weight_task, &job);
+    put_weights(&job, gw);
+}
+
+/* -- for conv.c ------------------------------------------------------------ */
 
 int ub__conv_is_depthwise(const ub__conv *conv)
 {
@@ -421,62 +473,23 @@ int ub__conv_is_depthwise(const ub__conv *conv)
 ub__scratch_size ub__depthwise_scratch(ub_context *context,
                                        const ub__conv *conv)
 {
-    struct job job;
+    ub__scratch_size most = { 0, 0 };
 
-    job_init(&job, context, conv);
-    return (ub__scratch_size){ (size_t) job.floats * sizeof(float), 0 };
-}
+    for (int backward = 0; backward < 2; backward++) {
+        struct job job;
+        size_t worker, results, sums;
 
-static void run_planes(ub_context *context, struct job *job, ub__task_fn task)
-{
-    const ub__conv *conv = &job->plan.conv;
-    int64_t planes = conv->batch * conv->in_channels;
-
-    job->tasks = ub__tasks_for(context,
-                               (double) planes * (double) out_area(job) *
-                                   (double) job->plan.taps,
-                               planes);
-    ub__parallel(context, job->tasks, task, job);
-}
-
-void ub__depthwise_forward(ub_context *context, const ub__conv *conv,
-                           const float *x, const float *w, const float *bias,
-                           float *y)
-{
-    struct job job;
-
-    job_init(&job, context, conv);
-    job.x = x;
-    job.w = w;
-    job.bias = bias;
-    job.y = y;
-    run_planes(context, &job, forward_task);
-}
-
-void ub__depthwise_backward_data(ub_context *context, const ub__conv *conv,
-                                 const float *w, const float *gy, float *gx,
-                                 int accumulate)
-{
-    struct job job;
-
-    job_init(&job, context, conv);
-    job.w = w;
-    job.gy = gy;
-    job.gx = gx;
-    job.accumulate = accumulate;
-    run_planes(context, &job, data_task);
-}
-
-void ub__depthwise_backward_weight(ub_context *context, const ub__conv *conv,
-                                   const float *x, const float *gy, float *gw,
-                                   int accumulate)
-{
-    struct job job;
-
-    job_init(&job, context, conv);
-    job.x = x;
-    job.gy = gy;
-    job.gw = gw;
-    job.accumulate = accumulate;
-    ub__parallel(context, conv->in_channels, weight_task, &job);
+        job_init(&job, context, conv, backward);
+        worker = (size_t) worker_floats(&job) * sizeof(float);
+        results = (size_t) (table_floats(&job) +
+                            (taps_of(&job) + 1) * job.channels) *
+                  sizeof(float);
+        limit_sums(&job);
+        sums = (size_t) (job.tasks * taps_of(&job) * job.channels) *
+               sizeof(float);
+        most.worker = worker > most.worker ? worker : most.worker;
+        most.shared = results > most.shared ? results : most.shared;
+        most.shared = sums > most.shared ? sums : most.shared;
+    }
+    return most;
 }

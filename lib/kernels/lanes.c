@@ -6,38 +6,6 @@
 /* Floats of turned planes at a time, as far as a row of results allows. */
 #define TURN ((int64_t) 1 << 21)
 
-int64_t ub__min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-int64_t ub__max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-int64_t ub__divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-int64_t ub__even(int64_t n, int64_t most)
-{
-    return ub__divide_up(n, ub__divide_up(n, ub__max(1, ub__min(most, n))));
-}
-
-ub__side ub__side_rows(const ub__conv *c)
-{
-    return (ub__side){ c->in_height, c->out_height, c->kernel_height,
-                       c->stride,    c->pad_height, c->dilation };
-}
-
-ub__side ub__side_columns(const ub__conv *c)
-{
-    return (ub__side){ c->in_width, c->out_width, c->kernel_width,
-                       c->stride,   c->pad_width, c->dilation };
-}
-
 /* -- plans ----------------------------------------------------------------- */
 
 void ub__lanes_init(ub__lanes *l, ub_context *context, const ub__conv *conv)
@@ -115,10 +83,10 @@ static void turn_task(void *arg, int64_t task, int worker)
         p = &l->gy;
     }
     area = p->height * p->width;
-    l->loops->turn(ub__lanes_images(l, block), p->rows * p->width,
+    l->loops->turn(ub__lanes_images(l, block), 1, p->rows * p->width,
                    p->data + (image * p->channels + channel) * area +
                        p->first_row * p->width,
-                   p->channels * area, ub__turned(p, block, channel));
+                   p->channels * area, ub__turned(p, block, channel), 0);
 }
 
 void ub__lanes_run(void *arg, ub__rows_fn rows, ub__task_fn fn, int64_t tasks,

@@ -2,7 +2,7 @@
 #ifndef UBOOST_LIB_KERNELS_LANES_H
 #define UBOOST_LIB_KERNELS_LANES_H
 
-#include "kernels/conv.h"
+#include "kernels/axis.h"
 
 /*
  * Convolutions with images side by side: planes are first turned so that a
@@ -35,20 +35,6 @@ typedef struct ub__lanes {
     int64_t height;                 /* rows in all */
     int64_t block, blocks, row, rows; /* of this turn; rows of results */
 } ub__lanes;
-
-/* Along one axis: output o reads o * stride - pad + k * dilation. */
-typedef struct ub__side {
-    int64_t in, out, kernel, stride, pad, dilation;
-} ub__side;
-
-ub__side ub__side_rows(const ub__conv *conv);
-ub__side ub__side_columns(const ub__conv *conv);
-
-int64_t ub__min(int64_t a, int64_t b);
-int64_t ub__max(int64_t a, int64_t b);
-int64_t ub__divide_up(int64_t a, int64_t b);
-/* n in parts of at most `most`, at least 1, evened out. */
-int64_t ub__even(int64_t n, int64_t most);
 
 void ub__lanes_init(ub__lanes *l, ub_context *context, const ub__conv *conv);
 /* When the planes are described: how much of them a turn has. */

@@ -11,17 +11,6 @@
  * "rows" are runs of n contiguous elements, `stride` elements apart.
  */
 
-/* What a convolution reads of one channel: its input plane with the padding
- * around, split into stride x stride phase planes, so that every tap of the
- * kernel reads unit-stride rows: output (r, c) reads offset[tap] + r * pitch +
- * c. */
-typedef struct ub__window {
-    int64_t rows, columns; /* of output */
-    int64_t pitch;         /* elements from one row to the next */
-    int64_t taps;
-    const int64_t *offset; /* [taps] */
-} ub__window;
-
 /* A matrix product c = a * b (+ c): c[i][j] is the sum over l < k of
  * a[i * a_row + l * a_column] * b[l * b_row + j]. */
 typedef struct ub__product {
@@ -77,6 +66,46 @@ typedef struct ub__weight_tile {
     int64_t sums_filter, sums_channel;
 } ub__weight_tile;
 
+/* Results and taps of a tile of planes side by side. */
+#define UB__PLANE_POINTS 8
+#define UB__PLANE_TAPS   5
+
+/*
+ * Some pixels of as many planes as a vector has lanes, each with a kernel of
+ * its own: pixel p, at y[p * y_point], is start (of each lane) and the sum over
+ * rows i and taps j of, lane by lane,
+ *
+ *   w[i * w_row + j * w_tap] * x[p * x_point + i * x_row + j * x_tap]
+ */
+typedef struct ub__plane_tile {
+    int points;
+    int64_t rows, taps;
+    const float *w;
+    int64_t w_row, w_tap;
+    const float *x;
+    int64_t x_row, x_tap, x_point;
+    const float *start;
+    float *y;
+    int64_t y_point;
+} ub__plane_tile;
+
+/*
+ * Gradients of some taps, lane by lane: to sums[t * sums_tap] is added, over
+ * rows i and columns j,
+ *
+ *   g[i * g_row + j * lanes] * x[t * x_tap + i * x_row + j * x_column]
+ */
+typedef struct ub__tap_tile {
+    int taps;
+    int64_t rows, columns;
+    const float *g;
+    int64_t g_row;
+    const float *x;
+    int64_t x_tap, x_row, x_column;
+    float *sums;
+    int64_t sums_tap;
+} ub__tap_tile;
+
 typedef struct ub__norm_row {
     float mean, inverse_deviation;
     float scale, shift; /* of the forward pass */
@@ -131,9 +160,13 @@ typedef struct ub__step {
     /* images side by side, see above */                                       \
     X(void, filter_tile, (const ub__filter_tile *tile))                        \
     X(void, weight_tile, (const ub__weight_tile *tile))                        \
-    /* images, from_row apart, to to[n][lanes]; lanes without one are 0 */     \
-    X(void, turn, (int64_t images, int64_t n, const float *from,               \
-                   int64_t from_row, float *to))                               \
+    X(void, plane_tile, (const ub__plane_tile *tile))                          \
+    X(void, tap_tile, (const ub__tap_tile *tile))                              \
+    /* rows of images, from_image apart, to to[rows][columns][lanes], with     \
+     * rows to_row apart; lanes without an image are 0 */                      \
+    X(void, turn, (int64_t images, int64_t rows, int64_t columns,              \
+                   const float *from, int64_t from_image, float *to,           \
+                   int64_t to_row))                                            \
     /* and back, `shift` added to each element */                              \
     X(void, turn_back, (int64_t images, int64_t n, const float *from,          \
                         float shift, float *to, int64_t to_row, int add))      \
@@ -141,25 +174,8 @@ typedef struct ub__step {
                         int64_t to_stride, int accumulate))                    \
     /* to[j][i] = from[i][j]; rows of `to` and `from` so far apart */          \
     X(void, transpose, (int64_t rows, int64_t columns, const float *from,      \
-                        int64_t from_row, float *to, int64_t to_row))          \
-    /* rows so far apart, from one place to another */                         \
-    X(void, copy_rows, (int64_t rows, int64_t columns, const float *from,      \
-                        int64_t from_pitch, float *to, int64_t to_pitch))      \
-    X(void, add_rows, (int64_t rows, int64_t columns, const float *from,       \
-                       int64_t from_pitch, float *to, int64_t to_pitch))       \
-    /* y[i] = sum of w[t] * x[i + offset[t]], i < n; may write up to           \
-     * UB__OVERRUN elements more, and read as many */                          \
-    X(void, correlate, (int64_t n, int64_t taps, const float *w,               \
-                        const int64_t *offset, const float *x, float *y))      \
-    /* sum[t][i % UB__LANES] += g[i] * x[i + offset[t]] */                     \
-    X(void, tap_sums, (int64_t n, int64_t taps, const int64_t *offset,         \
-                       const float *x, const float *g, float *sum))
+                        int64_t from_row, float *to, int64_t to_row))
 /* clang-format on */
-
-/* Widest vector of all variants, in elements; and how far flat loops may run
- * over. */
-#define UB__LANES                               16
-#define UB__OVERRUN                             64
 
 #define UB__LOOPS_MEMBER(type, name, arguments) type(*name) arguments;
 typedef struct ub__loops {

@@ -1,112 +1,111 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernels/variant.h"
 
-/* A constant `columns` becomes moves of registers. */
-static inline void move_row(int64_t columns, const float *restrict from,
-                            float *restrict to)
+/*
+ * Depthwise convolutions of planes that lie side by side, one in each lane of a
+ * vector, with a kernel in each lane.
+ */
+
+INLINE void plane_tile(const ub__plane_tile *t, int points)
 {
-#if UB__VECTOR_BYTES == 64
-    if (columns == 16 || columns == 32) {
-        store(to, load(from));
-        if (columns == 32)
-            store(to + WIDTH, load(from + WIDTH));
-        return;
-    }
-#endif
-    memcpy(to, from, (size_t) columns * sizeof *to);
-}
+    const int64_t taps = t->taps, w_tap = t->w_tap;
+    const int64_t x_tap = t->x_tap, x_point = t->x_point;
+    const vector start = load(t->start);
+    vector sum[UB__PLANE_POINTS];
 
-static inline void move_rows(int64_t rows, int64_t columns, const float *from,
-                             int64_t from_pitch, float *to, int64_t to_pitch)
-{
-    for (int64_t r = 0; r < rows; r++)
-        move_row(columns, from + r * from_pitch, to + r * to_pitch);
-}
+    UNROLL
+    for (int p = 0; p < points; p++)
+        sum[p] = start;
+    for (int64_t i = 0; i < t->rows; i++) {
+        const float *w = t->w + i * t->w_row;
+        const float *x = t->x + i * t->x_row;
 
-void UB__LOOP(copy_rows)(int64_t rows, int64_t columns, const float *from,
-                         int64_t from_pitch, float *to, int64_t to_pitch)
-{
-    switch (columns) {
-    case 4: move_rows(rows, 4, from, from_pitch, to, to_pitch); break;
-    case 8: move_rows(rows, 8, from, from_pitch, to, to_pitch); break;
-    case 16: move_rows(rows, 16, from, from_pitch, to, to_pitch); break;
-    case 32: move_rows(rows, 32, from, from_pitch, to, to_pitch); break;
-    default: move_rows(rows, columns, from, from_pitch, to, to_pitch); break;
-    }
-}
+        for (int64_t j = 0; j < taps; j++, w += w_tap, x += x_tap) {
+            const vector factor = load(w);
 
-static inline void sum_rows(int64_t rows, int64_t columns, const float *from,
-                            int64_t from_pitch, float *to, int64_t to_pitch)
-{
-    for (int64_t r = 0; r < rows; r++, from += from_pitch, to += to_pitch)
-        for (int64_t c = 0; c < columns; c++)
-            to[c] += from[c];
-}
-
-void UB__LOOP(add_rows)(int64_t rows, int64_t columns, const float *from,
-                        int64_t from_pitch, float *to, int64_t to_pitch)
-{
-    switch (columns) {
-    case 4: sum_rows(rows, 4, from, from_pitch, to, to_pitch); break;
-    case 8: sum_rows(rows, 8, from, from_pitch, to, to_pitch); break;
-    case 16: sum_rows(rows, 16, from, from_pitch, to, to_pitch); break;
-    case 32: sum_rows(rows, 32, from, from_pitch, to, to_pitch); break;
-    default: sum_rows(rows, columns, from, from_pitch, to, to_pitch); break;
-    }
-}
-
-/* Four vectors at a time, so that additions do not wait for each other. */
-void UB__LOOP(correlate)(int64_t n, int64_t taps, const float *w,
-                         const int64_t *offset, const float *x, float *y)
-{
-    for (int64_t i = 0; i < n; i += 4 * WIDTH) {
-        vector sum[4] = { { 0 }, { 0 }, { 0 }, { 0 } };
-
-        for (int64_t t = 0; t < taps; t++) {
-            const float *from = x + i + offset[t];
-            float factor = w[t];
-
-            sum[0] += load(from) * factor;
-            sum[1] += load(from + WIDTH) * factor;
-            sum[2] += load(from + 2 * WIDTH) * factor;
-            sum[3] += load(from + 3 * WIDTH) * factor;
+            UNROLL
+            for (int p = 0; p < points; p++)
+                sum[p] += factor * load(x + p * x_point);
         }
-        store(y + i, sum[0]);
-        store(y + i + WIDTH, sum[1]);
-        store(y + i + 2 * WIDTH, sum[2]);
-        store(y + i + 3 * WIDTH, sum[3]);
     }
+    UNROLL
+    for (int p = 0; p < points; p++)
+        store(t->y + p * t->y_point, sum[p]);
 }
 
-/* `some` taps of tap_sums; a constant, so that the sums stay in registers. */
-static inline void some_tap_sums(int64_t n, int some, const int64_t *offset,
-                                 const float *x, const float *g, float *sum)
+INLINE void add_column(const float *g, const float *x, int64_t x_tap, int taps,
+                       vector *sum)
 {
-    for (int lane = 0; lane < UB__LANES; lane += WIDTH) {
-        vector s[5];
+    const vector factor = load(g);
 
-        for (int t = 0; t < some; t++)
-            s[t] = load(sum + t * UB__LANES + lane);
-        for (int64_t i = lane; i < n; i += UB__LANES) {
-            vector v = load(g + i);
+    UNROLL
+    for (int k = 0; k < taps; k++)
+        sum[k] += factor * load(x + k * x_tap);
+}
 
-            for (int t = 0; t < some; t++)
-                s[t] += v * load(x + i + offset[t]);
+/* Two columns at a time, so that additions wait less for each other. */
+INLINE void tap_tile(const ub__tap_tile *t, int taps)
+{
+    const int64_t columns = t->columns, x_column = t->x_column;
+    const int64_t x_tap = t->x_tap;
+    vector even[UB__PLANE_TAPS], odd[UB__PLANE_TAPS];
+
+    UNROLL
+    for (int k = 0; k < taps; k++) {
+        even[k] = load(t->sums + k * t->sums_tap);
+        odd[k] = (vector){ 0 };
+    }
+    for (int64_t i = 0; i < t->rows; i++) {
+        const float *g = t->g + i * t->g_row;
+        const float *x = t->x + i * t->x_row;
+        int64_t j = 0;
+
+        for (; j + 2 <= columns; j += 2, g += 2 * WIDTH, x += 2 * x_column) {
+            add_column(g, x, x_tap, taps, even);
+            add_column(g + WIDTH, x + x_column, x_tap, taps, odd);
         }
-        for (int t = 0; t < some; t++)
-            store(sum + t * UB__LANES + lane, s[t]);
+        if (j < columns)
+            add_column(g, x, x_tap, taps, even);
     }
+    UNROLL
+    for (int k = 0; k < taps; k++)
+        store(t->sums + k * t->sums_tap, even[k] + odd[k]);
 }
 
-void UB__LOOP(tap_sums)(int64_t n, int64_t taps, const int64_t *offset,
-                        const float *x, const float *g, float *sum)
-{
-    int64_t t = 0;
+/* -- one function for each size -------------------------------------------- */
 
-    for (; t + 5 <= taps; t += 5)
-        some_tap_sums(n, 5, offset + t, x, g, sum + t * UB__LANES);
-    for (; t + 3 <= taps; t += 3)
-        some_tap_sums(n, 3, offset + t, x, g, sum + t * UB__LANES);
-    for (; t < taps; t++)
-        some_tap_sums(n, 1, offset + t, x, g, sum + t * UB__LANES);
+#define EACH_POINTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#define EACH_TAPS(X)   X(1) X(2) X(3) X(4) X(5)
+
+#define POINTS(n)                                   \
+    static void points_##n(const ub__plane_tile *t) \
+    {                                               \
+        plane_tile(t, n);                           \
+    }
+EACH_POINTS(POINTS)
+#define TAPS(n)                                 \
+    static void taps_##n(const ub__tap_tile *t) \
+    {                                           \
+        tap_tile(t, n);                         \
+    }
+EACH_TAPS(TAPS)
+
+void UB__LOOP(plane_tile)(const ub__plane_tile *tile)
+{
+#define NAME(n) points_##n,
+    static void (*const sizes[UB__PLANE_POINTS])(
+        const ub__plane_tile *) = { EACH_POINTS(NAME) };
+#undef NAME
+
+    sizes[tile->points - 1](tile);
+}
+
+void UB__LOOP(tap_tile)(const ub__tap_tile *tile)
+{
+#define NAME(n) taps_##n,
+    static void (*const sizes[UB__PLANE_TAPS])(
+        const ub__tap_tile *) = { EACH_TAPS(NAME) };
+#undef NAME
+
+    sizes[tile->taps - 1](tile);
 }

@@ -240,18 +240,18 @@ INLINE void store_rows(vector v, float *to, int64_t row, quad shift, int add)
 /* So many times four columns at a time, for whole lines of a cache. */
 #define GROUPS (WIDTH == 16 ? 4 : 2)
 
-INLINE void turn_columns(const float *from, int64_t row, float *to)
+INLINE void turn_columns(const float *from, int64_t row, float *to, int groups)
 {
     vector v[GROUPS][4];
 
     UNROLL
     for (int i = 0; i < 4; i++) {
         UNROLL
-        for (int g = 0; g < GROUPS; g++)
+        for (int g = 0; g < groups; g++)
             v[g][i] = load_rows(from + i * row + 4 * g, row);
     }
     UNROLL
-    for (int g = 0; g < GROUPS; g++) {
+    for (int g = 0; g < groups; g++) {
         turn_quads(v[g]);
         UNROLL
         for (int i = 0; i < 4; i++)
@@ -259,13 +259,26 @@ INLINE void turn_columns(const float *from, int64_t row, float *to)
     }
 }
 
+/* As many columns as come by four; returns how many. */
+INLINE int64_t turn_by_four(int64_t n, const float *from, int64_t row,
+                            float *to)
+{
+    int64_t done = 0;
+
+    for (; done + 4 * GROUPS <= n; done += 4 * GROUPS)
+        turn_columns(from + done, row, to + done * WIDTH, GROUPS);
+    for (; done + 4 <= n; done += 4)
+        turn_columns(from + done, row, to + done * WIDTH, 1);
+    return done;
+}
+
 INLINE void turn_columns_back(const float *from, float *to, int64_t row,
-                              quad shift, int add)
+                              quad shift, int add, int groups)
 {
     vector v[GROUPS][4];
 
     UNROLL
-    for (int g = 0; g < GROUPS; g++) {
+    for (int g = 0; g < groups; g++) {
         UNROLL
         for (int i = 0; i < 4; i++)
             v[g][i] = load(from + (4 * g + i) * WIDTH);
@@ -274,27 +287,49 @@ INLINE void turn_columns_back(const float *from, float *to, int64_t row,
     UNROLL
     for (int i = 0; i < 4; i++) {
         UNROLL
-        for (int g = 0; g < GROUPS; g++)
+        for (int g = 0; g < groups; g++)
             store_rows(v[g][i], to + i * row + 4 * g, row, shift, add);
     }
 }
 
+INLINE int64_t turn_by_four_back(int64_t n, const float *from, float *to,
+                                 int64_t row, float shift, int add)
+{
+    const quad shifts = shift - (quad){ 0 };
+    int64_t done = 0;
+
+    for (; done + 4 * GROUPS <= n; done += 4 * GROUPS)
+        turn_columns_back(from + done * WIDTH, to + done, row, shifts, add,
+                          GROUPS);
+    for (; done + 4 <= n; done += 4)
+        turn_columns_back(from + done * WIDTH, to + done, row, shifts, add, 1);
+    return done;
+}
+
 #endif
 
-void UB__LOOP(turn)(int64_t images, int64_t n, const float *from,
-                    int64_t from_row, float *to)
+static void turn_row(int64_t images, int64_t n, const float *from, int64_t row,
+                     float *to)
 {
     int64_t done = 0;
 
 #ifdef SHUFFLE
-    for (; images == WIDTH && done + 4 * GROUPS <= n; done += 4 * GROUPS)
-        turn_columns(from + done, from_row, to + done * WIDTH);
+    if (images == WIDTH)
+        done = turn_by_four(n, from, row, to);
 #endif
     for (; done < n; done++) {
         for (int64_t i = 0; i < WIDTH; i++)
-            to[done * WIDTH + i] = i < images ? from[i * from_row + done]
-                                              : 0.0f;
+            to[done * WIDTH + i] = i < images ? from[i * row + done] : 0.0f;
     }
+}
+
+void UB__LOOP(turn)(int64_t images, int64_t rows, int64_t columns,
+                    const float *from, int64_t from_image, float *to,
+                    int64_t to_row)
+{
+    for (int64_t i = 0; i < rows; i++)
+        turn_row(images, columns, from + i * columns, from_image,
+                 to + i * to_row);
 }
 
 void UB__LOOP(turn_back)(int64_t images, int64_t n, const float *from,
@@ -303,16 +338,10 @@ void UB__LOOP(turn_back)(int64_t images, int64_t n, const float *from,
     int64_t done = 0;
 
 #ifdef SHUFFLE
-    const quad shifts = shift - (quad){ 0 };
-
-    for (; images == WIDTH && done + 4 * GROUPS <= n; done += 4 * GROUPS) {
-        if (add)
-            turn_columns_back(from + done * WIDTH, to + done, to_row, shifts,
-                              1);
-        else
-            turn_columns_back(from + done * WIDTH, to + done, to_row, shifts,
-                              0);
-    }
+    if (images == WIDTH && add)
+        done = turn_by_four_back(n, from, to, to_row, shift, 1);
+    else if (images == WIDTH)
+        done = turn_by_four_back(n, from, to, to_row, shift, 0);
 #endif
     for (int64_t i = 0; i < images; i++) {
         for (int64_t j = done; j < n; j++) {
