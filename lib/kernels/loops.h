@@ -150,9 +150,13 @@ typedef struct ub__step {
                             const float *x, const float *gy,                   \
                             const ub__norm_row *row, float *gx,                \
                             int accumulate))                                   \
-    /* pooling of one plane */                                                 \
-    X(void, max_pool, (const ub__pool *pool, const float *x, float *y,         \
-                       int32_t *index))                                        \
+    /* as the ub__ functions, of so many planes */                             \
+    X(void, max_pool, (const ub__pool *pool, int64_t planes, const float *x,   \
+                       float *y, int32_t *index))                              \
+    X(void, max_unpool, (const ub__pool *pool, int64_t planes,                 \
+                         const float *gy, const int32_t *index, float *gx,     \
+                         int add))                                             \
+    /* averages of one plane */                                                \
     X(void, avg_pool, (const ub__pool *pool, const float *x, float *y))        \
     X(void, avg_unpool, (const ub__pool *pool, const float *gy, float *gx))    \
     /* the first columns of a product; returns how many, which may be 0 */     \

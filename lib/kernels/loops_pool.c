@@ -68,8 +68,8 @@ static void max_tap(const ub__pool *pool, const float *x, int64_t row,
                 index + begin);
 }
 
-void UB__LOOP(max_pool)(const ub__pool *pool, const float *x, float *y,
-                        int32_t *index)
+static void max_plane(const ub__pool *pool, const float *x, float *y,
+                      int32_t *index)
 {
     for (int64_t r = 0; r < pool->out_height; r++) {
         for (int64_t c = 0; c < pool->out_width; c++)
@@ -89,6 +89,335 @@ void UB__LOOP(max_pool)(const ub__pool *pool, const float *x, float *y,
             index += pool->out_width;
     }
 }
+
+/* -- windows of 2 x 2 that do not overlap ---------------------------------- */
+
+/*
+ * The upper rows of many windows, of as many planes as it takes, are laid end
+ * to end, and the lower ones, so that maps of any width fill vectors. A vector
+ * of windows is then the even and the odd elements of two vectors of each.
+ */
+#ifdef SHUFFLE
+
+/* At a time. */
+#define WINDOWS 512
+
+typedef struct windows {
+    float upper[2 * WINDOWS], lower[2 * WINDOWS];
+    int32_t at[WINDOWS]; /* upper left elements in their plane */
+} windows;
+
+/* All windows of some planes, or some rows or some of a row of one. */
+typedef struct part {
+    int64_t plane, planes, row, rows, column, columns;
+} part;
+
+#if WIDTH == 16
+#define IN_TWO(o)                                                             \
+    (o), (o) + 2, (o) + 4, (o) + 6, (o) + 8, (o) + 10, (o) + 12, (o) + 14,    \
+        (o) + 16, (o) + 18, (o) + 20, (o) + 22, (o) + 24, (o) + 26, (o) + 28, \
+        (o) + 30
+#define IN_TURN(o)                                                          \
+    (o), (o) + 16, (o) + 1, (o) + 17, (o) + 2, (o) + 18, (o) + 3, (o) + 19, \
+        (o) + 4, (o) + 20, (o) + 5, (o) + 21, (o) + 6, (o) + 22, (o) + 7,   \
+        (o) + 23
+#elif WIDTH == 8
+#define IN_TWO(o) \
+    (o), (o) + 2, (o) + 4, (o) + 6, (o) + 8, (o) + 10, (o) + 12, (o) + 14
+#define IN_TURN(o) \
+    (o), (o) + 8, (o) + 1, (o) + 9, (o) + 2, (o) + 10, (o) + 3, (o) + 11
+#else
+#define IN_TWO(o)  (o), (o) + 2, (o) + 4, (o) + 6
+#define IN_TURN(o) (o), (o) + 4, (o) + 1, (o) + 5
+#endif
+
+static int halves(const ub__pool *pool)
+{
+    return pool->kernel_height == 2 && pool->kernel_width == 2 &&
+           pool->stride == 2 && pool->padding == 0;
+}
+
+/* From a part to the next one; the first one is that behind zeros. */
+static int next_part(const ub__pool *pool, int64_t planes, part *p)
+{
+    const int64_t width = pool->out_width, height = pool->out_height;
+
+    p->column += p->columns;
+    if (p->column == width) {
+        p->column = 0;
+        p->row += p->rows;
+    }
+    if (p->row == height) {
+        p->row = 0;
+        p->plane += p->planes;
+    }
+    p->planes = p->rows = 1;
+    p->columns = width - p->column < WINDOWS ? width - p->column : WINDOWS;
+    if (width <= WINDOWS)
+        p->rows = WINDOWS / width;
+    if (p->rows >= height)
+        p->planes = p->rows / height;
+    if (p->rows > height - p->row)
+        p->rows = height - p->row;
+    if (p->planes > planes - p->plane)
+        p->planes = planes - p->plane;
+    return p->plane < planes;
+}
+
+static int64_t windows_of(const part *p)
+{
+    return p->planes * p->rows * p->columns;
+}
+
+static int64_t upper_left(const ub__pool *pool, const part *p)
+{
+    return (p->plane * pool->in_height + 2 * p->row) * pool->in_width +
+           2 * p->column;
+}
+
+static int64_t first_output(const ub__pool *pool, const part *p)
+{
+    return (p->plane * pool->out_height + p->row) * pool->out_width + p->column;
+}
+
+static void place_windows(const ub__pool *pool, const part *p, windows *w)
+{
+    int32_t *at = w->at;
+
+    for (int64_t i = 0; i < p->planes; i++)
+        for (int64_t r = 0; r < p->rows; r++)
+            for (int64_t c = 0; c < p->columns; c++)
+                *at++ = (int32_t) (2 * (p->row + r) * pool->in_width +
+                                   2 * (p->column + c));
+}
+
+/* A constant width becomes moves of registers. */
+INLINE void lay_rows(const ub__pool *pool, const part *p, int64_t width,
+                     const float *x, windows *w)
+{
+    const size_t bytes = (size_t) width * sizeof(*x);
+    float *upper = w->upper, *lower = w->lower;
+
+    for (int64_t i = 0; i < p->planes; i++) {
+        const float *row = x + i * pool->in_height * pool->in_width;
+
+        for (int64_t r = 0; r < p->rows; r++) {
+            memcpy(upper, row, bytes);
+            memcpy(lower, row + pool->in_width, bytes);
+            row += 2 * pool->in_width;
+            upper += width;
+            lower += width;
+        }
+    }
+}
+
+static void lay(const ub__pool *pool, const part *p, const float *x, windows *w)
+{
+    switch (p->columns) {
+    case 2: lay_rows(pool, p, 4, x, w); break;
+    case 4: lay_rows(pool, p, 8, x, w); break;
+    case 8: lay_rows(pool, p, 16, x, w); break;
+    default: lay_rows(pool, p, 2 * p->columns, x, w); break;
+    }
+}
+
+/* And back to the map. */
+INLINE void put_row(int64_t width, const float *from, float *to, int add)
+{
+    if (!add) {
+        memcpy(to, from, (size_t) width * sizeof(*to));
+        return;
+    }
+    for (int64_t i = 0; i < width; i++)
+        to[i] += from[i];
+}
+
+INLINE void put_rows(const ub__pool *pool, const part *p, int64_t width,
+                     const windows *w, float *x, int add)
+{
+    const float *upper = w->upper, *lower = w->lower;
+
+    for (int64_t i = 0; i < p->planes; i++) {
+        float *row = x + i * pool->in_height * pool->in_width;
+
+        for (int64_t r = 0; r < p->rows; r++) {
+            put_row(width, upper, row, add);
+            put_row(width, lower, row + pool->in_width, add);
+            row += 2 * pool->in_width;
+            upper += width;
+            lower += width;
+        }
+    }
+}
+
+static void put(const ub__pool *pool, const part *p, const windows *w, float *x,
+                int add)
+{
+    switch (p->columns) {
+    case 2: put_rows(pool, p, 4, w, x, add); break;
+    case 4: put_rows(pool, p, 8, w, x, add); break;
+    case 8: put_rows(pool, p, 16, w, x, add); break;
+    default: put_rows(pool, p, 2 * p->columns, w, x, add); break;
+    }
+}
+
+INLINE vector choose(mask_vector mask, vector yes, vector no)
+{
+    return (vector) ((mask & (mask_vector) yes) | (~mask & (mask_vector) no));
+}
+
+/* As max_row() does. */
+INLINE void take_better(vector x, mask_vector at, vector *y, mask_vector *index)
+{
+    const mask_vector better = (mask_vector) (x > *y) | (mask_vector) (x != x);
+
+    *y = choose(better, x, *y);
+    *index = (better & at) | (~better & *index);
+}
+
+/* A vector, or what is left. */
+INLINE void copy_some(int64_t left, const void *from, void *to)
+{
+    if (left >= WIDTH)
+        memcpy(to, from, sizeof(vector));
+    else
+        memcpy(to, from, (size_t) left * sizeof(float));
+}
+
+INLINE void max_windows(int64_t n, int32_t width, const windows *w, float *y,
+                        int32_t *index)
+{
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        const vector u = load(w->upper + 2 * i);
+        const vector v = load(w->upper + 2 * i + WIDTH);
+        const vector l = load(w->lower + 2 * i);
+        const vector m = load(w->lower + 2 * i + WIDTH);
+        vector best = SHUFFLE(u, v, IN_TWO(0));
+        mask_vector at, found;
+
+        memcpy(&at, w->at + i, sizeof(at));
+        found = at;
+        take_better(SHUFFLE(u, v, IN_TWO(1)), at + 1, &best, &found);
+        take_better(SHUFFLE(l, m, IN_TWO(0)), at + width, &best, &found);
+        take_better(SHUFFLE(l, m, IN_TWO(1)), at + width + 1, &best, &found);
+        copy_some(n - i, &best, y + i);
+        if (index != NULL)
+            copy_some(n - i, &found, index + i);
+    }
+}
+
+static void max_halves(const ub__pool *pool, int64_t planes, const float *x,
+                       float *y, int32_t *index)
+{
+    const int32_t width = (int32_t) pool->in_width;
+    part p = { 0 };
+    windows w;
+
+    while (next_part(pool, planes, &p)) {
+        const int64_t first = first_output(pool, &p), n = windows_of(&p);
+
+        lay(pool, &p, x + upper_left(pool, &p), &w);
+        if (index == NULL) {
+            max_windows(n, width, &w, y + first, NULL);
+            continue;
+        }
+        if (p.plane == 0 || p.rows < pool->out_height)
+            place_windows(pool, &p, &w);
+        max_windows(n, width, &w, y + first, index + first);
+    }
+}
+
+INLINE vector where(mask_vector mask, vector x)
+{
+    return (vector) (mask & (mask_vector) x);
+}
+
+/* The gradient of each window to that element of it that was the maximum. */
+static void share_gradient(int64_t n, int32_t width, const float *gy,
+                           const int32_t *index, windows *w)
+{
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        mask_vector at, found = { 0 };
+        vector g = { 0 }, even, odd;
+
+        memcpy(&at, w->at + i, sizeof(at));
+        copy_some(n - i, gy + i, &g);
+        copy_some(n - i, index + i, &found);
+        found -= at;
+        even = where((mask_vector) (found == 0), g);
+        odd = where((mask_vector) (found == 1), g);
+        store(w->upper + 2 * i, SHUFFLE(even, odd, IN_TURN(0)));
+        store(w->upper + 2 * i + WIDTH, SHUFFLE(even, odd, IN_TURN(HALF)));
+        even = where((mask_vector) (found == width), g);
+        odd = where((mask_vector) (found == width + 1), g);
+        store(w->lower + 2 * i, SHUFFLE(even, odd, IN_TURN(0)));
+        store(w->lower + 2 * i + WIDTH, SHUFFLE(even, odd, IN_TURN(HALF)));
+    }
+}
+
+static void unpool_halves(const ub__pool *pool, int64_t planes, const float *gy,
+                          const int32_t *index, float *gx, int add)
+{
+    const int32_t width = (int32_t) pool->in_width;
+    part p = { 0 };
+    windows w;
+
+    while (next_part(pool, planes, &p)) {
+        const int64_t first = first_output(pool, &p);
+        float *to = gx + upper_left(pool, &p);
+
+        if (p.plane == 0 || p.rows < pool->out_height)
+            place_windows(pool, &p, &w);
+        share_gradient(windows_of(&p), width, gy + first, index + first, &w);
+        if (add)
+            put(pool, &p, &w, to, 1);
+        else
+            put(pool, &p, &w, to, 0);
+    }
+}
+
+#endif
+
+void UB__LOOP(max_pool)(const ub__pool *pool, int64_t planes, const float *x,
+                        float *y, int32_t *index)
+{
+    const int64_t in = pool->in_height * pool->in_width;
+    const int64_t out = pool->out_height * pool->out_width;
+
+#ifdef SHUFFLE
+    if (halves(pool)) {
+        max_halves(pool, planes, x, y, index);
+        return;
+    }
+#endif
+    for (int64_t p = 0; p < planes; p++)
+        max_plane(pool, x + p * in, y + p * out,
+                  index != NULL ? index + p * out : NULL);
+}
+
+void UB__LOOP(max_unpool)(const ub__pool *pool, int64_t planes, const float *gy,
+                          const int32_t *index, float *gx, int add)
+{
+    const int64_t in = pool->in_height * pool->in_width;
+    const int64_t out = pool->out_height * pool->out_width;
+
+#ifdef SHUFFLE
+    if (halves(pool)) {
+        if (!add && in != 4 * out)
+            memset(gx, 0, (size_t) (planes * in) * sizeof(*gx));
+        unpool_halves(pool, planes, gy, index, gx, add);
+        return;
+    }
+#endif
+    if (!add)
+        memset(gx, 0, (size_t) (planes * in) * sizeof(*gx));
+    for (int64_t p = 0; p < planes; p++, gx += in, gy += out, index += out)
+        for (int64_t i = 0; i < out; i++)
+            if (index[i] >= 0)
+                gx[index[i]] += gy[i];
+}
+
+/* -- averages -------------------------------------------------------------- */
 
 /* How many taps of a window at `position` lie inside. */
 static int64_t taps_inside(int64_t position, int64_t kernel, int64_t stride,

@@ -42,9 +42,9 @@ static void max_forward_task(void *arg, int64_t task, int worker)
 
     (void) worker;
     ub__split(job->pool->planes, 1, job->tasks, task, &begin, &end);
-    for (int64_t p = begin; p < end; p++)
-        job->loops->max_pool(job->pool, job->x + p * in, job->y + p * out,
-                             job->index ? job->index + p * out : NULL);
+    job->loops->max_pool(job->pool, end - begin, job->x + begin * in,
+                         job->y + begin * out,
+                         job->index ? job->index + begin * out : NULL);
 }
 
 void ub__max_pool_forward(ub_context *context, const ub__pool *pool,
@@ -55,15 +55,6 @@ void ub__max_pool_forward(ub_context *context, const ub__pool *pool,
     run(context, &job, max_forward_task);
 }
 
-static void clear(const struct job *job, int64_t begin, int64_t end)
-{
-    int64_t in = in_area(job->pool);
-
-    if (!job->accumulate)
-        memset(job->gx + begin * in, 0,
-               (size_t) ((end - begin) * in) * sizeof *job->gx);
-}
-
 static void max_backward_task(void *arg, int64_t task, int worker)
 {
     const struct job *job = arg;
@@ -71,16 +62,9 @@ static void max_backward_task(void *arg, int64_t task, int worker)
 
     (void) worker;
     ub__split(job->pool->planes, 1, job->tasks, task, &begin, &end);
-    clear(job, begin, end);
-    for (int64_t p = begin; p < end; p++) {
-        const int32_t *index = job->index_in + p * out;
-        const float *gy = job->gy + p * out;
-        float *gx = job->gx + p * in;
-
-        for (int64_t i = 0; i < out; i++)
-            if (index[i] >= 0)
-                gx[index[i]] += gy[i];
-    }
+    job->loops->max_unpool(job->pool, end - begin, job->gy + begin * out,
+                           job->index_in + begin * out, job->gx + begin * in,
+                           job->accumulate);
 }
 
 void ub__max_pool_backward(ub_context *context, const ub__pool *pool,
@@ -111,6 +95,15 @@ void ub__avg_pool_forward(ub_context *context, const ub__pool *pool,
     struct job job = { .pool = pool, .x = x, .y = y };
 
     run(context, &job, avg_forward_task);
+}
+
+static void clear(const struct job *job, int64_t begin, int64_t end)
+{
+    int64_t in = in_area(job->pool);
+
+    if (!job->accumulate)
+        memset(job->gx + begin * in, 0,
+               (size_t) ((end - begin) * in) * sizeof *job->gx);
 }
 
 static void avg_backward_task(void *arg, int64_t task, int worker)
