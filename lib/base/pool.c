@@ -68,8 +68,8 @@ static void run_tasks(struct ub__pool *pool, ub__task_fn fn, void *arg,
     }
 }
 
-/* Some 50 microseconds. */
-#define WATCHES 1000
+/* Some 200 microseconds. */
+#define WATCHES 4000
 
 static void pause_processor(void)
 {

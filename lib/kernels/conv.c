@@ -24,6 +24,19 @@ static const method lanes = { ub__lanes_scratch, ub__lanes_forward,
                               ub__lanes_backward_data,
                               ub__lanes_backward_weight };
 
+int64_t ub__conv_weights(const ub__conv *conv)
+{
+    return conv->out_channels * (conv->in_channels / conv->groups) *
+           conv->kernel_height * conv->kernel_width;
+}
+
+void ub__add_parts(ub_context *context, int64_t n, int64_t parts,
+                   const float *sums, float *to)
+{
+    for (int64_t part = 0; part < parts; part++)
+        ub__scale(context, n, 1.0f, sums + part * n, to, 1);
+}
+
 static const method *method_for(const ub_context *context, const ub__conv *conv)
 {
     if (ub__conv_is_depthwise(conv))

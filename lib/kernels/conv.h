@@ -4,6 +4,12 @@
 
 #include "kernels/loops.h"
 
+int64_t ub__conv_weights(const ub__conv *conv);
+
+/* Add sums of n elements each, found by parts, to `to`, in order. */
+void ub__add_parts(ub_context *context, int64_t n, int64_t parts,
+                   const float *sums, float *to);
+
 /* A product in the calling thread. */
 void ub__multiply(const ub__loops *loops, const ub__product *product);
 

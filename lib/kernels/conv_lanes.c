@@ -34,17 +34,15 @@ static float *packed_weights(const struct job *job, int64_t group,
 }
 
 /* The weights of a tile's filters side by side. */
-static void pack_task(void *arg, int64_t task, int worker)
+static void pack_filters(const struct job *job, int64_t part)
 {
-    const struct job *job = arg;
-    const int64_t group = task / job->filter_parts, taps = job->lanes.taps;
-    const int64_t filter = task % job->filter_parts * job->filters;
+    const int64_t group = part / job->filter_parts, taps = job->lanes.taps;
+    const int64_t filter = part % job->filter_parts * job->filters;
     const int64_t filters = ub__min(job->filters, job->out - filter);
     const float *w = job->w + group * job->in * job->out * taps +
                      filter * job->w_filter;
     float *to = packed_weights(job, group, filter);
 
-    (void) worker;
     for (int64_t c = 0; c < job->in; c++, to += taps * job->filters)
         job->lanes.loops->transpose(filters, taps, w + c * job->w_channel,
                                     job->w_filter, to, job->filters);
@@ -276,7 +274,8 @@ static void run(struct job *job)
     const int64_t filter_parts = job->lanes.conv.groups * job->filter_parts;
 
     make_tables(job);
-    ub__parallel(job->lanes.context, filter_parts, pack_task, job);
+    for (int64_t part = 0; part < filter_parts; part++)
+        pack_filters(job, part);
     ub__lanes_run(job, find_rows, result_task, filter_parts * job->bands, 0);
 }
 

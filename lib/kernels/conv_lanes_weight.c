@@ -11,14 +11,19 @@
 struct job {
     ub__lanes lanes; /* must be first */
     float *gw;
+    float *sums; /* of all parts but the first, [image_parts - 1][weights] */
     int accumulate;
+    int64_t image_parts; /* parts of a turn's blocks */
     int64_t filters, channels, filter_parts, channel_parts; /* of a task */
 };
 
 /* What a task owns. */
 struct block {
     int64_t group, filter, filters, channel, channels;
-    float *sums; /* [channel][tap][filter][lanes] */
+    int64_t begin, end; /* blocks of images */
+    float *sums;        /* [channel][tap][filter][lanes] */
+    float *gw;          /* of its part of the images */
+    int add;
 };
 
 /* Part of the outputs of some blocks of images. */
@@ -83,18 +88,19 @@ static void add_part(const struct job *job, const struct block *b,
             add_tap(job, b, *part, i, j);
 }
 
-/* All of this turn, part by part. */
+/* All of its images, part by part. */
 static void add_turn(const struct job *job, const struct block *b)
 {
     const ub__lanes *l = &job->lanes;
     const int64_t width = l->conv.out_width, end = l->row + l->rows;
     const int64_t columns = ub__even(width, PIXELS);
     const int64_t rows = ub__even(l->rows, PIXELS / columns);
-    const int64_t blocks = ub__even(l->blocks, PIXELS / (columns * rows));
+    const int64_t blocks = ub__even(b->end - b->begin,
+                                    PIXELS / (columns * rows));
     struct part p;
 
-    for (p.block = 0; p.block < l->blocks; p.block += blocks) {
-        p.blocks = ub__min(blocks, l->blocks - p.block);
+    for (p.block = b->begin; p.block < b->end; p.block += blocks) {
+        p.blocks = ub__min(blocks, b->end - p.block);
         for (p.top = l->row; p.top < end; p.top += rows) {
             p.bottom = ub__min(p.top + rows, end);
             for (p.left = 0; p.left < width; p.left += columns) {
@@ -105,8 +111,8 @@ static void add_turn(const struct job *job, const struct block *b)
     }
 }
 
-static void put_tap(const struct job *job, const struct block *b, int add,
-                    int64_t i, int64_t j)
+static void put_tap(const struct job *job, const struct block *b, int64_t i,
+                    int64_t j)
 {
     const ub__lanes *l = &job->lanes;
     const int64_t tap = i * l->conv.kernel_width + j;
@@ -114,30 +120,43 @@ static void put_tap(const struct job *job, const struct block *b, int add,
     struct part all = { .bottom = l->conv.out_height,
                         .right = l->conv.out_width };
     const int read = cut_to_tap(job, i, j, &all);
-    float *gw = job->gw + (b->group * l->out + b->filter) * step +
+    float *gw = b->gw + (b->group * l->out + b->filter) * step +
                 b->channel * l->taps + tap;
 
     for (int64_t c = 0; c < b->channels; c++, gw += l->taps) {
         if (read)
             l->loops->sum_lanes(b->filters, b->sums + (c * l->taps + tap) * row,
-                                gw, step, add);
-        for (int64_t f = 0; f < b->filters && !read && !add; f++)
+                                gw, step, b->add);
+        for (int64_t f = 0; f < b->filters && !read && !b->add; f++)
             gw[f * step] = 0.0f;
     }
 }
 
 static void put_weights(const struct job *job, const struct block *b)
 {
-    const ub__lanes *l = &job->lanes;
-    const int add = job->accumulate || l->block > 0 || l->row > 0;
-
-    for (int64_t i = 0; i < l->conv.kernel_height; i++)
-        for (int64_t j = 0; j < l->conv.kernel_width; j++)
-            put_tap(job, b, add, i, j);
+    for (int64_t i = 0; i < job->lanes.conv.kernel_height; i++)
+        for (int64_t j = 0; j < job->lanes.conv.kernel_width; j++)
+            put_tap(job, b, i, j);
 }
 
-/* A task owns some of the weights and goes through all images, so that the
- * sums do not depend on the number of threads. */
+/* Where the sums of a part of the images go. */
+static void set_images(const struct job *job, int64_t part, struct block *b)
+{
+    const ub__lanes *l = &job->lanes;
+    const int first = l->block == 0 && l->row == 0;
+
+    ub__split(l->blocks, 1, job->image_parts, part, &b->begin, &b->end);
+    if (part == 0) {
+        b->gw = job->gw;
+        b->add = job->accumulate || !first;
+    } else {
+        b->gw = job->sums + (part - 1) * ub__conv_weights(&l->conv);
+        b->add = !first;
+    }
+}
+
+/* A task owns some of the weights and goes through some of the images: those
+ * that its worker has turned. */
 static void weight_task(void *arg, int64_t task, int worker)
 {
     const struct job *job = arg;
@@ -149,11 +168,14 @@ static void weight_task(void *arg, int64_t task, int worker)
     task /= job->channel_parts;
     b.filter = task % job->filter_parts * job->filters;
     b.filters = ub__min(job->filters, l->out - b.filter);
-    b.group = task / job->filter_parts;
+    task /= job->filter_parts;
+    b.group = task % l->conv.groups;
+    set_images(job, task / l->conv.groups, &b);
     memset(b.sums, 0,
            (size_t) (b.channels * l->taps * b.filters * l->lanes) *
                sizeof(*b.sums));
-    add_turn(job, &b);
+    if (b.begin < b.end)
+        add_turn(job, &b);
     put_weights(job, &b);
 }
 
@@ -173,7 +195,6 @@ static void find_rows(void *arg)
 
 static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
 {
-    const int64_t threads = ub_context_threads(context);
     ub__lanes *l = &job->lanes;
     int64_t tasks;
 
@@ -195,7 +216,9 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     ub__lanes_plan(l, conv->out_height);
     job->filters = ub__even(l->out, l->loops->filters);
     job->filter_parts = ub__divide_up(l->out, job->filters);
-    tasks = ub__divide_up(2 * threads, job->filter_parts * conv->groups);
+    job->image_parts = ub__min(ub_context_threads(context), l->most_blocks);
+    tasks = ub__divide_up(2 * ub_context_threads(context),
+                          job->image_parts * job->filter_parts * conv->groups);
     job->channels = ub__even(l->in,
                              ub__min(SUMS / (job->filters * l->taps * l->lanes),
                                      ub__divide_up(l->in, tasks)));
@@ -206,13 +229,14 @@ ub__scratch_size ub__lanes_weight_scratch(ub_context *context,
                                           const ub__conv *conv)
 {
     struct job job;
-    int64_t worker;
+    int64_t worker, shared;
 
     job_init(&job, context, conv);
     worker = job.filters * job.channels * job.lanes.taps * job.lanes.lanes;
+    shared = ub__lanes_floats(&job.lanes) +
+             (job.image_parts - 1) * ub__conv_weights(conv);
     return (ub__scratch_size){ (size_t) worker * sizeof(float),
-                               (size_t) ub__lanes_floats(&job.lanes) *
-                                   sizeof(float) };
+                               (size_t) shared * sizeof(float) };
 }
 
 void ub__lanes_backward_weight(ub_context *context, const ub__conv *conv,
@@ -225,7 +249,13 @@ void ub__lanes_backward_weight(ub_context *context, const ub__conv *conv,
     job.lanes.x.data = x;
     job.lanes.gy.data = gy;
     job.gw = gw;
+    job.sums = (float *) ub__scratch_shared(context) +
+               ub__lanes_floats(&job.lanes);
     job.accumulate = accumulate;
     ub__lanes_run(&job, find_rows, weight_task,
-                  conv->groups * job.filter_parts * job.channel_parts, 1);
+                  job.image_parts * conv->groups * job.filter_parts *
+                      job.channel_parts,
+                  1);
+    ub__add_parts(context, ub__conv_weights(conv), job.image_parts - 1,
+                  job.sums, gw);
 }

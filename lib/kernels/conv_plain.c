@@ -20,9 +20,11 @@ struct job {
     int64_t area, in, out; /* channels of a group */
     const float *x, *w, *bias, *gy;
     float *y, *gw;
+    float *sums;  /* of all parts but the first, [image_parts - 1][weights] */
     int backward; /* to the data */
     int accumulate;
     int64_t columns, column_parts;
+    int64_t image_parts;
     int64_t channels, channel_parts, filters, filter_parts; /* of weights */
 };
 
@@ -52,9 +54,6 @@ static int64_t padded(const struct job *job, int64_t filters)
 
 static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
 {
-    const int64_t threads = ub_context_threads(context);
-    int64_t tasks;
-
     memset(job, 0, sizeof(*job));
     job->context = context;
     job->loops = ub__loops_for(context);
@@ -66,12 +65,12 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     job->column_parts = divide_up(job->area, job->columns);
     job->filters = even(job->out, COLUMNS, 1);
     job->filter_parts = divide_up(job->out, job->filters);
-    tasks = divide_up(threads, conv->groups * job->filter_parts);
-    job->channels = even(
-        job->in,
-        min_int(WEIGHTS / padded(job, job->filters), divide_up(job->in, tasks)),
-        1);
+    job->channels = even(job->in, WEIGHTS / padded(job, job->filters), 1);
     job->channel_parts = divide_up(job->in, job->channels);
+    job->image_parts = ub__tasks_for(context,
+                                     (double) conv->batch * (double) job->area *
+                                         (double) conv->out_channels,
+                                     conv->batch);
 }
 
 /* -- forward, and backward to the data ------------------------------------- */
@@ -125,8 +124,11 @@ static void run_products(struct job *job)
 
 struct weight_block {
     int64_t group, channel, channels, filter, filters;
+    int64_t begin, end;      /* images */
     int64_t row;             /* filters, padded for products */
     float *sums, *gradients; /* [channels][row], [columns][row] */
+    float *gw;               /* of its images */
+    int accumulate;
 };
 
 static struct weight_block block_of(const struct job *job, int64_t task,
@@ -139,7 +141,13 @@ static struct weight_block block_of(const struct job *job, int64_t task,
     task /= job->channel_parts;
     b.filter = task % job->filter_parts * job->filters;
     b.filters = min_int(job->filters, job->out - b.filter);
-    b.group = task / job->filter_parts;
+    task /= job->filter_parts;
+    b.group = task % job->conv.groups;
+    task /= job->conv.groups;
+    ub__split(job->conv.batch, 1, job->image_parts, task, &b.begin, &b.end);
+    b.gw = task == 0 ? job->gw
+                     : job->sums + (task - 1) * ub__conv_weights(&job->conv);
+    b.accumulate = task == 0 && job->accumulate;
     b.row = padded(job, b.filters);
     b.sums = ub__scratch(job->context, worker);
     b.gradients = b.sums + b.channels * b.row;
@@ -148,20 +156,19 @@ static struct weight_block block_of(const struct job *job, int64_t task,
 
 static void put_weights(const struct job *job, const struct weight_block *b)
 {
-    float *gw = job->gw + (b->group * job->out + b->filter) * job->in +
+    float *gw = b->gw + (b->group * job->out + b->filter) * job->in +
                 b->channel;
 
     for (int64_t f = 0; f < b->filters; f++, gw += job->in) {
         for (int64_t c = 0; c < b->channels; c++) {
             const float sum = b->sums[c * b->row + f];
 
-            gw[c] = job->accumulate ? gw[c] + sum : sum;
+            gw[c] = b->accumulate ? gw[c] + sum : sum;
         }
     }
 }
 
-/* A task owns some of the weights and goes through all images, so that the
- * sums do not depend on the number of threads. */
+/* A task owns some of the weights and goes through some of the images. */
 static void weight_task(void *arg, int64_t task, int worker)
 {
     const struct job *job = arg;
@@ -176,7 +183,8 @@ static void weight_task(void *arg, int64_t task, int worker)
                             .c = b.sums,
                             .c_row = b.row };
 
-    for (int64_t i = 0; i < conv->batch * job->column_parts; i++) {
+    for (int64_t i = b.begin * job->column_parts; i < b.end * job->column_parts;
+         i++) {
         const int64_t image = i / job->column_parts;
         const int64_t column = i % job->column_parts * job->columns;
 
@@ -215,7 +223,10 @@ ub__scratch_size ub__plain_scratch(ub_context *context, const ub__conv *conv)
 
     job_init(&job, context, conv);
     floats = (job.channels + job.columns) * padded(&job, job.filters);
-    return (ub__scratch_size){ (size_t) floats * sizeof(float), 0 };
+    return (ub__scratch_size){ (size_t) floats * sizeof(float),
+                               (size_t) ((job.image_parts - 1) *
+                                         ub__conv_weights(conv)) *
+                                   sizeof(float) };
 }
 
 void ub__plain_forward(ub_context *context, const ub__conv *conv,
@@ -257,7 +268,12 @@ void ub__plain_backward_weight(ub_context *context, const ub__conv *conv,
     job.x = x;
     job.gy = gy;
     job.gw = gw;
+    job.sums = ub__scratch_shared(context);
     job.accumulate = accumulate;
-    ub__parallel(context, conv->groups * job.filter_parts * job.channel_parts,
+    ub__parallel(context,
+                 job.image_parts * conv->groups * job.filter_parts *
+                     job.channel_parts,
                  weight_task, &job);
+    ub__add_parts(context, ub__conv_weights(conv), job.image_parts - 1,
+                  job.sums, gw);
 }
