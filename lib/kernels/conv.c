@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernels/conv.h"
 
+/* Floats of the sums of parts of the images. */
+#define PART_SUMS ((int64_t) 1 << 20)
+
 /* A way to convolve. */
 typedef struct method {
     ub__scratch_size (*scratch)(ub_context *context, const ub__conv *conv);
@@ -28,6 +31,16 @@ int64_t ub__conv_weights(const ub__conv *conv)
 {
     return conv->out_channels * (conv->in_channels / conv->groups) *
            conv->kernel_height * conv->kernel_width;
+}
+
+int64_t ub__image_parts(const ub_context *context, const ub__conv *conv,
+                        int64_t most)
+{
+    const int64_t room = 1 + PART_SUMS / ub__conv_weights(conv);
+    const int64_t threads = ub_context_threads(context);
+
+    most = most < threads ? most : threads;
+    return most < room ? most : room;
 }
 
 void ub__add_parts(ub_context *context, int64_t n, int64_t parts,

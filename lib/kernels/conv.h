@@ -6,6 +6,11 @@
 
 int64_t ub__conv_weights(const ub__conv *conv);
 
+/* In how many parts, `most` at most, workers go through the images for the
+ * gradients of the weights: one per thread, unless their sums take too much
+ * memory. */
+int64_t ub__image_parts(const ub_context *context, const ub__conv *conv,
+                        int64_t most);
 /* Add sums of n elements each, found by parts, to `to`, in order. */
 void ub__add_parts(ub_context *context, int64_t n, int64_t parts,
                    const float *sums, float *to);

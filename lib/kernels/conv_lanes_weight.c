@@ -216,7 +216,7 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     ub__lanes_plan(l, conv->out_height);
     job->filters = ub__even(l->out, l->loops->filters);
     job->filter_parts = ub__divide_up(l->out, job->filters);
-    job->image_parts = ub__min(ub_context_threads(context), l->most_blocks);
+    job->image_parts = ub__image_parts(context, conv, l->most_blocks);
     tasks = ub__divide_up(2 * ub_context_threads(context),
                           job->image_parts * job->filter_parts * conv->groups);
     job->channels = ub__even(l->in,

@@ -54,6 +54,9 @@ static int64_t padded(const struct job *job, int64_t filters)
 
 static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
 {
+    const int64_t threads = ub_context_threads(context);
+    int64_t tasks;
+
     memset(job, 0, sizeof(*job));
     job->context = context;
     job->loops = ub__loops_for(context);
@@ -65,12 +68,14 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     job->column_parts = divide_up(job->area, job->columns);
     job->filters = even(job->out, COLUMNS, 1);
     job->filter_parts = divide_up(job->out, job->filters);
-    job->channels = even(job->in, WEIGHTS / padded(job, job->filters), 1);
+    job->image_parts = ub__image_parts(context, conv, conv->batch);
+    tasks = divide_up(threads,
+                      job->image_parts * conv->groups * job->filter_parts);
+    job->channels = even(
+        job->in,
+        min_int(WEIGHTS / padded(job, job->filters), divide_up(job->in, tasks)),
+        1);
     job->channel_parts = divide_up(job->in, job->channels);
-    job->image_parts = ub__tasks_for(context,
-                                     (double) conv->batch * (double) job->area *
-                                         (double) conv->out_channels,
-                                     conv->batch);
 }
 
 /* -- forward, and backward to the data ------------------------------------- */
