@@ -50,6 +50,8 @@ void ub__draw_include(double value, int log, double range[2]);
 
 int ub__draw_has_legend(const ub_plot *plot);
 
+void ub__draw_graph(ub__figure *f);
+void ub__draw_verticals(ub__figure *f);
 /* Contents: all series, their legend; or the heat map with its scale. */
 void ub__draw_series(ub__figure *f);
 void ub__draw_legend(ub__figure *f);
