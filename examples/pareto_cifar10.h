@@ -135,7 +135,8 @@ int pareto_load(ub_context *context, const char *folder,
 void pareto_results_free(pareto_results *results);
 
 /* All that is computed of runs. */
-int pareto_summarize(const pareto_results *results, pareto_summary *summary);
+int pareto_summarize(ub_context *context, const pareto_results *results,
+                     pareto_summary *summary);
 void pareto_summary_free(pareto_summary *summary);
 
 /* Write fronts.svg, widths.svg, ... to the folder, SVG and PNG. Without cairo

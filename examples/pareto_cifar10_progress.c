@@ -197,7 +197,9 @@ void pareto_draw(pareto_board *board)
         const pareto_task *t = &board->tasks[i];
         if (t->state == PARETO_RUNNING)
             at += (size_t) snprintf(
-                line + at, sizeof(line) - at, "; %s %s %.2f/%g", t->name,
+                line + at, sizeof(line) - at, "; %s %g/%" PRIu64 " %s %.1f/%g",
+                ub_search_hardware_name(t->options.hardware), t->options.lambda,
+                t->options.seed,
                 t->stage < 0 ? "begins" : stage_names[t->stage], t->place,
                 epochs_of(t, t->stage < 0 ? 0 : t->stage));
     }
