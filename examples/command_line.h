@@ -28,11 +28,17 @@ int interrupted(void);
 /* Context with that progress line; `threads` 0: all online processors. Warnings
  * go to stderr. NULL after a message. */
 ub_context *open_context(int64_t threads);
+/* The same with another callback, or none. */
+ub_context *open_context_with(int64_t threads, ub_progress_fn progress,
+                              void *user);
 
 /* Training and test images: `path`, or if NULL $UBOOST_DATA, Debian's
  * Fashion-MNIST, or the synthetic set, whichever is there; says which. */
 int open_data(ub_context *context, const char *path, ub_dataset **train,
               ub_dataset **test);
+/* The same without saying it. */
+int open_data_quietly(ub_context *context, const char *path, ub_dataset **train,
+                      ub_dataset **test);
 
 /* Create the folder unless it is there. */
 int make_folder(const char *path);

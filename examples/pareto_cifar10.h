@@ -77,11 +77,10 @@ typedef struct pareto_point {
     pareto_moments latency_ms[PARETO_BATCHES];
     pareto_moments utilization[PARETO_BATCHES];
     pareto_moments seconds; /* of the three stages together */
-    double speedup;         /* of a judged baseline's point on its front at
-                               batch 1: its latency over that of the fastest
-                               systolic point of accuracy no more than 1.0
-                               point lower; NaN: no such point, or no baseline,
-                               or not on the front */
+    /* Of a judged baseline's point on its front: its latency over that of the
+     * fastest systolic point of accuracy no more than 1.0 point lower. NaN: no
+     * such point, or no baseline, or not on the front. */
+    double speedup[PARETO_BATCHES];
 } pareto_point;
 
 /* A method with runs. */
@@ -91,13 +90,13 @@ typedef struct pareto_method {
                          error, batch 1 */
     int64_t first, n; /* its points, in summary->points, by lambda */
     int64_t n_runs;
-    double
-        hypervolume[PARETO_BATCHES]; /* ms * percentage points, runs pooled */
-    double speedup;     /* geometric mean over the points of its front that
-                           have one; NaN: none */
-    int64_t compared;   /* points of the front that have one */
-    int64_t unmatched;  /* points of the front that have none */
-    int64_t n_widths;   /* chosen, of all its runs */
+    /* ms * percentage points, runs of all seeds pooled. */
+    double hypervolume[PARETO_BATCHES];
+    /* Geometric mean over the points of its front that have one; NaN: none. */
+    double speedup[PARETO_BATCHES];
+    int64_t compared[PARETO_BATCHES];  /* points of the front that have one */
+    int64_t unmatched[PARETO_BATCHES]; /* points of the front that have none */
+    int64_t n_widths;                  /* chosen, of all its runs */
     int64_t *histogram; /* of priced widths: n_bins of the summary */
     double near_share;  /* of widths within one step of a multiple of the
                            array's columns */
@@ -135,7 +134,8 @@ int pareto_load(ub_context *context, const char *folder,
 void pareto_results_free(pareto_results *results);
 
 /* All that is computed of runs. */
-int pareto_summarize(const pareto_results *results, pareto_summary *summary);
+int pareto_summarize(ub_context *context, const pareto_results *results,
+                     pareto_summary *summary);
 void pareto_summary_free(pareto_summary *summary);
 
 /* Write fronts.svg, widths.svg, ... to the folder, SVG and PNG. Without cairo
