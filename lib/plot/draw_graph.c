@@ -84,6 +84,33 @@ static curve edge_curve(const ub__figure *f, const ub__plot_edge *edge)
                     to };
 }
 
+/* Bent edges reach beyond the nodes: shrink the frame until they fit. What they
+ * reach beyond shrinks with it, so a few rounds do. */
+static void make_room(ub__figure *f)
+{
+    const double top = f->frame.top - 0.5 * BOX_HEIGHT;
+    const double bottom = f->frame.bottom + 0.5 * BOX_HEIGHT;
+    const double right = (double) f->plot->options.width - GAP;
+
+    for (int round = 0; round < 4; round++) {
+        ub__box beyond = { 0.0, 0.0, 0.0, 0.0 };
+
+        for (int64_t i = 0; i < 9 * f->plot->n_edges; i++) {
+            const curve c = edge_curve(f, &f->plot->edges[i / 9]);
+            const point p = curve_at(&c, (double) (1 + i % 9) / 10.0);
+
+            beyond.left = fmax(beyond.left, GAP - p.x);
+            beyond.top = fmax(beyond.top, top - p.y);
+            beyond.right = fmax(beyond.right, p.x - right);
+            beyond.bottom = fmax(beyond.bottom, p.y - bottom);
+        }
+        f->frame.left += beyond.left;
+        f->frame.top += beyond.top;
+        f->frame.right -= beyond.right;
+        f->frame.bottom -= beyond.bottom;
+    }
+}
+
 static int inside(ub__figure *f, int64_t node, point p)
 {
     const point middle = node_place(f, node);
@@ -190,6 +217,7 @@ static void draw_node(ub__figure *f, int64_t node)
 void ub__draw_graph(ub__figure *f)
 {
     lay_out(f);
+    make_room(f);
     ub__draw_gray(f, 0.4);
     for (int64_t i = 0; i < f->plot->n_edges; i++)
         draw_edge(f, &f->plot->edges[i]);
