@@ -199,6 +199,25 @@ int make_folder(const char *path)
     return 0;
 }
 
+ub_status fill_table(const ub_network *network, int64_t batch,
+                     const ub_cost_model *simulator, ub_util_table *table)
+{
+    ub_status status = UB_OK;
+
+    for (int64_t i = 0; i < ub_network_layers(network) && status == UB_OK;
+         i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+        ub_cost_layer layer = { .size = sizeof(layer) };
+
+        status = ub_network_layer(network, i, &info);
+        if (status == UB_OK)
+            status = ub_cost_layer_from(&info, batch, &layer);
+        if (status == UB_OK)
+            status = ub_util_table_add(table, &layer, simulator);
+    }
+    return status;
+}
+
 void print_result(const ub_search_result *r, const ub_search_options *o)
 {
     const int by_table = o->hardware == UB_SEARCH_BLACKBOX ||

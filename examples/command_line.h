@@ -43,6 +43,10 @@ int open_data_quietly(ub_context *context, const char *path, ub_dataset **train,
 /* Create the folder unless it is there. */
 int make_folder(const char *path);
 
+/* Put every layer of the network into a table, priced by the simulator. */
+ub_status fill_table(const ub_network *network, int64_t batch,
+                     const ub_cost_model *simulator, ub_util_table *table);
+
 /* With the options it was reached with. */
 void print_result(const ub_search_result *result,
                   const ub_search_options *options);

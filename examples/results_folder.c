@@ -31,3 +31,34 @@ void unlock_folder(int lock)
     if (lock >= 0)
         close(lock);
 }
+
+static int complain(const char *path)
+{
+    fprintf(stderr, "%s: cannot be written: %s\n", path, strerror(errno));
+    return 0;
+}
+
+int open_output(output *o, const char *folder, const char *name)
+{
+    const int n = snprintf(o->path, sizeof(o->path), "%s/%s", folder, name);
+
+    o->file = NULL;
+    if (n < 0 || (size_t) n >= sizeof(o->path)) {
+        fprintf(stderr, "%s: the path is too long\n", folder);
+        return 0;
+    }
+    snprintf(o->temporary, sizeof(o->temporary), "%s.tmp", o->path);
+    o->file = fopen(o->temporary, "w");
+    return o->file != NULL || complain(o->path);
+}
+
+int close_output(output *o)
+{
+    const int failed = ferror(o->file);
+
+    if (fclose(o->file) == 0 && !failed && rename(o->temporary, o->path) == 0)
+        return 1;
+    complain(o->path);
+    unlink(o->temporary);
+    return 0;
+}
