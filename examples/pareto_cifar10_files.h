@@ -24,6 +24,10 @@ int pareto_read_config(const char *path, const json_t *config, pareto_run *run,
                        int64_t *hw_batch);
 /* All of result.json, which must be of the same run. */
 int pareto_read_result(const char *path, const json_t *result, pareto_run *run);
+/* The run's network as it is priced, or NULL; it must have the result's MACs
+ * and parameters. */
+ub_network *pareto_read_network(ub_context *context, const char *path,
+                                int64_t cost_scale, const json_t *result);
 /* Of the network as it is priced. */
 int pareto_read_widths(const ub_network *priced, pareto_run *run);
 
@@ -38,6 +42,7 @@ typedef struct pareto_pricing {
     ub_cost_model simulator;
     ub_util_table *table;
     int64_t batches[PARETO_BATCHES];
+    int64_t n_changed; /* results that the simulator would not repeat */
 } pareto_pricing;
 
 /* The models point into it, so it must not move. */

@@ -241,36 +241,25 @@ static int find_differing(loading *l)
 /* -- their results ----------------------------------------------------------
  */
 
-/* The network as it is priced, or NULL after a message. */
-static ub_network *read_network(const loading *l, const char *path)
-{
-    ub_network *network = NULL, *priced = NULL;
-
-    if (ub_network_read(l->context, path, &network) != UB_OK ||
-        ub_network_scaled(network, l->results->cost_scale, &priced) != UB_OK)
-        fprintf(stderr, "%s: %s\n", path, ub_context_last_error(l->context));
-    ub_network_destroy(&network);
-    return priced;
-}
-
 static int read_run(loading *l, entry *e, pareto_pricing *pricing)
 {
+    ub_network *priced = NULL;
+    json_t *result = NULL;
     char path[PATH_SIZE];
-    ub_network *priced;
-    json_t *result;
     int good;
 
     if (!path_of(l, e->run.name, "result.json", path))
         return 0;
     result = pareto_read_json(path);
-    good = result != NULL && pareto_read_result(path, result, &e->run);
-    json_decref(result);
-    if (!good || !path_of(l, e->run.name, "network.json", path))
-        return 0;
-    priced = read_network(l, path);
+    good = result != NULL && pareto_read_result(path, result, &e->run) &&
+           path_of(l, e->run.name, "network.json", path);
+    if (good)
+        priced = pareto_read_network(l->context, path, l->results->cost_scale,
+                                     result);
     good = priced != NULL && pareto_read_widths(priced, &e->run) &&
            pareto_price(pricing, path, priced, e->hw_batch, &e->run);
     ub_network_destroy(&priced);
+    json_decref(result);
     return good;
 }
 
@@ -283,6 +272,11 @@ static int read_runs(loading *l)
         return 0;
     for (int64_t i = 0; i < l->n && good; i++)
         good = read_run(l, &l->entries[i], &pricing);
+    if (good && pricing.n_changed > 0)
+        fprintf(stderr,
+                "%s: this version simulates %lld of %lld networks as faster or "
+                "slower than their results say\n",
+                l->folder, (long long) pricing.n_changed, (long long) l->n);
     pareto_pricing_close(&pricing);
     return good;
 }

@@ -182,6 +182,37 @@ int pareto_read_result(const char *path, const json_t *r, pareto_run *run)
     return 1;
 }
 
+static int check_network(const char *path, const ub_network *network,
+                         const json_t *result)
+{
+    const json_t *macs = json_object_get(result, "macs");
+    const json_t *parameters = json_object_get(result, "parameters");
+
+    if (json_is_integer(macs) && json_is_integer(parameters) &&
+        json_integer_value(macs) == ub_network_macs(network) &&
+        json_integer_value(parameters) == ub_network_parameters(network))
+        return 1;
+    fprintf(stderr, "%s: MACs or parameters are not those of result.json\n",
+            path);
+    return 0;
+}
+
+ub_network *pareto_read_network(ub_context *context, const char *path,
+                                int64_t cost_scale, const json_t *result)
+{
+    ub_network *network = NULL, *priced = NULL;
+
+    if (ub_network_read(context, path, &network) != UB_OK) {
+        fprintf(stderr, "%s\n", ub_context_last_error(context));
+        return NULL;
+    }
+    if (check_network(path, network, result) &&
+        ub_network_scaled(network, cost_scale, &priced) != UB_OK)
+        fprintf(stderr, "%s: %s\n", path, ub_context_last_error(context));
+    ub_network_destroy(&network);
+    return priced;
+}
+
 /* A convolution of a cell whose width the search chose. */
 static int is_chosen(const ub_layer_info *info)
 {
