@@ -2,6 +2,7 @@
 #include "pareto_cifar10_pictures.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Pictures of a summary: accuracy against latency, and what all share. */
@@ -82,36 +83,57 @@ static void sort_points(int64_t n, double *x, double *y)
     }
 }
 
+/* Numbers of a method's points, n each, but for the last two: 6 n each. */
+typedef struct coordinates {
+    double *x, *y, *front_x, *front_y, *reach_x, *reach_y;
+    int64_t n, n_front;
+} coordinates;
+
+static void find_coordinates(const pareto_summary *s,
+                             const pareto_method *method, int batch,
+                             coordinates *c)
+{
+    for (int64_t i = 0; i < c->n; i++) {
+        const pareto_point *point = &s->points[method->first + i];
+
+        c->x[i] = point->latency_ms[batch].mean;
+        c->y[i] = 100.0 * point->accuracy.mean;
+        reach(s, point, batch, c->reach_x + 6 * i, c->reach_y + 6 * i);
+        if (point->on_front[batch]) {
+            c->front_x[c->n_front] = c->x[i];
+            c->front_y[c->n_front++] = c->y[i];
+        }
+    }
+    sort_points(c->n_front, c->front_x, c->front_y);
+}
+
 /* Means, their front, and how far the runs reach, under one name. */
 static ub_status add_method(ub_plot *plot, const pareto_summary *s,
                             const pareto_method *method, int batch)
 {
-    double x[PARETO_LIST], y[PARETO_LIST], front_x[PARETO_LIST];
-    double front_y[PARETO_LIST], reach_x[6 * PARETO_LIST];
-    double reach_y[6 * PARETO_LIST];
+    const int64_t n = method->n;
     const char *name = pareto_method_label(method->method);
-    int64_t n_front = 0;
+    double *memory = calloc(16 * (size_t) n, sizeof(*memory));
+    coordinates c = { .n = n };
     ub_status status;
 
-    for (int64_t i = 0; i < method->n; i++) {
-        const pareto_point *point = &s->points[method->first + i];
-
-        x[i] = point->latency_ms[batch].mean;
-        y[i] = 100.0 * point->accuracy.mean;
-        reach(s, point, batch, reach_x + 6 * i, reach_y + 6 * i);
-        if (point->on_front[batch]) {
-            front_x[n_front] = x[i];
-            front_y[n_front++] = y[i];
-        }
-    }
-    sort_points(n_front, front_x, front_y);
-    status = ub_plot_series(plot, name, UB_PLOT_THIN_LINE, 6 * method->n,
-                            reach_x, reach_y);
-    if (status == UB_OK && n_front > 0)
-        status = ub_plot_series(plot, name, UB_PLOT_STEPS, n_front, front_x,
-                                front_y);
+    if (memory == NULL)
+        return UB_ERR_NOMEM;
+    c.x = memory;
+    c.y = c.x + n;
+    c.front_x = c.y + n;
+    c.front_y = c.front_x + n;
+    c.reach_x = c.front_y + n;
+    c.reach_y = c.reach_x + 6 * n;
+    find_coordinates(s, method, batch, &c);
+    status = ub_plot_series(plot, name, UB_PLOT_THIN_LINE, 6 * n, c.reach_x,
+                            c.reach_y);
+    if (status == UB_OK && c.n_front > 0)
+        status = ub_plot_series(plot, name, UB_PLOT_STEPS, c.n_front, c.front_x,
+                                c.front_y);
     if (status == UB_OK)
-        status = ub_plot_series(plot, name, UB_PLOT_POINTS, method->n, x, y);
+        status = ub_plot_series(plot, name, UB_PLOT_POINTS, n, c.x, c.y);
+    free(memory);
     return status;
 }
 
@@ -142,26 +164,29 @@ static ub_status draw_fronts(const pareto_target *t, const pareto_summary *s,
 
 /* -- all ------------------------------------------------------------------ */
 
+static ub_status draw_methods(const pareto_target *t, const pareto_summary *s)
+{
+    ub_status status = draw_fronts(t, s, PARETO_BATCH_1, "fronts");
+
+    if (status == UB_OK)
+        status = draw_fronts(t, s, PARETO_HW_BATCH, "fronts-hw-batch");
+    if (status == UB_OK)
+        status = pareto_draw_widths(t, s);
+    if (status == UB_OK)
+        status = pareto_draw_operators(t, s);
+    return status == UB_OK ? pareto_draw_cells(t, s) : status;
+}
+
 int pareto_pictures(ub_context *context, const pareto_summary *summary,
                     const char *folder, int png)
 {
-    const pareto_target t = { .context = context,
-                              .folder = folder,
-                              .png = png };
-    ub_status status = draw_fronts(&t, summary, PARETO_BATCH_1, "fronts");
+    const pareto_target t = { context, folder, png };
+    ub_status status = pareto_draw_ceiling(&t);
 
     if (status == UB_OK)
-        status = draw_fronts(&t, summary, PARETO_HW_BATCH, "fronts-hw-batch");
-    if (status == UB_OK)
-        status = pareto_draw_widths(&t, summary);
-    if (status == UB_OK)
-        status = pareto_draw_operators(&t, summary);
-    if (status == UB_OK)
-        status = pareto_draw_ceiling(&t);
-    if (status == UB_OK)
         status = pareto_draw_utilization(&t, summary->results);
-    if (status == UB_OK)
-        status = pareto_draw_cells(&t, summary);
+    if (status == UB_OK && summary->n_methods > 0)
+        status = draw_methods(&t, summary);
     if (status == UB_OK)
         return 1;
     if (status == UB_ERR_UNSUPPORTED)

@@ -33,7 +33,7 @@ ub_status pareto_draw_operators(const pareto_target *t, const pareto_summary *s)
     ub_status status = UB_OK;
 
     ub_plot_options_init(&options, sizeof(options));
-    options.title = "Operators of the cells, pruned";
+    options.title = "Operators of the cells' edges, after pruning";
     options.y_label = "edges [%]";
     options.y_low = 0.0;
     options.y_high = 100.0;
@@ -98,7 +98,7 @@ static ub_plot *draw_cell(const pareto_target *t, const pareto_run *run,
              (long long) run->seed, 100.0 * run->accuracy,
              run->latency_ms[PARETO_BATCH_1]);
     options.title = title;
-    options.width = 700;
+    options.width = 740;
     options.height = 360;
     plot = pareto_create_figure(t, &options, status);
     if (*status == UB_OK)
