@@ -138,10 +138,10 @@ int pareto_summarize(ub_context *context, const pareto_results *results,
                      pareto_summary *summary);
 void pareto_summary_free(pareto_summary *summary);
 
-/* Write fronts.svg, widths.svg, ... to the folder, SVG and PNG. Without cairo
- * it says so and returns 1. */
+/* Write fronts.svg, widths.svg, ... to the folder; with `png` also fronts.png
+ * and so on. Without cairo it says so and returns 1. */
 int pareto_pictures(ub_context *context, const pareto_summary *summary,
-                    const char *folder);
+                    const char *folder, int png);
 
 /* summary.json, summary.csv, runs.csv and summary.md. */
 int pareto_write_json(const pareto_summary *summary, const char *folder);

@@ -77,10 +77,12 @@ void ub_plot_destroy(ub_plot **plot);
 
 /** How the numbers of a series are drawn. */
 typedef enum ub_plot_style {
-    UB_PLOT_LINE = 0,   /**< joined in the order given; NaN makes a gap */
-    UB_PLOT_POINTS = 1, /**< one mark each */
-    UB_PLOT_STEPS = 2   /**< joined by steps, along x first: a Pareto front, a
-                             histogram's outline */
+    UB_PLOT_LINE = 0,     /**< joined in the order given; NaN makes a gap */
+    UB_PLOT_POINTS = 1,   /**< one mark each */
+    UB_PLOT_STEPS = 2,    /**< joined by steps, along x first: a Pareto front, a
+                               histogram's outline */
+    UB_PLOT_THIN_LINE = 3 /**< as UB_PLOT_LINE, thin and pale: how far numbers
+                               reach */
 } ub_plot_style;
 
 /**

@@ -178,7 +178,9 @@ static void draw_edge(ub__figure *f, const ub__plot_edge *edge)
 static void draw_edge_label(ub__figure *f, const ub__plot_edge *edge)
 {
     const curve c = edge_curve(f, edge);
-    const point middle = curve_at(&c, 0.5);
+    const double first = leaves(f, &c, edge->from, 0.0);
+    const double last = leaves(f, &c, edge->to, 1.0);
+    const point middle = curve_at(&c, 0.5 * (first + last));
     const double width = ub__draw_width(f, edge->label);
 
     if (edge->label[0] == '\0')

@@ -52,10 +52,17 @@ static void set_color(ub__figure *f, color c)
     cairo_set_source_rgb(f->cairo, c.red, c.green, c.blue);
 }
 
-static void set_series_color(ub__figure *f, int64_t series)
+static void set_series_color(ub__figure *f, int64_t series, int pale)
 {
-    set_color(f, series_color(f->plot->options.first_color +
-                              place_in_legend(f->plot, series)));
+    color c = series_color(f->plot->options.first_color +
+                           place_in_legend(f->plot, series));
+
+    if (pale) {
+        c.red = 0.5 + 0.5 * c.red;
+        c.green = 0.5 + 0.5 * c.green;
+        c.blue = 0.5 + 0.5 * c.blue;
+    }
+    set_color(f, c);
 }
 
 /* Blue to yellow by way of green, growing lighter. */
@@ -112,7 +119,8 @@ static void draw_line(ub__figure *f, const ub__plot_series *s)
             cairo_move_to(f->cairo, x, y);
         drawing = 1;
     }
-    cairo_set_line_width(f->cairo, LINE_WIDTH);
+    cairo_set_line_width(
+        f->cairo, s->style == UB_PLOT_THIN_LINE ? THIN_LINE_WIDTH : LINE_WIDTH);
     cairo_stroke(f->cairo);
 }
 
@@ -158,7 +166,7 @@ void ub__draw_series(ub__figure *f)
     for (int64_t i = 0; i < f->plot->n_series; i++) {
         const ub__plot_series *s = &f->plot->series[i];
 
-        set_series_color(f, i);
+        set_series_color(f, i, s->style == UB_PLOT_THIN_LINE);
         if (s->style == UB__PLOT_BARS) {
             draw_bars(f, s, below);
             below = s;
@@ -183,7 +191,9 @@ static void draw_sample(ub__figure *f, int32_t style, double x, double y)
     } else {
         cairo_move_to(f->cairo, x, y);
         cairo_line_to(f->cairo, x + 12.0, y);
-        cairo_set_line_width(f->cairo, LINE_WIDTH);
+        cairo_set_line_width(f->cairo, style == UB_PLOT_THIN_LINE
+                                           ? THIN_LINE_WIDTH
+                                           : LINE_WIDTH);
         cairo_stroke(f->cairo);
     }
 }
@@ -205,7 +215,7 @@ void ub__draw_legend(ub__figure *f)
         const int64_t line = stacked ? names - 1 - at : at;
         const double y = f->frame.top + (1.0 + 1.6 * (double) line) * FONT_SIZE;
 
-        set_series_color(f, i);
+        set_series_color(f, i, plot->series[i].style == UB_PLOT_THIN_LINE);
         draw_sample(f, plot->series[i].style, x, y);
         if (first_of(plot, i) != i)
             continue;

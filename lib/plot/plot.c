@@ -213,7 +213,7 @@ ub_status ub_plot_series(ub_plot *plot, const char *name, ub_plot_style style,
     if (plot == NULL)
         return UB_ERR_INVALID;
     if (name == NULL || x == NULL || y == NULL || style < UB_PLOT_LINE ||
-        style > UB_PLOT_STEPS || n < 1 || n > UB_PLOT_MAX_NUMBERS)
+        style > UB_PLOT_THIN_LINE || n < 1 || n > UB_PLOT_MAX_NUMBERS)
         return ub__fail(plot->context, UB_ERR_INVALID,
                         "plot: a series of %lld points in style %d",
                         (long long) n, (int) style);
