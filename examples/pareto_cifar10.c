@@ -9,12 +9,12 @@
 #include "pareto_cifar10_grid.h"
 
 static int write_all(ub_context *context, const pareto_summary *summary,
-                     const char *folder)
+                     const char *folder, int png)
 {
-    (void) context;
     return pareto_write_json(summary, folder) &&
            pareto_write_csv(summary, folder) &&
-           pareto_write_markdown(summary, folder);
+           pareto_write_markdown(summary, folder) &&
+           pareto_pictures(context, summary, folder, png);
 }
 
 static int summarize(ub_context *context, const pareto_plan *plan)
@@ -27,7 +27,7 @@ static int summarize(ub_context *context, const pareto_plan *plan)
         return 0;
     good = pareto_summarize(context, &results, &summary);
     if (good) {
-        good = write_all(context, &summary, plan->summary);
+        good = write_all(context, &summary, plan->summary, plan->png);
         if (good && !plan->quiet)
             pareto_print(&summary, stdout);
         pareto_summary_free(&summary);

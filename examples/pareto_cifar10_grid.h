@@ -16,7 +16,7 @@ typedef struct pareto_plan {
     double lambdas[PARETO_LIST];
     int64_t seeds[PARETO_LIST];
     int64_t jobs, threads; /* threads of each job */
-    int quiet;
+    int quiet, png;
 } pareto_plan;
 
 /* 1, or 0 after a message; exits after --help. */

@@ -30,7 +30,8 @@ static const char usage[] =
     "  --threads N       of each run (1)\n"
     "  --out DIR         folder for the results\n"
     "  --summary DIR     folder with results; needs no data\n"
-    "  --quiet           no progress\n"
+    "  --png             pictures as PNG, too\n"
+    "  --quiet           no progress, no table\n"
     "  --help            this text\n";
 
 enum {
@@ -42,6 +43,7 @@ enum {
     THREADS,
     OUT,
     SUMMARY,
+    PNG,
     QUIET,
     HELP,
     SEARCH
@@ -56,6 +58,7 @@ static const struct option own_options[] = {
     { "threads", required_argument, NULL, THREADS },
     { "out", required_argument, NULL, OUT },
     { "summary", required_argument, NULL, SUMMARY },
+    { "png", no_argument, NULL, PNG },
     { "quiet", no_argument, NULL, QUIET },
     { "help", no_argument, NULL, HELP },
 };
@@ -158,6 +161,7 @@ static int read_own(pareto_plan *p, const char *const *value)
     p->out = value[OUT - DATA];
     p->summary = value[SUMMARY - DATA];
     p->quiet = value[QUIET - DATA] != NULL;
+    p->png = value[PNG - DATA] != NULL;
     p->jobs = online > 0 ? online : 1;
     p->threads = 1;
     if (!read_list(p,
@@ -187,8 +191,10 @@ static int check(const pareto_plan *p, const char *const *value)
         return 0;
     }
     for (int i = 0; p->summary != NULL && i < N_OWN + N_SEARCH_OPTIONS; i++) {
-        if (value[i] != NULL && i != SUMMARY - DATA && i != QUIET - DATA) {
-            fputs("--summary takes no other option than --quiet\n", stderr);
+        if (value[i] != NULL && i != SUMMARY - DATA && i != QUIET - DATA &&
+            i != PNG - DATA) {
+            fputs("--summary takes no other options than --png and --quiet\n",
+                  stderr);
             return 0;
         }
     }

@@ -34,6 +34,7 @@ REFUSED = [
     (["--out", "/nonexistent/x"], "/nonexistent/x: cannot create"),
     ([], "one of --out DIR and --summary DIR"),
     (["--out", "x", "more"], "more: unexpected argument"),
+    (["--summary", "x", "--seeds", "1"], "--summary takes no other options"),
     (["--wrong"], "see pareto_cifar10 --help"),
 ]
 LIMIT = 120
