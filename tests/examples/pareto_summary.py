@@ -3,7 +3,8 @@
 """usage: pareto_summary.py PARETO_CIFAR10
 
 The summary of made-up results against the same figures computed here, of the
-same results in another order, and of damaged ones. Prints 'ok - NAME' and
+same results in another order, of damaged ones; and whether the tables that are
+committed are those of the runs they name. Prints 'ok - NAME' and
 'not ok - NAME'; fails if anything differs.
 """
 import csv
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.path.abspath(sys.argv[1])
 METHODS = ["systolic", "flops", "roofline", "blackbox"]
 LAMBDAS = [0.1, 1.0]
@@ -33,6 +35,7 @@ FIGURES = {
 }
 OPERATORS = {"systolic": [0, 1, 4, 5, 6, 7, 2, 0, 0],
              "flops": [2, 2, 3, 6, 7, 7, 0, 2, 3]}
+REPRODUCTION = "pareto-paper8"  # in doc/results, what the page is made of
 SCALE, SIDE = 8, 8
 FILES = ["summary.json", "summary.csv", "runs.csv", "summary.md"]
 PICTURES = ["fronts", "fronts-hw-batch", "widths", "operators", "cells",
@@ -350,6 +353,29 @@ def break_files(root, whole):
     check("broken files", not bad, bad[:3])
 
 
+def committed(root):
+    for table in sorted((ROOT / "doc" / "results").glob("*/runs.csv")):
+        source, folder = table.parent, root / table.parent.name
+        with table.open(encoding="utf-8", newline="") as file:
+            runs = [row["run"] for row in csv.DictReader(file)]
+        for name in runs:
+            shutil.copytree(source / name, folder / name)
+        status, _, errors = run(folder)
+        check(f"{source.name}: as committed", status == 0 and all(
+            (folder / name).read_bytes() == (source / name).read_bytes()
+            for name in FILES), errors)
+        if source.name != REPRODUCTION:
+            continue
+        page = root / "page.md"
+        shutil.copy(ROOT / "doc" / "REPRODUCTION.md", page)
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "bench" / "tables.py"),
+             str(source / "summary.md"), "--into", str(page)], timeout=60)
+        check("doc/REPRODUCTION.md has its tables", done.returncode == 0
+              and page.read_bytes()
+              == (ROOT / "doc" / "REPRODUCTION.md").read_bytes())
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="uboost-summary-") as temporary:
         root = pathlib.Path(temporary)
@@ -406,6 +432,7 @@ def main():
             path.unlink()
         damage(root, whole)
         break_files(root, whole)
+        committed(root)
         (root / "empty").mkdir()
         for folder, message in ((root / "empty", "no complete run"),
                                 (root / "none", "cannot be read")):
