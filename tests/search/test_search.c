@@ -330,83 +330,6 @@ static void test_other_options_refused(void **state)
     ub_context_destroy(&context);
 }
 
-static void write_text(const char *folder, const char *name, const char *text)
-{
-    char path[600];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-/* Begun, stopped, complete; with other options; with what an older library
- * would have left out. */
-static void test_complete(void **state)
-{
-    struct stop once = { 2, 0 };
-    ub_context *context = stopping_context(&once);
-    const char *folder = new_folder("complete");
-    ub_dataset *images;
-    ub_search_options o;
-    ub_search_result r;
-    char config[8192], *line;
-    size_t size;
-    int complete = 7;
-
-    (void) state;
-    tiny_options(&o);
-    assert_int_equal(make_data(context, 1, &images), UB_OK);
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, &complete),
-        UB_OK);
-    assert_int_equal(complete, 0);
-    assert_int_equal(run(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, &complete),
-        UB_OK);
-    assert_int_equal(complete, 0);
-    write_text(folder, "result.json", "{}");
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, &complete),
-        UB_OK);
-    assert_int_equal(complete, 1);
-    complete = 7;
-    o.lambda = 7.0;
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, &complete),
-        UB_ERR_INVALID);
-    assert_non_null(
-        strstr(ub_context_last_error(context), "its lambda is 0.5, not 7.0"));
-    tiny_options(&o);
-    read_file(folder, "config.json", config, sizeof(config), &size);
-    config[size] = '\0';
-    line = strstr(config, "  \"flip\": 1,\n");
-    assert_non_null(line);
-    memset(line, ' ', strlen("  \"flip\": 1,"));
-    write_text(folder, "config.json", config);
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, &complete),
-        UB_OK);
-    assert_int_equal(complete, 1);
-    o.flip = 0;
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, &complete),
-        UB_ERR_INVALID);
-    o.flip = 1;
-    write_text(folder, "config.json", "[");
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, &complete),
-        UB_ERR_FORMAT);
-    assert_int_equal(
-        ub_search_complete(context, &o, images, images, folder, NULL),
-        UB_ERR_INVALID);
-    ub_dataset_destroy(&images);
-    ub_context_destroy(&context);
-}
-
 /* A folder with anything of a run in it, but no run to go on with. */
 static void test_wrong_folder(void **state)
 {
@@ -663,7 +586,6 @@ int main(void)
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_other_options_refused),
-        cmocka_unit_test(test_complete),
         cmocka_unit_test(test_wrong_folder),
         cmocka_unit_test(test_checkpoint_sums),
         cmocka_unit_test(test_damaged_checkpoint),
