@@ -34,6 +34,10 @@ static const char usage[] =
     "  --cost-scale N    widths are priced times N\n"
     "  --hw-batch N      batch that the cost model assumes (64)\n"
     "  --table-batch N   batch of the blackbox tables (0: as --hw-batch)\n"
+    "  --polish          move the widths found to where the simulator says it\n"
+    "                    is free or nearly so\n"
+    "  --polish-weight F latency, of the whole, that a nat of probability is\n"
+    "                    worth (0.02)\n"
     "  --out DIR         folder for the results (search-out)\n"
     "  --resume          go on with the run in --out\n"
     "  --help            this text\n";
@@ -52,6 +56,8 @@ enum {
     COST_SCALE,
     HW_BATCH,
     TABLE_BATCH,
+    POLISH,
+    POLISH_WEIGHT,
     OUT,
     RESUME,
     HELP,
@@ -72,6 +78,8 @@ static const struct option long_options[] = {
     { "cost-scale", required_argument, NULL, COST_SCALE },
     { "hw-batch", required_argument, NULL, HW_BATCH },
     { "table-batch", required_argument, NULL, TABLE_BATCH },
+    { "polish", no_argument, NULL, POLISH },
+    { "polish-weight", required_argument, NULL, POLISH_WEIGHT },
     { "out", required_argument, NULL, OUT },
     { "resume", no_argument, NULL, RESUME },
     { "help", no_argument, NULL, HELP },
@@ -158,6 +166,9 @@ static int apply(arguments *a, int option, const char *text)
     case TABLE_BATCH:
         return parse_integer("--table-batch", text, 0, 1 << 20,
                              &o->table_batch);
+    case POLISH: o->polish = 1; return 1;
+    case POLISH_WEIGHT:
+        return parse_number("--polish-weight", text, 0, 1e9, &o->polish_weight);
     case OUT: a->out = text; return 1;
     default: return 1;
     }

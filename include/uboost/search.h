@@ -20,11 +20,34 @@
  *   context; a run is resumed only with the same;
  * - checkpoint.safetensors: the state, replaced after each epoch, every half
  *   minute and when stopped;
- * - log.jsonl: one line per epoch and stage;
+ * - log.jsonl: one line per epoch and stage, and per round of polishing;
  * - micro.json, channels.json: the architecture state after each search;
  * - network.json, network.dot: the derived network;
  * - weights.safetensors: its weights after final training;
  * - result.json: what it reaches and costs.
+ *
+ * Polishing. The cost model in the loss is smooth and need not be the
+ * simulator. With the option `polish`, the widths that the channel search found
+ * go downhill, before final training, on
+ *
+ *     L / L0 - polish_weight * sum over the sites of ln(S(w) / S(w0))
+ *
+ * L is the simulated latency (level 1, batch 1, cost_scale: the one that is
+ * reported) of the whole network derived from the widths w, L0 that of the
+ * searched widths w0. S(w) is the probability, by the trained logits of a site,
+ * of the widths up to w: read as a belief about the width that a convolution
+ * needs, they give the probability that w suffices, for a wider convolution can
+ * do what a narrower one does. So one grows where the array has columns to
+ * spare, and shrinks where the time saved is worth the probability lost. (The
+ * logits have learnt from the whole loss, its latency included.)
+ *
+ * A move gives one site any width of the range, or gives one width to all sites
+ * on the edges into one node, which otherwise cost 1x1 convolutions. A round
+ * tries all moves, then makes those that still gain, best first; the last round
+ * finds none. Nothing in it is random. With the default weight, what divides
+ * the probability by e must save 2% of the latency: halving a convolution
+ * mostly costs more than that and saves less, so that the search's decisions
+ * stand, and what is free or nearly so is taken.
  * @{
  */
 
@@ -111,6 +134,13 @@ typedef struct ub_search_options {
     int64_t table_batch;   /**< batch of the tables of the black boxes, in the
                                 loss and in model_*: 1 is that of the paper's
                                 public code; 0, the default: hw_batch */
+
+    int32_t polish;          /**< 1: polish the widths that the channel search
+                                  found, see above; 0 */
+    int32_t reserved_polish; /**< 0 */
+    double polish_weight; /**< latency, relative to the searched network's, that
+                               a nat of probability is worth; 0.02 */
+    int64_t polish_limit; /**< networks simulated at most; 100000 */
 } ub_search_options;
 
 /** Set every option to its default, which is preset "small". */
@@ -148,7 +178,11 @@ typedef struct ub_search_result {
     double simulated_cycles_hw_batch;      /**< level 1, hw_batch */
     double simulated_latency_ms_hw_batch;  /**< likewise */
     double simulated_utilization_hw_batch; /**< likewise */
-    double seconds[3]; /**< micro search, channel search, final training */
+    double seconds[3];    /**< micro search, channel search, final training */
+    int64_t polish_moves; /**< made; 0 without polishing */
+    int64_t polish_evaluations; /**< networks simulated for that */
+    double searched_latency_ms; /**< simulated, level 1, batch 1, before them;
+                                     0 without polishing */
 } ub_search_result;
 
 /**

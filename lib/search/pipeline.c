@@ -160,6 +160,31 @@ static ub_status run_search(pipeline *p, int stage)
     return status == UB_OK ? ub__run_advance(&p->run) : status;
 }
 
+/* The logits come from the file that the search has written, so that a resumed
+ * run does as one that was never stopped. */
+static ub_status polish(pipeline *p)
+{
+    const json_t *note = json_object_get(p->run.results, "polish");
+    char *path;
+    ub_supernet *net = NULL;
+    ub_status status;
+
+    if (!p->options->polish || json_is_true(json_object_get(note, "finished")))
+        return UB_OK;
+    path = ub__run_path(&p->run, "channels.json");
+    if (path == NULL)
+        return UB_ERR_NOMEM;
+    status = create_supernet(p, UB__STAGE_CHANNELS, &net);
+    if (status == UB_OK)
+        status = ub_supernet_read(net, path);
+    ub__free(p->context, path);
+    if (status == UB_OK)
+        status = ub__polish_run(&p->run, p->options, &p->pricing.hardware,
+                                p->space, p->operators, net, p->widths);
+    ub_supernet_destroy(&net);
+    return status;
+}
+
 static ub_status write_network(ub__run *run, const ub_network *network)
 {
     char *json = ub__run_path(run, "network.json");
@@ -207,6 +232,8 @@ static ub_status run_stages(pipeline *p, ub_search_result *result)
         status = run_search(p, UB__STAGE_CHANNELS);
     else if (status == UB_OK)
         status = read_widths(p);
+    if (status == UB_OK)
+        status = polish(p);
     if (status == UB_OK)
         status = ub_space_derive(p->space, p->operators, p->widths, &network);
     if (status == UB_OK)
