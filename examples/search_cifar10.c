@@ -38,6 +38,13 @@ static const char usage[] =
     "                    is free or nearly so\n"
     "  --polish-weight F latency, of the whole, that a nat of probability is\n"
     "                    worth (0.02)\n"
+    "  --keep-supernet   write supernet.safetensors, for runs to share; its\n"
+    "                    weights then learn from widths drawn uniformly\n"
+    "  --from DIR        share the micro search and the supernet of the run "
+    "in\n"
+    "                    DIR; --epochs M,C,T: C learns its widths only\n"
+    "  --take WHAT       with --from: supernet, operators (only), or widths\n"
+    "                    (both searches) (supernet)\n"
     "  --out DIR         folder for the results (search-out)\n"
     "  --resume          go on with the run in --out\n"
     "  --help            this text\n";
@@ -58,6 +65,9 @@ enum {
     TABLE_BATCH,
     POLISH,
     POLISH_WEIGHT,
+    KEEP_SUPERNET,
+    FROM,
+    TAKE,
     OUT,
     RESUME,
     HELP,
@@ -80,11 +90,17 @@ static const struct option long_options[] = {
     { "table-batch", required_argument, NULL, TABLE_BATCH },
     { "polish", no_argument, NULL, POLISH },
     { "polish-weight", required_argument, NULL, POLISH_WEIGHT },
+    { "keep-supernet", no_argument, NULL, KEEP_SUPERNET },
+    { "from", required_argument, NULL, FROM },
+    { "take", required_argument, NULL, TAKE },
     { "out", required_argument, NULL, OUT },
     { "resume", no_argument, NULL, RESUME },
     { "help", no_argument, NULL, HELP },
     { NULL, 0, NULL, 0 },
 };
+
+/* Of ub_search_take. */
+static const char *const takes[] = { "supernet", "operators", "widths", NULL };
 
 typedef struct arguments {
     const char *value[N_OPTIONS - DATA]; /* by option; NULL: not given */
@@ -98,19 +114,30 @@ static const char *value_of(const arguments *a, int option)
     return a->value[option - DATA];
 }
 
-static int parse_hardware(const char *text, int32_t *hardware)
+/* One of the names, which end in NULL. */
+static int parse_name(const char *option, const char *text,
+                      const char *const *names, int32_t *out)
 {
-    for (int32_t i = 0; ub_search_hardware_name(i) != NULL; i++) {
-        if (strcmp(text, ub_search_hardware_name(i)) == 0) {
-            *hardware = i;
+    for (int32_t i = 0; names[i] != NULL; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = i;
             return 1;
         }
     }
-    fprintf(stderr,
-            "--hw %s: expected systolic, flops, roofline, blackbox, "
-            "systolic-full or blackbox-interp\n",
-            text);
+    fprintf(stderr, "%s %s: expected", option, text);
+    for (int32_t i = 0; names[i] != NULL; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", names[i]);
+    fputs("\n", stderr);
     return 0;
+}
+
+static int parse_hardware(const char *text, int32_t *hardware)
+{
+    const char *names[16] = { NULL };
+
+    for (int32_t i = 0; i < 15 && ub_search_hardware_name(i) != NULL; i++)
+        names[i] = ub_search_hardware_name(i);
+    return parse_name("--hw", text, names, hardware);
 }
 
 static int parse_epochs(const char *text, ub_search_options *o)
@@ -169,6 +196,9 @@ static int apply(arguments *a, int option, const char *text)
     case POLISH: o->polish = 1; return 1;
     case POLISH_WEIGHT:
         return parse_number("--polish-weight", text, 0, 1e9, &o->polish_weight);
+    case KEEP_SUPERNET: o->keep_supernet = o->uniform_widths = 1; return 1;
+    case FROM: o->from = text; return 1;
+    case TAKE: return parse_name("--take", text, takes, &o->take);
     case OUT: a->out = text; return 1;
     default: return 1;
     }

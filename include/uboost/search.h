@@ -22,6 +22,7 @@
  *   minute and when stopped;
  * - log.jsonl: one line per epoch and stage, and per round of polishing;
  * - micro.json, channels.json: the architecture state after each search;
+ * - supernet.safetensors: the supernet after channel search, on request;
  * - network.json, network.dot: the derived network;
  * - weights.safetensors: its weights after final training;
  * - result.json: what it reaches and costs.
@@ -48,6 +49,17 @@
  * the probability by e must save 2% of the latency: halving a convolution
  * mostly costs more than that and saves less, so that the search's decisions
  * stand, and what is free or nearly so is taken.
+ *
+ * Sharing. A run can take over what another one has searched (`from`, `take`):
+ * the operators, then also the supernet's weights, of which it learns the
+ * widths alone, or all of it, to train the result once more, polished or not.
+ * So a sweep over lambda needs one micro search, at the lambda of the run that
+ * has it, and one trained supernet. That run sets `keep_supernet`, and
+ * `uniform_widths`: a supernet that learns from the widths it is finding knows
+ * little of any other, and makes the next lambda find the same ones again. Runs
+ * that share make all their steps on logits, and need fewer epochs; tau_decay
+ * should then bring tau as far down in them (with 6 epochs instead of 30,
+ * 0.95^5).
  * @{
  */
 
@@ -68,6 +80,14 @@ typedef enum ub_search_hardware {
                                        is priced, or 1/64 of the largest, if
                                        that is below 16 */
 } ub_search_hardware;
+
+/** How much of another run is taken over. */
+typedef enum ub_search_take {
+    UB_SEARCH_TAKE_SUPERNET = 0,  /**< operators, and the weights of the channel
+                                       search, which learns widths only */
+    UB_SEARCH_TAKE_OPERATORS = 1, /**< operators */
+    UB_SEARCH_TAKE_WIDTHS = 2     /**< both searches */
+} ub_search_take;
 
 /** Name of a cost model as programs and files spell it, such as "systolic";
  * NULL for an unknown one. */
@@ -141,6 +161,15 @@ typedef struct ub_search_options {
     double polish_weight; /**< latency, relative to the searched network's, that
                                a nat of probability is worth; 0.02 */
     int64_t polish_limit; /**< networks simulated at most; 100000 */
+
+    const char *from;       /**< folder of a finished run of the same cells and
+                                 widths, which must stay as it is until this run
+                                 has ended; NULL: none */
+    int32_t take;           /**< ub_search_take, where there is a `from` */
+    int32_t keep_supernet;  /**< 1: write supernet.safetensors; 0 */
+    int32_t uniform_widths; /**< 1: in the channel search, weights learn from
+                                 widths drawn with equal probabilities; 0 */
+    int32_t reserved_from;  /**< 0 */
 } ub_search_options;
 
 /** Set every option to its default, which is preset "small". */
@@ -200,9 +229,12 @@ typedef struct ub_search_result {
  *
  * @retval UB_ERR_INVALID      an option is out of range, or the run in the
  *                             folder has other options
- * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ
- * @retval UB_ERR_IO           a file cannot be read or written
- * @retval UB_ERR_FORMAT       a file of the run is damaged
+ * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ; the
+ *                             supernet of `from` has other layers
+ * @retval UB_ERR_IO           a file cannot be read or written; `from` has not
+ *                             been so far, or kept no supernet
+ * @retval UB_ERR_FORMAT       a file of the run is damaged, or one of `from`,
+ * or that has another space
  * @retval UB_ERR_RANGE        the network takes too many cycles to count
  * @retval UB_ERR_NUMERIC      the loss is not finite
  * @retval UB_ERR_INTERRUPTED  stopped by the callback, can be resumed

@@ -137,6 +137,9 @@ static const int_row int_rows[] = {
 static const int_row later_int_rows[] = {
     NARROW(polish, 0, 1),
     WIDE(polish_limit, 1, (int64_t) 1 << 40),
+    NARROW(take, 0, UB_SEARCH_TAKE_WIDTHS),
+    NARROW(keep_supernet, 0, 1),
+    NARROW(uniform_widths, 0, 1),
 };
 
 static const double_row double_rows[] = {
@@ -273,6 +276,8 @@ static int add_later(json_t *root, const ub_search_options *o)
 {
     int failed = 0;
 
+    if (o->from != NULL)
+        failed |= json_object_set_new(root, "from", json_string(o->from));
     for (size_t i = 0; i < N_LATER_INTS; i++) {
         const int_row *row = &later_int_rows[i];
         if (int_value(o, row) != int_value(&presets[0], row))

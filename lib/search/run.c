@@ -211,9 +211,11 @@ static ub_status take_checkpoint(ub__run *run, const char *path)
 /* -- opening -------------------------------------------------------------- */
 
 static const char *const run_files[] = {
-    CHECKPOINT,    "config.json",         "log.jsonl",
-    "micro.json",  "channels.json",       "network.json",
-    "network.dot", "weights.safetensors", "result.json",
+    CHECKPOINT,      "config.json",
+    "log.jsonl",     "micro.json",
+    "channels.json", "network.json",
+    "network.dot",   "weights.safetensors",
+    "result.json",   "supernet.safetensors",
 };
 
 static ub_status check_empty(const ub__run *run)

@@ -119,6 +119,23 @@ ub_status ub__train(ub__run *run, const ub_search_options *options,
 void ub__place_rng(const ub_search_options *options, int stage, int64_t epoch,
                    int64_t step, ub_rng *rng);
 
+/* -- taking over from another run ----------------------------------------- */
+
+/* Whether the channel search learns widths for weights that are given. */
+int ub__search_weights_given(const ub_search_options *options);
+
+/* Whether the run in the folder `from` had the same cells and widths. */
+ub_status ub__take_check(const ub__run *run, const char *from);
+/* What micro.json in the folder `from` chose, and its repairs; the file is
+ * copied to the run's folder. */
+ub_status ub__take_operators(ub__run *run, const char *from,
+                             const ub_space *space, int32_t *operators,
+                             int64_t *repaired);
+/* supernet.safetensors: all parameters; reading leaves the logits. */
+ub_status ub__supernet_keep(const ub__run *run, const ub_supernet *net);
+ub_status ub__supernet_take(ub_context *context, const char *from,
+                            ub_supernet *net);
+
 /* -- polishing ------------------------------------------------------------ */
 
 typedef struct ub__polish_group ub__polish_group;
