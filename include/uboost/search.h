@@ -170,6 +170,10 @@ typedef struct ub_search_options {
     int32_t uniform_widths; /**< 1: in the channel search, weights learn from
                                  widths drawn with equal probabilities; 0 */
     int32_t reserved_from;  /**< 0 */
+    double initial_place;   /**< where the widths begin in the channel search,
+                                 from 0, the narrowest, to 1, the widest; -1:
+                                 at random, as the paper */
+    double initial_height;  /**< how decidedly, as ub_mask_set_initial(); 1 */
 } ub_search_options;
 
 /** Set every option to its default, which is preset "small". */

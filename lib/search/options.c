@@ -11,8 +11,8 @@
     .search_gamma = 0.5, .search_step = 30, .architecture_rate = 0.1,          \
     .weight_share = 0.8, .tau = 1.0, .tau_decay = 0.95, .tau_floor = 0.001,    \
     .train_rate = 0.1, .train_decay = 5e-4, .train_warmup = 0.1,               \
-    .max_grad_norm = 0.5, .crop_padding = 4, .flip = 1, .polish_weight = 0.02, \
-    .polish_limit = 100000
+    .max_grad_norm = 0.5, .crop_padding = 4, .flip = 1, .initial_place = -1.0, \
+    .initial_height = 1.0, .polish_weight = 0.02, .polish_limit = 100000
 
 /* A few epochs of few images make too few steps with the paper's training
  * batch of 256, so the small presets take 64. */
@@ -163,6 +163,8 @@ static const double_row double_rows[] = {
 
 static const double_row later_double_rows[] = {
     REAL(polish_weight, 0.0, 1e9),
+    REAL(initial_place, -1.0, 1.0),
+    REAL(initial_height, 0.0, 1e6),
 };
 
 #define N_INTS       (sizeof(int_rows) / sizeof(int_rows[0]))
@@ -251,6 +253,11 @@ ub_status ub__search_options_check(ub_context *context,
     if (status == UB_OK)
         status = check_doubles(context, options, later_double_rows,
                                N_LATER_DOUBLES);
+    if (status == UB_OK && options->initial_place < 0.0 &&
+        options->initial_place != -1.0)
+        status = ub__fail(context, UB_ERR_INVALID,
+                          "search: initial_place is %g, expected -1, or 0 to 1",
+                          options->initial_place);
     if (status == UB_OK && ub_width_range_count(&options->widths) == 0)
         status = ub__fail(
             context, UB_ERR_INVALID, "search: widths %lld to %lld by %lld",

@@ -45,6 +45,8 @@ static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
     s.sampling = channels ? UB_SAMPLING_SOFT : o->sampling;
     s.mask_place = o->mask_place;
     s.include_ends = o->include_ends;
+    s.initial_place = o->initial_place;
+    s.initial_height = o->initial_height;
     return ub_supernet_create(p->context, p->space, &s, &p->pricing.smooth,
                               o->seed * 4 + (uint64_t) stage, net);
 }

@@ -321,6 +321,14 @@ static void test_bad_options(void **state)
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
     runs_options(&o);
+    o.initial_place = -0.5;
+    assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
+                     UB_ERR_INVALID);
+    runs_options(&o);
+    o.initial_height = -1.0;
+    assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
+                     UB_ERR_INVALID);
+    runs_options(&o);
     o.polish_limit = 0;
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
