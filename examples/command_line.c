@@ -237,6 +237,9 @@ void print_result(const ub_search_result *r, const ub_search_options *o)
            "simulated", r->simulated_cycles_hw_batch,
            r->simulated_latency_ms_hw_batch, r->simulated_utilization_hw_batch,
            o->hw_batch);
+    if (o->polish)
+        printf("%-24s %.6g ms, %" PRId64 " moves\n", "before polishing",
+               r->searched_latency_ms, r->polish_moves);
     printf("%-24s %.1f + %.1f + %.1f\n", "seconds", r->seconds[0],
            r->seconds[1], r->seconds[2]);
 }

@@ -37,26 +37,42 @@ const char search_options_usage[] =
     "  --sampling NAME   of the micro search: soft or single-path (soft)\n"
     "  --splits N        2: weights and architecture learn from images of\n"
     "                    their own (1)\n"
-    "  --include-ends N  1: stem and classifier count in the loss (0)\n";
+    "  --include-ends N  1: stem and classifier count in the loss (0)\n"
+    "  --initial-place F where widths begin, 0 narrowest to 1 widest (-1: at\n"
+    "                    random)\n"
+    "  --initial-height F  how decidedly (1)\n"
+    "  --polish          move the widths found to where the simulator says it\n"
+    "                    is free or nearly so\n"
+    "  --polish-weight F latency, of the whole, that a nat of probability is\n"
+    "                    worth (0.02)\n"
+    "  --keep-supernet   write supernet.safetensors, for runs to share; its\n"
+    "                    weights then learn from widths drawn uniformly\n"
+    "  --from DIR        share the micro search and the supernet of the run "
+    "in\n"
+    "                    DIR; --epochs M,C,T: C learns its widths only\n"
+    "  --take NAME       with --from: supernet, operators (only), or widths\n"
+    "                    (both searches) (supernet)\n";
 
 /* A number, or a name whose place among `names` is the number. */
 typedef struct setting {
     const char *name;
     size_t offset;
-    int kind; /* 'i' int64_t, 'w' int32_t, 'd' double, 's' anything else */
+    int kind; /* 'i' int64_t, 'w' int32_t, 'd' double, 'f' a flag in an int32_t,
+                 's' anything else */
     double low, high;
     const char *names; /* "zero|one" */
 } setting;
 
 #define AT(field) offsetof(ub_search_options, field)
 
-enum { PRESET, EPOCHS, ARRAY, WIDTHS };
+enum { PRESET, EPOCHS, ARRAY, WIDTHS, FROM };
 
 static const setting settings[N_SEARCH_OPTIONS] = {
     [PRESET] = { "preset", 0, 's', 0, 0, NULL },
     [EPOCHS] = { "epochs", 0, 's', 0, 0, NULL },
     [ARRAY] = { "array", 0, 's', 0, 0, NULL },
     [WIDTHS] = { "widths", 0, 's', 0, 0, NULL },
+    [FROM] = { "from", 0, 's', 0, 0, NULL },
     { "train-images", AT(train_images), 'i', 20, INT32_MAX, NULL },
     { "cost-scale", AT(cost_scale), 'i', 1, 1024, NULL },
     { "hw-batch", AT(hw_batch), 'i', 1, 1 << 20, NULL },
@@ -84,13 +100,22 @@ static const setting settings[N_SEARCH_OPTIONS] = {
     { "sampling", AT(sampling), 'w', 0, 0, "soft|single-path" },
     { "splits", AT(splits), 'w', 1, 2, NULL },
     { "include-ends", AT(include_ends), 'w', 0, 1, NULL },
+    { "initial-place", AT(initial_place), 'd', -1, 1, NULL },
+    { "initial-height", AT(initial_height), 'd', 0, 1e6, NULL },
+    { "polish", AT(polish), 'f', 0, 0, NULL },
+    { "polish-weight", AT(polish_weight), 'd', 0, 1e9, NULL },
+    { "keep-supernet", AT(keep_supernet), 'f', 0, 0, NULL },
+    { "take", AT(take), 'w', 0, 0, "supernet|operators|widths" },
 };
 
 void list_search_options(struct option *options, int first)
 {
     for (int i = 0; i < N_SEARCH_OPTIONS; i++)
-        options[i] = (struct option){ settings[i].name, required_argument, NULL,
-                                      first + i };
+        options[i] = (struct option){ settings[i].name,
+                                      settings[i].kind == 'f'
+                                          ? no_argument
+                                          : required_argument,
+                                      NULL, first + i };
 }
 
 int parse_hardware(const char *option, const char *text, int32_t *hardware)
@@ -160,6 +185,7 @@ static int read_other(int index, const char *text, ub_search_options *o)
     case EPOCHS: return parse_three("--epochs", text, ',', epochs, 1);
     case ARRAY: return parse_array("--array", text, &o->rows, &o->columns);
     case WIDTHS: return parse_three("--widths", text, ':', widths, 1);
+    case FROM: o->from = text; return 1;
     default: return 1; /* the preset */
     }
 }
@@ -195,6 +221,11 @@ static int read_setting(int index, const char *text, ub_search_options *o)
         memcpy(at, &real, sizeof(real));
         return 1;
     }
+    if (s->kind == 'f') {
+        narrow = 1;
+        memcpy(at, &narrow, sizeof(narrow));
+        return 1;
+    }
     if (s->names != NULL) {
         if (!read_name(s, option, text, &narrow))
             return 0;
@@ -226,5 +257,7 @@ int read_search_options(const char *const *values, ub_search_options *options)
         if (values[i] != NULL && !read_setting(i, values[i], options))
             return 0;
     }
+    /* One supernet serves all widths only if it has learned from all. */
+    options->uniform_widths = options->keep_supernet;
     return 1;
 }

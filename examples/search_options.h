@@ -7,7 +7,7 @@
 
 /* Settings of a search, as --NAME VALUE on the command lines of programs that
  * search. */
-enum { N_SEARCH_OPTIONS = 31 };
+enum { N_SEARCH_OPTIONS = 38 };
 
 /* Their lines of a usage text. */
 extern const char search_options_usage[];

@@ -59,6 +59,23 @@ ub_status ub_mask_create(ub_parameters *parameters, const char *name,
                          const ub_width_range *range, ub_rng *rng,
                          ub_mask **out);
 
+/**
+ * Set the logits as ub_mask_create() does, but around a given place and by a
+ * multiple: the paper's initial logits differ by 0.4 at most, which leaves all
+ * widths nearly as probable; with a height of 10, half of the probability is on
+ * one width.
+ *
+ * @param mask    its logits change
+ * @param place   m as a share of count - 1: 0 is the narrowest width, 1 the
+ *                widest
+ * @param height  multiple of the logits; 1 as in the paper
+ *
+ * @retval UB_ERR_INVALID  mask is NULL, place is not within 0 and 1, or height
+ *                         not within 0 and 1e6
+ */
+UB_API_CHECK
+ub_status ub_mask_set_initial(ub_mask *mask, double place, double height);
+
 /** Destroy a mask, not its logits, and set the pointer to NULL. */
 UB_API
 void ub_mask_destroy(ub_mask **mask);

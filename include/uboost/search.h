@@ -20,11 +20,46 @@
  *   context; a run is resumed only with the same;
  * - checkpoint.safetensors: the state, replaced after each epoch, every half
  *   minute and when stopped;
- * - log.jsonl: one line per epoch and stage;
+ * - log.jsonl: one line per epoch and stage, and per round of polishing;
  * - micro.json, channels.json: the architecture state after each search;
+ * - supernet.safetensors: the supernet after channel search, on request;
  * - network.json, network.dot: the derived network;
  * - weights.safetensors: its weights after final training;
  * - result.json: what it reaches and costs.
+ *
+ * Polishing. The cost model in the loss is smooth and need not be the
+ * simulator. With the option `polish`, the widths that the channel search found
+ * go downhill, before final training, on
+ *
+ *     L / L0 - polish_weight * sum over the sites of ln(S(w) / S(w0))
+ *
+ * L is the simulated latency (level 1, batch 1, cost_scale: the one that is
+ * reported) of the whole network derived from the widths w, L0 that of the
+ * searched widths w0. S(w) is the probability, by the trained logits of a site,
+ * of the widths up to w: read as a belief about the width that a convolution
+ * needs, they give the probability that w suffices, for a wider convolution can
+ * do what a narrower one does. So one grows where the array has columns to
+ * spare, and shrinks where the time saved is worth the probability lost. (The
+ * logits have learnt from the whole loss, its latency included.)
+ *
+ * A move gives one site any width of the range, or gives one width to all sites
+ * on the edges into one node, which otherwise cost 1x1 convolutions. A round
+ * tries all moves, then makes those that still gain, best first; the last round
+ * finds none. Nothing in it is random. With the default weight, what divides
+ * the probability by e must save 2% of the latency: halving a convolution
+ * mostly costs more than that and saves less, so that the search's decisions
+ * stand, and what is free or nearly so is taken.
+ *
+ * Sharing. A run can take over what another one has searched (`from`, `take`):
+ * the operators, then also the supernet's weights, of which it learns the
+ * widths alone, or all of it, to train the result once more, polished or not.
+ * So a sweep over lambda needs one micro search, at the lambda of the run that
+ * has it, and one trained supernet. That run sets `keep_supernet`, and
+ * `uniform_widths`: a supernet that learns from the widths it is finding knows
+ * little of any other, and makes the next lambda find the same ones again. Runs
+ * that share make all their steps on logits, and need fewer epochs; tau_decay
+ * should then bring tau as far down in them (with 6 epochs instead of 30,
+ * 0.95^5).
  * @{
  */
 
@@ -45,6 +80,14 @@ typedef enum ub_search_hardware {
                                        is priced, or 1/64 of the largest, if
                                        that is below 16 */
 } ub_search_hardware;
+
+/** How much of another run is taken over. */
+typedef enum ub_search_take {
+    UB_SEARCH_TAKE_SUPERNET = 0,  /**< operators, and the weights of the channel
+                                       search, which learns widths only */
+    UB_SEARCH_TAKE_OPERATORS = 1, /**< operators */
+    UB_SEARCH_TAKE_WIDTHS = 2     /**< both searches */
+} ub_search_take;
 
 /** Name of a cost model as programs and files spell it, such as "systolic";
  * NULL for an unknown one. */
@@ -111,6 +154,26 @@ typedef struct ub_search_options {
     int64_t table_batch;   /**< batch of the tables of the black boxes, in the
                                 loss and in model_*: 1 is that of the paper's
                                 public code; 0, the default: hw_batch */
+
+    int32_t polish;          /**< 1: polish the widths that the channel search
+                                  found, see above; 0 */
+    int32_t reserved_polish; /**< 0 */
+    double polish_weight; /**< latency, relative to the searched network's, that
+                               a nat of probability is worth; 0.02 */
+    int64_t polish_limit; /**< networks simulated at most; 100000 */
+
+    const char *from;       /**< folder of a finished run of the same cells and
+                                 widths, which must stay as it is until this run
+                                 has ended; NULL: none */
+    int32_t take;           /**< ub_search_take, where there is a `from` */
+    int32_t keep_supernet;  /**< 1: write supernet.safetensors; 0 */
+    int32_t uniform_widths; /**< 1: in the channel search, weights learn from
+                                 widths drawn with equal probabilities; 0 */
+    int32_t reserved_from;  /**< 0 */
+    double initial_place;   /**< where the widths begin in the channel search,
+                                 from 0, the narrowest, to 1, the widest; -1:
+                                 at random, as the paper */
+    double initial_height;  /**< how decidedly, as ub_mask_set_initial(); 1 */
 } ub_search_options;
 
 /** Set every option to its default, which is preset "small". */
@@ -148,7 +211,11 @@ typedef struct ub_search_result {
     double simulated_cycles_hw_batch;      /**< level 1, hw_batch */
     double simulated_latency_ms_hw_batch;  /**< likewise */
     double simulated_utilization_hw_batch; /**< likewise */
-    double seconds[3]; /**< micro search, channel search, final training */
+    double seconds[3];    /**< micro search, channel search, final training */
+    int64_t polish_moves; /**< made; 0 without polishing */
+    int64_t polish_evaluations; /**< networks simulated for that */
+    double searched_latency_ms; /**< simulated, level 1, batch 1, before them;
+                                     0 without polishing */
 } ub_search_result;
 
 /**
@@ -166,9 +233,12 @@ typedef struct ub_search_result {
  *
  * @retval UB_ERR_INVALID      an option is out of range, or the run in the
  *                             folder has other options
- * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ
- * @retval UB_ERR_IO           a file cannot be read or written
- * @retval UB_ERR_FORMAT       a file of the run is damaged
+ * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ; the
+ *                             supernet of `from` has other layers
+ * @retval UB_ERR_IO           a file cannot be read or written; `from` has not
+ *                             been so far, or kept no supernet
+ * @retval UB_ERR_FORMAT       a file of the run is damaged, or one of `from`,
+ * or that has another space
  * @retval UB_ERR_RANGE        the network takes too many cycles to count
  * @retval UB_ERR_NUMERIC      the loss is not finite
  * @retval UB_ERR_INTERRUPTED  stopped by the callback, can be resumed

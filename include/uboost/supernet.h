@@ -63,11 +63,14 @@ typedef struct ub_supernet_options {
     int32_t reading;          /**< ub_latency_reading */
     int32_t node_width;       /**< ub_node_width */
     int32_t sampling;         /**< ub_sampling */
-    int32_t mask_place;   /**< ub_mask_place; UB_MASK_AFTER; the paper's code:
-                               UB_MASK_BEFORE_NORM */
-    int32_t include_ends; /**< 1: stem and classifier count as one more cell in
-                               the cost; 0, as the paper's code */
-    int32_t reserved;     /**< 0 */
+    int32_t mask_place;    /**< ub_mask_place; UB_MASK_AFTER; the paper's code:
+                                UB_MASK_BEFORE_NORM */
+    int32_t include_ends;  /**< 1: stem and classifier count as one more cell in
+                                the cost; 0, as the paper's code */
+    int32_t reserved;      /**< 0 */
+    double initial_place;  /**< of all masks, as ub_mask_set_initial(); -1: of
+                                each at random, as the paper */
+    double initial_height; /**< likewise; 1 */
 } ub_supernet_options;
 
 /**
@@ -83,7 +86,7 @@ void ub_supernet_options_init(ub_supernet_options *options, size_t size);
 
 /**
  * Create a supernet. Logits of decisions start from a standard normal
- * distribution, those of masks as ub_mask_create() says, weights as
+ * distribution, those of masks as the options say, weights as
  * ub_conv_norm_create() says.
  *
  * @param context    where errors go

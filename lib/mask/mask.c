@@ -26,14 +26,14 @@ int64_t ub_width_range_count(const ub_width_range *range)
     return count <= UB_MASK_MAX_WIDTHS ? count : 0;
 }
 
-static void init_logits(float *logits, int64_t count, ub_rng *rng)
+static void init_logits(float *logits, int64_t count, double center,
+                        double height)
 {
     const double root_two_pi = 2.5066282746310002;
-    const double center = ub_rng_uniform(rng) * (double) (count - 1);
 
     for (int64_t i = 0; i < count; i++) {
         const double d = (double) i - center;
-        logits[i] = (float) (exp(-0.5 * d * d) / root_two_pi);
+        logits[i] = (float) (height * (exp(-0.5 * d * d) / root_two_pi));
     }
 }
 
@@ -66,8 +66,21 @@ ub_status ub_mask_create(ub_parameters *parameters, const char *name,
         ub__free(context, mask);
         return status;
     }
-    init_logits(ub_tensor_data(ub_variable_value(mask->logits)), count, rng);
+    init_logits(ub_tensor_data(ub_variable_value(mask->logits)), count,
+                ub_rng_uniform(rng) * (double) (count - 1), 1.0);
     *out = mask;
+    return UB_OK;
+}
+
+ub_status ub_mask_set_initial(ub_mask *mask, double place, double height)
+{
+    if (mask == NULL)
+        return UB_ERR_INVALID;
+    if (!(place >= 0.0 && place <= 1.0 && height >= 0.0 && height <= 1e6))
+        return ub__fail(mask->context, UB_ERR_INVALID,
+                        "mask: initial place %g, height %g", place, height);
+    init_logits(ub_tensor_data(ub_variable_value(mask->logits)), mask->count,
+                place * (double) (mask->count - 1), height);
     return UB_OK;
 }
 

@@ -4,14 +4,15 @@
 #include <math.h>
 #include <string.h>
 
-#define COMMON                                                                \
-    .size = sizeof(ub_search_options), .seed = 1, .cells = 3, .hw_batch = 64, \
-    .splits = 1, .lambda = 0.5, .beta = 1.0, .search_batch = 64,              \
-    .search_rate = 0.05, .search_momentum = 0.9, .search_decay = 3e-4,        \
-    .search_gamma = 0.5, .search_step = 30, .architecture_rate = 0.1,         \
-    .weight_share = 0.8, .tau = 1.0, .tau_decay = 0.95, .tau_floor = 0.001,   \
-    .train_rate = 0.1, .train_decay = 5e-4, .train_warmup = 0.1,              \
-    .max_grad_norm = 0.5, .crop_padding = 4, .flip = 1
+#define COMMON                                                                 \
+    .size = sizeof(ub_search_options), .seed = 1, .cells = 3, .hw_batch = 64,  \
+    .splits = 1, .lambda = 0.5, .beta = 1.0, .search_batch = 64,               \
+    .search_rate = 0.05, .search_momentum = 0.9, .search_decay = 3e-4,         \
+    .search_gamma = 0.5, .search_step = 30, .architecture_rate = 0.1,          \
+    .weight_share = 0.8, .tau = 1.0, .tau_decay = 0.95, .tau_floor = 0.001,    \
+    .train_rate = 0.1, .train_decay = 5e-4, .train_warmup = 0.1,               \
+    .max_grad_norm = 0.5, .crop_padding = 4, .flip = 1, .initial_place = -1.0, \
+    .initial_height = 1.0, .polish_weight = 0.02, .polish_limit = 100000
 
 /* A few epochs of few images make too few steps with the paper's training
  * batch of 256, so the small presets take 64. */
@@ -131,6 +132,16 @@ static const int_row int_rows[] = {
     NARROW(flip, 0, 1),
 };
 
+/* Later ones: written only where they are not at their defaults, so that a run
+ * of before can be resumed. */
+static const int_row later_int_rows[] = {
+    NARROW(polish, 0, 1),
+    WIDE(polish_limit, 1, (int64_t) 1 << 40),
+    NARROW(take, 0, UB_SEARCH_TAKE_WIDTHS),
+    NARROW(keep_supernet, 0, 1),
+    NARROW(uniform_widths, 0, 1),
+};
+
 static const double_row double_rows[] = {
     REAL(lambda, 0.0, 1e9),
     REAL(beta, 0.0, 1e9),
@@ -150,8 +161,17 @@ static const double_row double_rows[] = {
     REAL(smoothing, 0.0, 0.999),
 };
 
-#define N_INTS    (sizeof(int_rows) / sizeof(int_rows[0]))
-#define N_DOUBLES (sizeof(double_rows) / sizeof(double_rows[0]))
+static const double_row later_double_rows[] = {
+    REAL(polish_weight, 0.0, 1e9),
+    REAL(initial_place, -1.0, 1.0),
+    REAL(initial_height, 0.0, 1e6),
+};
+
+#define N_INTS       (sizeof(int_rows) / sizeof(int_rows[0]))
+#define N_DOUBLES    (sizeof(double_rows) / sizeof(double_rows[0]))
+#define N_LATER_INTS (sizeof(later_int_rows) / sizeof(later_int_rows[0]))
+#define N_LATER_DOUBLES \
+    (sizeof(later_double_rows) / sizeof(later_double_rows[0]))
 
 static int64_t int_value(const ub_search_options *o, const int_row *row)
 {
@@ -188,37 +208,94 @@ int64_t ub__search_cost_batch(const ub_search_options *options)
                : options->hw_batch;
 }
 
+static ub_status check_ints(ub_context *context, const ub_search_options *o,
+                            const int_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int64_t value = int_value(o, &rows[i]);
+        if (value < rows[i].low || value > rows[i].high)
+            return ub__fail(context, UB_ERR_INVALID,
+                            "search: %s is %lld, expected %lld to %lld",
+                            rows[i].name, (long long) value,
+                            (long long) rows[i].low, (long long) rows[i].high);
+    }
+    return UB_OK;
+}
+
+static ub_status check_doubles(ub_context *context, const ub_search_options *o,
+                               const double_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double value = double_value(o, &rows[i]);
+        if (!(value >= rows[i].low && value <= rows[i].high))
+            return ub__fail(context, UB_ERR_INVALID,
+                            "search: %s is %g, expected %g to %g", rows[i].name,
+                            value, rows[i].low, rows[i].high);
+    }
+    return UB_OK;
+}
+
 ub_status ub__search_options_check(ub_context *context,
                                    const ub_search_options *options)
 {
+    ub_status status;
+
     if (options->preset == NULL ||
         ub_search_hardware_name(options->hardware) == NULL)
         return ub__fail(context, UB_ERR_INVALID,
                         "search: no preset, or unknown hardware %d",
                         (int) options->hardware);
-    for (size_t i = 0; i < N_INTS; i++) {
-        const int64_t value = int_value(options, &int_rows[i]);
-        if (value < int_rows[i].low || value > int_rows[i].high)
-            return ub__fail(context, UB_ERR_INVALID,
-                            "search: %s is %lld, expected %lld to %lld",
-                            int_rows[i].name, (long long) value,
-                            (long long) int_rows[i].low,
-                            (long long) int_rows[i].high);
-    }
-    for (size_t i = 0; i < N_DOUBLES; i++) {
-        const double value = double_value(options, &double_rows[i]);
-        if (!(value >= double_rows[i].low && value <= double_rows[i].high))
-            return ub__fail(context, UB_ERR_INVALID,
-                            "search: %s is %g, expected %g to %g",
-                            double_rows[i].name, value, double_rows[i].low,
-                            double_rows[i].high);
-    }
-    if (ub_width_range_count(&options->widths) == 0)
-        return ub__fail(
+    status = check_ints(context, options, int_rows, N_INTS);
+    if (status == UB_OK)
+        status = check_ints(context, options, later_int_rows, N_LATER_INTS);
+    if (status == UB_OK)
+        status = check_doubles(context, options, double_rows, N_DOUBLES);
+    if (status == UB_OK)
+        status = check_doubles(context, options, later_double_rows,
+                               N_LATER_DOUBLES);
+    if (status == UB_OK && options->initial_place < 0.0 &&
+        options->initial_place != -1.0)
+        status = ub__fail(context, UB_ERR_INVALID,
+                          "search: initial_place is %g, expected -1, or 0 to 1",
+                          options->initial_place);
+    if (status == UB_OK && ub_width_range_count(&options->widths) == 0)
+        status = ub__fail(
             context, UB_ERR_INVALID, "search: widths %lld to %lld by %lld",
             (long long) options->widths.low, (long long) options->widths.high,
             (long long) options->widths.step);
-    return UB_OK;
+    return status;
+}
+
+static int add_int(json_t *root, const ub_search_options *o, const int_row *row)
+{
+    return json_object_set_new(root, row->name,
+                               json_integer(int_value(o, row)));
+}
+
+static int add_double(json_t *root, const ub_search_options *o,
+                      const double_row *row)
+{
+    return json_object_set_new(root, row->name,
+                               json_real(double_value(o, row)));
+}
+
+static int add_later(json_t *root, const ub_search_options *o)
+{
+    int failed = 0;
+
+    if (o->from != NULL)
+        failed |= json_object_set_new(root, "from", json_string(o->from));
+    for (size_t i = 0; i < N_LATER_INTS; i++) {
+        const int_row *row = &later_int_rows[i];
+        if (int_value(o, row) != int_value(&presets[0], row))
+            failed |= add_int(root, o, row);
+    }
+    for (size_t i = 0; i < N_LATER_DOUBLES; i++) {
+        const double_row *row = &later_double_rows[i];
+        if (double_value(o, row) != double_value(&presets[0], row))
+            failed |= add_double(root, o, row);
+    }
+    return failed;
 }
 
 json_t *ub__search_options_json(const ub_search_options *options)
@@ -232,13 +309,10 @@ json_t *ub__search_options_json(const ub_search_options *options)
     failed |= json_object_set_new(
         root, "hw", json_string(hardware_names[options->hardware]));
     for (size_t i = 0; i < N_INTS; i++)
-        failed |= json_object_set_new(
-            root, int_rows[i].name,
-            json_integer(int_value(options, &int_rows[i])));
+        failed |= add_int(root, options, &int_rows[i]);
     for (size_t i = 0; i < N_DOUBLES; i++)
-        failed |= json_object_set_new(
-            root, double_rows[i].name,
-            json_real(double_value(options, &double_rows[i])));
+        failed |= add_double(root, options, &double_rows[i]);
+    failed |= add_later(root, options);
     if (failed) {
         json_decref(root);
         return NULL;

@@ -45,6 +45,8 @@ static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
     s.sampling = channels ? UB_SAMPLING_SOFT : o->sampling;
     s.mask_place = o->mask_place;
     s.include_ends = o->include_ends;
+    s.initial_place = o->initial_place;
+    s.initial_height = o->initial_height;
     return ub_supernet_create(p->context, p->space, &s, &p->pricing.smooth,
                               o->seed * 4 + (uint64_t) stage, net);
 }
@@ -110,6 +112,16 @@ static ub_status read_widths(pipeline *p)
     return UB_OK;
 }
 
+static ub_status note_operators(pipeline *p, int64_t repaired)
+{
+    const ub_status status = note_integers(p, "operators", p->operators, NULL,
+                                           ub_space_decisions(p->space));
+
+    if (status != UB_OK)
+        return status;
+    return ub__run_note(&p->run, "repaired", json_integer(repaired));
+}
+
 static ub_status note_choice(pipeline *p, int stage, const ub_supernet *net)
 {
     int64_t repaired;
@@ -121,12 +133,7 @@ static ub_status note_choice(pipeline *p, int stage, const ub_supernet *net)
                              ub_space_sites(p->space));
     }
     status = ub_supernet_operators(net, p->operators, &repaired);
-    if (status == UB_OK)
-        status = note_integers(p, "operators", p->operators, NULL,
-                               ub_space_decisions(p->space));
-    if (status == UB_OK)
-        status = ub__run_note(&p->run, "repaired", json_integer(repaired));
-    return status;
+    return status == UB_OK ? note_operators(p, repaired) : status;
 }
 
 static ub_status write_state(pipeline *p, const char *name,
@@ -142,13 +149,61 @@ static ub_status write_state(pipeline *p, const char *name,
     return status;
 }
 
+static ub_status take_micro(pipeline *p)
+{
+    int64_t repaired;
+    ub_status status = ub__run_note(&p->run, "from",
+                                    json_string(p->options->from));
+
+    if (status == UB_OK && p->options->take != UB_SEARCH_TAKE_OPERATORS)
+        status = ub__take_check(&p->run, p->options->from);
+    if (status == UB_OK)
+        status = ub__take_operators(&p->run, p->options->from, p->space,
+                                    p->operators, &repaired);
+    if (status == UB_OK)
+        status = note_operators(p, repaired);
+    return status == UB_OK ? ub__run_advance(&p->run) : status;
+}
+
+static ub_status take_widths(const pipeline *p, ub_supernet *net)
+{
+    char *path = ub__path_join(p->context, p->options->from, "channels.json");
+    ub_status status;
+
+    if (path == NULL)
+        return UB_ERR_NOMEM;
+    status = ub_supernet_read(net, path);
+    ub__free(p->context, path);
+    return status;
+}
+
+/* Search, or what another run has searched. */
+static ub_status relax(pipeline *p, int stage, ub_supernet *net)
+{
+    const ub_search_options *o = p->options;
+    const int channels = stage == UB__STAGE_CHANNELS;
+    ub_status status = UB_OK;
+
+    if (channels && o->from != NULL && o->take == UB_SEARCH_TAKE_WIDTHS)
+        return take_widths(p, net);
+    /* A checkpoint within the stage has the weights. */
+    if (channels && ub__search_weights_given(o) && p->run.epoch == 0 &&
+        p->run.step == 0)
+        status = ub__supernet_take(p->context, o->from, net);
+    if (status == UB_OK)
+        status = ub__relax(&p->run, o, &p->data, stage, net);
+    if (status == UB_OK && channels && o->keep_supernet)
+        status = ub__supernet_keep(&p->run, net);
+    return status;
+}
+
 static ub_status run_search(pipeline *p, int stage)
 {
     ub_supernet *net = NULL;
     ub_status status = create_supernet(p, stage, &net);
 
     if (status == UB_OK)
-        status = ub__relax(&p->run, p->options, &p->data, stage, net);
+        status = relax(p, stage, net);
     if (status == UB_OK)
         status = note_choice(p, stage, net);
     if (status == UB_OK)
@@ -158,6 +213,31 @@ static ub_status run_search(pipeline *p, int stage)
     /* Activations of this stage's sizes are of no use to the next one. */
     ub__block_trim(p->context);
     return status == UB_OK ? ub__run_advance(&p->run) : status;
+}
+
+/* The logits come from the file that the search has written, so that a resumed
+ * run does as one that was never stopped. */
+static ub_status polish(pipeline *p)
+{
+    const json_t *note = json_object_get(p->run.results, "polish");
+    char *path;
+    ub_supernet *net = NULL;
+    ub_status status;
+
+    if (!p->options->polish || json_is_true(json_object_get(note, "finished")))
+        return UB_OK;
+    path = ub__run_path(&p->run, "channels.json");
+    if (path == NULL)
+        return UB_ERR_NOMEM;
+    status = create_supernet(p, UB__STAGE_CHANNELS, &net);
+    if (status == UB_OK)
+        status = ub_supernet_read(net, path);
+    ub__free(p->context, path);
+    if (status == UB_OK)
+        status = ub__polish_run(&p->run, p->options, &p->pricing.hardware,
+                                p->space, p->operators, net, p->widths);
+    ub_supernet_destroy(&net);
+    return status;
 }
 
 static ub_status write_network(ub__run *run, const ub_network *network)
@@ -200,13 +280,16 @@ static ub_status run_stages(pipeline *p, ub_search_result *result)
     ub_status status = UB_OK;
 
     if (p->run.stage == UB__STAGE_MICRO)
-        status = run_search(p, UB__STAGE_MICRO);
+        status = p->options->from ? take_micro(p)
+                                  : run_search(p, UB__STAGE_MICRO);
     else
         status = read_operators(p);
     if (status == UB_OK && p->run.stage == UB__STAGE_CHANNELS)
         status = run_search(p, UB__STAGE_CHANNELS);
     else if (status == UB_OK)
         status = read_widths(p);
+    if (status == UB_OK)
+        status = polish(p);
     if (status == UB_OK)
         status = ub_space_derive(p->space, p->operators, p->widths, &network);
     if (status == UB_OK)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "search/search.h"
 
+#include "supernet/supernet.h"
+
 #include <math.h>
 
 /* One search stage: a supernet and what trains it. */
@@ -8,6 +10,7 @@ typedef struct relax {
     ub_context *context;
     const ub_search_options *options;
     int stage;
+    int weights_given; /* all steps are the architecture's */
     ub_supernet *net;
     ub_parameters *parameters; /* the supernet's */
     ub_tape *tape;
@@ -64,7 +67,8 @@ static ub_status create_split_loaders(relax *r, const ub__data *data)
                                &r->architecture_loader);
     if (status != UB_OK)
         return status;
-    r->weight_steps = ub_loader_batches(r->weight_loader);
+    r->weight_steps = r->weights_given ? 0
+                                       : ub_loader_batches(r->weight_loader);
     r->steps = r->weight_steps + ub_loader_batches(r->architecture_loader);
     return UB_OK;
 }
@@ -83,7 +87,9 @@ static ub_status create_loaders(relax *r, const ub__data *data)
             return status;
         r->architecture_loader = r->weight_loader;
         r->steps = ub_loader_batches(r->weight_loader);
-        r->weight_steps = first_part(r->steps, r->options->weight_share);
+        r->weight_steps = r->weights_given
+                              ? 0
+                              : first_part(r->steps, r->options->weight_share);
     }
     return status;
 }
@@ -192,7 +198,9 @@ static ub_status step(void *self, int64_t epoch, int64_t index,
     if (status != UB_OK)
         return status;
     ub__place_rng(r->options, r->stage, epoch, index, &rng);
-    status = ub_supernet_sample(r->net, &rng, r->tau);
+    status = on_weights && r->options->uniform_widths
+                 ? ub__supernet_sample_uniform(r->net, &rng, r->tau)
+                 : ub_supernet_sample(r->net, &rng, r->tau);
     ub_parameters_freeze(r->parameters, UB_PARAMETER_WEIGHT, !on_weights);
     ub_parameters_freeze(r->parameters, UB_PARAMETER_ARCHITECTURE, on_weights);
     if (status == UB_OK)
@@ -272,6 +280,7 @@ ub_status ub__relax(ub__run *run, const ub_search_options *options,
     relax r = { .context = run->context,
                 .options = options,
                 .stage = stage,
+                .weights_given = !micro && ub__search_weights_given(options),
                 .net = net,
                 .parameters = ub_supernet_parameters(net) };
     ub_status status = create_loaders(&r, data);

@@ -211,10 +211,23 @@ ub_status ub__price(const ub_search_options *options,
     return status;
 }
 
+/* What polishing did, from its note. */
+static void add_polish(const ub__run *run, ub_search_result *result)
+{
+    const json_t *note = json_object_get(run->results, "polish");
+
+    result->polish_moves = json_integer_value(json_object_get(note, "moves"));
+    result->polish_evaluations = json_integer_value(
+        json_object_get(note, "evaluations"));
+    result->searched_latency_ms = json_number_value(
+        json_array_get(json_object_get(note, "latency_ms"), 0));
+}
+
 ub_status ub__report(ub__run *run, const ub_search_options *options,
                      const ub__pricing *pricing, ub_search_result *result)
 {
     for (int i = 0; i < 3; i++)
         result->seconds[i] = run->seconds[i];
+    add_polish(run, result);
     return write_result(run, options, pricing, result);
 }

@@ -57,7 +57,7 @@ static ub_status log_write(const ub__run *run)
     return status;
 }
 
-static ub_status log_line(ub__run *run, const json_t *line)
+ub_status ub__run_log(ub__run *run, const json_t *line)
 {
     char *text = json_dumps(line, JSON_REAL_PRECISION(9) | JSON_COMPACT);
     ub_status status;
@@ -207,9 +207,11 @@ static ub_status take_checkpoint(ub__run *run, const char *path)
 /* -- opening -------------------------------------------------------------- */
 
 static const char *const run_files[] = {
-    CHECKPOINT,    "config.json",         "log.jsonl",
-    "micro.json",  "channels.json",       "network.json",
-    "network.dot", "weights.safetensors", "result.json",
+    CHECKPOINT,      "config.json",
+    "log.jsonl",     "micro.json",
+    "channels.json", "network.json",
+    "network.dot",   "weights.safetensors",
+    "result.json",   "supernet.safetensors",
 };
 
 static ub_status check_empty(const ub__run *run)
@@ -414,7 +416,7 @@ static ub_status end_epoch(ub__run *run, const ub__stage *stage,
                             json_real(ub__seconds() - clock->epoch_began)))
         status = no_memory(run->context);
     if (status == UB_OK)
-        status = log_line(run, line);
+        status = ub__run_log(run, line);
     json_decref(line);
     if (status != UB_OK)
         return status;
@@ -458,5 +460,10 @@ ub_status ub__run_advance(ub__run *run)
     run->stage++;
     run->epoch = run->step = 0;
     memset(&run->sums, 0, sizeof(run->sums));
+    return checkpoint(run, NULL);
+}
+
+ub_status ub__run_save(ub__run *run)
+{
     return checkpoint(run, NULL);
 }

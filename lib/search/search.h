@@ -80,6 +80,10 @@ typedef struct ub__stage {
 ub_status ub__run_stage(ub__run *run, const ub__stage *stage);
 /* The stage's files are written: checkpoint the next stage's beginning. */
 ub_status ub__run_advance(ub__run *run);
+/* Checkpoint what is noted and logged where a stage begins. */
+ub_status ub__run_save(ub__run *run);
+/* Append a line to the log; its last member must be its "seconds". */
+ub_status ub__run_log(ub__run *run, const json_t *line);
 
 /* -- stages --------------------------------------------------------------- */
 
@@ -120,6 +124,71 @@ ub_status ub__train(ub__run *run, const ub_search_options *options,
 /* A random number generator that depends on the place in the run only. */
 void ub__place_rng(const ub_search_options *options, int stage, int64_t epoch,
                    int64_t step, ub_rng *rng);
+
+/* -- taking over from another run ----------------------------------------- */
+
+/* Whether the channel search learns widths for weights that are given. */
+int ub__search_weights_given(const ub_search_options *options);
+
+/* Whether the run in the folder `from` had the same cells and widths. */
+ub_status ub__take_check(const ub__run *run, const char *from);
+/* What micro.json in the folder `from` chose, and its repairs; the file is
+ * copied to the run's folder. */
+ub_status ub__take_operators(ub__run *run, const char *from,
+                             const ub_space *space, int32_t *operators,
+                             int64_t *repaired);
+/* supernet.safetensors: all parameters; reading leaves the logits. */
+ub_status ub__supernet_keep(const ub__run *run, const ub_supernet *net);
+ub_status ub__supernet_take(ub_context *context, const char *from,
+                            ub_supernet *net);
+
+/* -- polishing ------------------------------------------------------------ */
+
+typedef struct ub__polish_group ub__polish_group;
+
+/* The widths of a channel search on their way down; see ub_search_options. */
+typedef struct ub__polish {
+    ub_context *context;
+    const ub_search_options *options; /* borrowed, as all up to operators */
+    const ub_hardware *hardware;
+    const ub_space *space;
+    const int32_t *operators;
+    int64_t n_places; /* widths of a site */
+    int64_t n_sites, n_groups;
+    int64_t *sites;          /* those whose width matters */
+    int64_t *place, *before; /* which of its widths each of these has, had */
+    int64_t *members;        /* of the groups */
+    ub__polish_group *groups;
+    double *suffices, *probability; /* n_sites x n_places */
+    int64_t *widths;                /* of all sites of the space */
+    double searched_ms, latency_ms; /* simulated: of the search's, now */
+    int64_t rounds, moves, evaluations;
+    int finished;
+} ub__polish;
+
+/* Begin with the most probable widths of a supernet, which is not kept. */
+ub_status ub__polish_open(ub_context *context, const ub_search_options *options,
+                          const ub_hardware *hardware, const ub_space *space,
+                          const int32_t *operators, const ub_supernet *net,
+                          ub__polish *p);
+void ub__polish_close(ub__polish *p);
+/* Go on from other widths of the searched range. */
+ub_status ub__polish_move_to(ub__polish *p, const int64_t *widths);
+/* Try every move, then make those that still gain, best first; `finished` when
+ * there was none, or the limit is reached. */
+ub_status ub__polish_round(ub__polish *p);
+/* The objective; and the sums over the sites of ln P(at most its width) and of
+ * ln P(its width), relative to the searched widths. */
+double ub__polish_value(const ub__polish *p);
+double ub__polish_suffices(const ub__polish *p);
+double ub__polish_probability(const ub__polish *p);
+
+/* All rounds from where the run stands; notes and logs each. `widths` is of all
+ * sites; changed where the run's are. */
+ub_status ub__polish_run(ub__run *run, const ub_search_options *options,
+                         const ub_hardware *hardware, const ub_space *space,
+                         const int32_t *operators, const ub_supernet *net,
+                         int64_t *widths);
 
 /* -- cost ----------------------------------------------------------------- */
 

@@ -11,6 +11,8 @@ static const ub_supernet_options defaults = {
     .size = sizeof(ub_supernet_options),
     .cost_scale = 1.0,
     .cost_batch = 64,
+    .initial_place = -1.0,
+    .initial_height = 1.0,
 };
 
 void ub_supernet_options_init(ub_supernet_options *options, size_t size)
@@ -65,6 +67,12 @@ static ub_status check_options(ub_context *context, const ub_space *space,
                         o->cost_scale, (long long) o->cost_batch,
                         (int) o->reading, (int) o->node_width,
                         (int) o->sampling, (int) o->mask_place);
+    if (!(o->initial_place == -1.0 ||
+          (o->initial_place >= 0.0 && o->initial_place <= 1.0)) ||
+        !(o->initial_height >= 0.0 && o->initial_height <= 1e6))
+        return ub__fail(context, UB_ERR_INVALID,
+                        "supernet: initial place %g, height %g",
+                        o->initial_place, o->initial_height);
     if (space->n_cells == 0 || space->n_edges == 0 || space->n_operators == 0)
         return ub__fail(context, UB_ERR_INVALID,
                         "supernet: the space has no cells, edges or operators");
@@ -276,6 +284,22 @@ static int has_width(const ub_supernet *net, int64_t cell, int64_t slot)
     return space->operators[op].takes_width;
 }
 
+static ub_status create_mask(ub_supernet *net, const char *name, ub_rng *rng,
+                             ub_mask **mask)
+{
+    const ub_supernet_options *o = &net->options;
+    ub_rng copy = *rng; /* the place that the mask draws */
+    const double drawn = ub_rng_uniform(&copy);
+    const ub_status status = ub_mask_create(net->parameters, name, &o->widths,
+                                            rng, mask);
+
+    if (status != UB_OK || (o->initial_place < 0.0 && o->initial_height == 1.0))
+        return status;
+    return ub_mask_set_initial(
+        *mask, o->initial_place < 0.0 ? drawn : o->initial_place,
+        o->initial_height);
+}
+
 static ub_status create_masks(ub_supernet *net, ub_rng *rng)
 {
     const int64_t slots = net->space->options.inputs + net->space->n_edges;
@@ -294,8 +318,7 @@ static ub_status create_masks(ub_supernet *net, ub_rng *rng)
             continue;
         snprintf(name, sizeof(name), "cell%lld.width%lld",
                  (long long) (site / slots), (long long) (site % slots));
-        status = ub_mask_create(net->parameters, name, &net->options.widths,
-                                rng, &net->masks[site]);
+        status = create_mask(net, name, rng, &net->masks[site]);
         if (status != UB_OK)
             return status;
         net->n_logits += ub_mask_count(net->masks[site]);

@@ -319,16 +319,6 @@ static ub_status check_choice(const ub_supernet *net, const double *logits)
     return status;
 }
 
-static void set_logits(const ub_supernet *net, const double *logits)
-{
-    for (ub__logits g = { 0 }; ub__supernet_next(net, &g);) {
-        float *to = ub_tensor_data(ub_variable_value(g.variable));
-
-        for (int64_t i = 0; i < g.n; i++)
-            to[i] = (float) logits[g.offset + i];
-    }
-}
-
 ub_status ub_supernet_read(ub_supernet *supernet, const char *path)
 {
     ub_context *context;
@@ -351,7 +341,7 @@ ub_status ub_supernet_read(ub_supernet *supernet, const char *path)
     if (status == UB_OK)
         status = check_choice(supernet, logits);
     if (status == UB_OK)
-        set_logits(supernet, logits);
+        ub__supernet_set_logits(supernet, logits);
     json_decref(root);
     ub__free(context, logits);
     return status;

@@ -79,6 +79,16 @@ void ub__supernet_copy_logits(const ub_supernet *net, double *out)
     }
 }
 
+void ub__supernet_set_logits(const ub_supernet *net, const double *logits)
+{
+    for (ub__logits g = { 0 }; ub__supernet_next(net, &g);) {
+        float *to = ub_tensor_data(ub_variable_value(g.variable));
+
+        for (int64_t i = 0; i < g.n; i++)
+            to[i] = (float) logits[g.offset + i];
+    }
+}
+
 void ub__supernet_probabilities(const ub_supernet *net, const double *noise,
                                 double tau, double *out)
 {
@@ -97,6 +107,19 @@ ub_status ub_supernet_sample(ub_supernet *supernet, ub_rng *rng, double tau)
     for (int64_t i = 0; i < supernet->n_logits; i++)
         supernet->noise[i] = rng ? ub_rng_gumbel(rng) : 0.0;
     supernet->tau = tau;
+    return UB_OK;
+}
+
+ub_status ub__supernet_sample_uniform(ub_supernet *net, ub_rng *rng, double tau)
+{
+    const ub_status status = ub_supernet_sample(net, rng, tau);
+
+    if (status != UB_OK)
+        return status;
+    for (ub__logits g = { 0 }; ub__supernet_next(net, &g);) {
+        for (int64_t i = 0; g.mask != NULL && i < g.n; i++)
+            net->noise[g.offset + i] -= (double) values(&g)[i];
+    }
     return UB_OK;
 }
 

@@ -58,5 +58,10 @@ void ub__supernet_probabilities(const ub_supernet *net, const double *noise,
                                 double tau, double *out);
 /* The logits of all decisions and masks in order. */
 void ub__supernet_copy_logits(const ub_supernet *net, double *out);
+void ub__supernet_set_logits(const ub_supernet *net, const double *logits);
+/* As ub_supernet_sample(), of widths with equal probabilities: the noise makes
+ * up for the logits of the masks, until these change. */
+ub_status ub__supernet_sample_uniform(ub_supernet *net, ub_rng *rng,
+                                      double tau);
 
 #endif

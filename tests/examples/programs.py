@@ -30,6 +30,12 @@ REFUSED = [
     (SEARCH, ["--epochs", "1,2"], "--epochs 1,2: expected three"),
     (SEARCH, ["--epochs", "1,2,3,4"], "--epochs 1,2,3,4: expected three"),
     (SEARCH, ["--epochs", "1,2,0"], "--epochs 0: expected a whole"),
+    (SEARCH, ["--hw", "mule"], "--hw mule: expected systolic, flops,"),
+    (SEARCH, ["--mask-place", "behind"], "--mask-place behind: expected after|before"),
+    (SEARCH, ["--splits", "3"], "--splits 3: expected a whole"),
+    (SEARCH, ["--initial-place", "2"], "--initial-place 2: expected a number"),
+    (SEARCH, ["--polish=1"], "see search_cifar10 --help"),
+    (SEARCH, ["--wrong"], "see search_cifar10 --help"),
     (TRAIN, [], "--network FILE is needed"),
 ]
 failed = 0

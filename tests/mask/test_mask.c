@@ -47,6 +47,26 @@ static void test_initial_logits(void **state)
                      exp(-d * d / 2) / sqrt(2 * acos(-1.0)), 3e-8);
     }
     assert_int_equal(ub_mask_argmax(mask), lround(center));
+    for (int k = 0; k <= 4; k++) {
+        center = 27.0 * k / 4;
+        assert_int_equal(ub_mask_set_initial(mask, k / 4.0, 10.0), UB_OK);
+        for (int i = 0; i < 28; i++) {
+            const double d = i - center;
+            /* float32 rounding of numbers below 4 */
+            assert_close(
+                ub_tensor_data(ub_variable_value(ub_mask_logits(mask)))[i],
+                10.0 * exp(-d * d / 2) / sqrt(2 * acos(-1.0)), 3e-7);
+        }
+    }
+    for (int i = 0; i < 5; i++) {
+        const double bad[5][2] = {
+            { -0.1, 1 }, { 1.1, 1 }, { (double) NAN, 1 }, { 0, -1 }, { 0, 1e7 }
+        };
+        assert_int_equal(ub_mask_set_initial(mask, bad[i][0], bad[i][1]),
+                         UB_ERR_INVALID);
+    }
+    assert_int_equal(ub_mask_argmax(mask), 27);
+    assert_int_equal(ub_mask_set_initial(NULL, 0, 1), UB_ERR_INVALID);
     ub_mask_destroy(&mask);
     ub_parameters_destroy(&parameters);
     ub_context_destroy(&context);

@@ -454,6 +454,51 @@ static void test_operators_untouched(void **state)
     assert_survives_oom(operators_scenario, 1, NULL);
 }
 
+/* The most probable width of every site at the beginning; the height takes
+ * nothing but doubt away. */
+static void test_initial_widths(void **state)
+{
+    static const double places[] = { 0.0, 0.5, 1.0, -1.0, -1.0 };
+    static const double bad[][2] = {
+        { -0.5, 1 }, { 1.5, 1 }, { (double) NAN, 1 }, { 0, -1 }, { 0, 1e9 }
+    };
+    const int32_t operators[9] = { 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    ub_context *context = test_context(1);
+    int64_t widths[5][33];
+    ub_supernet_options o;
+    ub_space_options so;
+    ub_supernet *net = NULL;
+    ub_space *space = NULL;
+
+    (void) state;
+    ub_space_options_init(&so, sizeof(so));
+    so.base_width = 2;
+    assert_int_equal(ub_space_uboost(context, &so, 3, &space), UB_OK);
+    ub_supernet_options_init(&o, sizeof(o));
+    o.operators = operators;
+    o.widths = (ub_width_range){ 2, 10, 2 };
+    for (int i = 0; i < 5; i++) {
+        o.initial_place = places[i];
+        o.initial_height = i == 4 ? 10.0 : 1.0;
+        assert_int_equal(ub_supernet_create(context, space, &o, NULL, 1, &net),
+                         UB_OK);
+        ub_supernet_widths(net, widths[i]);
+        for (int s = 0; i < 3 && s < 33; s++)
+            assert_int_equal(widths[i][s], 2 + 4 * i);
+        ub_supernet_destroy(&net);
+    }
+    assert_memory_equal(widths[3], widths[4], sizeof(widths[3]));
+    assert_memory_not_equal(widths[3], widths[0], sizeof(widths[3]));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        o.initial_place = bad[i][0];
+        o.initial_height = bad[i][1];
+        assert_int_equal(ub_supernet_create(context, space, &o, NULL, 1, &net),
+                         UB_ERR_INVALID);
+    }
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_null_arguments),
         cmocka_unit_test(test_operators_untouched),
+        cmocka_unit_test(test_initial_widths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
