@@ -111,6 +111,19 @@ def tables(out):
           and text.count("| weighted_sum8 | both |") == 1
           and text.count("<!-- begin ") == text.count("<!-- end ") == 10,
           errors)
+    source = out / "source.md"
+    source.write_text("# Title\n\n## one\n\n| 1 |\n\n## two\n\n| 2 |\n")
+    page.write_text("<!-- begin two -->\n<!-- end two -->\n<!-- begin one -->\n"
+                    "old\n<!-- end one -->\n")
+    status, _, errors = run(sys.executable, BENCH / "tables.py", source,
+                            "--into", page)
+    check("tables: of a page", status == 0 and page.read_text() == (
+        "<!-- begin two -->\n| 2 |\n<!-- end two -->\n<!-- begin one -->\n| 1 |\n"
+        "<!-- end one -->\n"), errors)
+    status, _, errors = run(sys.executable, BENCH / "tables.py", source,
+                            "three")
+    check("tables: not on the page", status == 1 and "no three" in errors,
+          errors)
     sweep = [{"bench": "supernet_step", "channels": width, "batch": 64,
               "cells": 3, "threads": 2, "conv_gflop": width ** 2,
               "median_ms": 3 * width ** 2, "quartile1_ms": 1,

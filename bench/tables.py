@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""usage: tables.py DIR [TABLE...] [--into FILE] [--points]
+"""usage: tables.py DIR|PAGE.md [TABLE...] [--into FILE] [--points]
 
 Tables in Markdown of the JSON lines in DIR/*.jsonl, as bench/performance.sh
-leaves them: those named, or all there are lines for. --into FILE puts each
+leaves them: those named, or all there are lines for. Of a page, such as
+summary.md of pareto_cifar10, what is below its headings "## TABLE". --into FILE puts each
 between its markers "<!-- begin TABLE -->" and "<!-- end TABLE -->" instead of
 printing them. --points prints the points of bench/scaling.sh's figure."""
 
@@ -394,6 +395,35 @@ TABLES = {"compare": compare, "steps": steps, "loader": loader, "conv": conv,
           "systolic_trace": systolic_trace}
 
 
+def sections(path):
+    """{heading: text below it} of a page."""
+    parts = re.split(r"(?m)^## (\S+)\n", path.read_text(encoding="utf-8"))
+    return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2])}
+
+
+def chosen(given):
+    """{table: text}, or a message."""
+    page = pathlib.Path(given.folder)
+    if page.suffix == ".md":
+        made = sections(page)
+        missing = set(given.tables) - set(made)
+        if missing:
+            sys.exit(f"{page}: no {', '.join(sorted(missing))}")
+        return {name: made[name] for name in given.tables or made}
+    unknown = set(given.tables) - set(TABLES)
+    if unknown:
+        sys.exit(f"no table {', '.join(sorted(unknown))}; there are "
+                 + ", ".join(TABLES))
+    made = {}
+    for name in given.tables or TABLES:
+        body = TABLES[name](Lines(page))
+        if body is not None:
+            made[name] = body
+        elif given.tables:
+            sys.exit(f"{given.folder}: no lines for {name}")
+    return made
+
+
 def put(path, made):
     """Between the markers; what there are no lines for stays as it is."""
     text = path.read_text(encoding="utf-8")
@@ -415,21 +445,10 @@ def main():
     parser.add_argument("--into", type=pathlib.Path)
     parser.add_argument("--points", action="store_true")
     given = parser.parse_args()
-    lines = Lines(given.folder)
-    unknown = set(given.tables) - set(TABLES)
-    if unknown:
-        sys.exit(f"no table {', '.join(sorted(unknown))}; there are "
-                 + ", ".join(TABLES))
     if given.points:
-        points(lines)
+        points(Lines(given.folder))
         return
-    made = {}
-    for name in given.tables or TABLES:
-        body = TABLES[name](lines)
-        if body is not None:
-            made[name] = body
-        elif given.tables:
-            sys.exit(f"{given.folder}: no lines for {name}")
+    made = chosen(given)
     if given.into:
         put(given.into, made)
     else:

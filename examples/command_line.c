@@ -130,7 +130,8 @@ static void print_warning(void *user, ub_log_level level, const char *line)
     fprintf(stderr, "warning: %s\n", line);
 }
 
-ub_context *open_context(int64_t threads)
+ub_context *open_context_with(int64_t threads, ub_progress_fn progress,
+                              void *user)
 {
     ub_context_options options;
     ub_context *context = NULL;
@@ -138,13 +139,19 @@ ub_context *open_context(int64_t threads)
 
     ub_context_options_init(&options, sizeof(options));
     options.threads = (int32_t) threads;
-    options.progress = print_progress;
+    options.progress = progress;
+    options.progress_user = user;
     options.log = print_warning;
     options.log_level = UB_LOG_WARNING;
     status = ub_context_create(&options, &context);
     if (status != UB_OK)
         fprintf(stderr, "cannot start: %s\n", ub_status_str(status));
     return context;
+}
+
+ub_context *open_context(int64_t threads)
+{
+    return open_context_with(threads, print_progress, NULL);
 }
 
 /* -- data and files ------------------------------------------------------- */
@@ -158,18 +165,25 @@ static const char *default_data(void)
     return access(FASHION_MNIST, R_OK) == 0 ? FASHION_MNIST : "synthetic";
 }
 
-int open_data(ub_context *context, const char *path, ub_dataset **train,
-              ub_dataset **test)
+int open_data_quietly(ub_context *context, const char *path, ub_dataset **train,
+                      ub_dataset **test)
 {
     if (path == NULL)
         path = default_data();
-    if (ub_dataset_open(context, path, NULL, train, test) != UB_OK) {
-        fprintf(stderr, "%s\n", ub_context_last_error(context));
+    if (ub_dataset_open(context, path, NULL, train, test) == UB_OK)
+        return 1;
+    fprintf(stderr, "%s\n", ub_context_last_error(context));
+    return 0;
+}
+
+int open_data(ub_context *context, const char *path, ub_dataset **train,
+              ub_dataset **test)
+{
+    if (!open_data_quietly(context, path, train, test))
         return 0;
-    }
     fprintf(stderr, "data: %s from %s, %" PRId64 " + %" PRId64 " images\n",
-            ub_dataset_name(*train), path, ub_dataset_count(*train),
-            ub_dataset_count(*test));
+            ub_dataset_name(*train), path ? path : default_data(),
+            ub_dataset_count(*train), ub_dataset_count(*test));
     return 1;
 }
 
@@ -183,6 +197,25 @@ int make_folder(const char *path)
     fprintf(stderr, "%s: cannot create the folder: %s\n", path,
             strerror(errno));
     return 0;
+}
+
+ub_status fill_table(const ub_network *network, int64_t batch,
+                     const ub_cost_model *simulator, ub_util_table *table)
+{
+    ub_status status = UB_OK;
+
+    for (int64_t i = 0; i < ub_network_layers(network) && status == UB_OK;
+         i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+        ub_cost_layer layer = { .size = sizeof(layer) };
+
+        status = ub_network_layer(network, i, &info);
+        if (status == UB_OK)
+            status = ub_cost_layer_from(&info, batch, &layer);
+        if (status == UB_OK)
+            status = ub_util_table_add(table, &layer, simulator);
+    }
+    return status;
 }
 
 void print_result(const ub_search_result *r, const ub_search_options *o)

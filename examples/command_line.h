@@ -28,14 +28,24 @@ int interrupted(void);
 /* Context with that progress line; `threads` 0: all online processors. Warnings
  * go to stderr. NULL after a message. */
 ub_context *open_context(int64_t threads);
+/* The same with another callback, or none. */
+ub_context *open_context_with(int64_t threads, ub_progress_fn progress,
+                              void *user);
 
 /* Training and test images: `path`, or if NULL $UBOOST_DATA, Debian's
  * Fashion-MNIST, or the synthetic set, whichever is there; says which. */
 int open_data(ub_context *context, const char *path, ub_dataset **train,
               ub_dataset **test);
+/* The same without saying it. */
+int open_data_quietly(ub_context *context, const char *path, ub_dataset **train,
+                      ub_dataset **test);
 
 /* Create the folder unless it is there. */
 int make_folder(const char *path);
+
+/* Put every layer of the network into a table, priced by the simulator. */
+ub_status fill_table(const ub_network *network, int64_t batch,
+                     const ub_cost_model *simulator, ub_util_table *table);
 
 /* With the options it was reached with. */
 void print_result(const ub_search_result *result,

@@ -98,27 +98,6 @@ static int parse(request *r, int argc, char **argv)
     return 1;
 }
 
-/* A table with every layer of the network in it, priced by the simulator. */
-static ub_status fill_table(const ub_network *network, int64_t batch,
-                            const ub_cost_model *simulator,
-                            ub_util_table *table)
-{
-    ub_status status = UB_OK;
-
-    for (int64_t i = 0; i < ub_network_layers(network) && status == UB_OK;
-         i++) {
-        ub_layer_info info = { .size = sizeof(info) };
-        ub_cost_layer layer = { .size = sizeof(layer) };
-
-        status = ub_network_layer(network, i, &info);
-        if (status == UB_OK)
-            status = ub_cost_layer_from(&info, batch, &layer);
-        if (status == UB_OK)
-            status = ub_util_table_add(table, &layer, simulator);
-    }
-    return status;
-}
-
 static ub_status make_model(const request *r, const ub_network *network,
                             const ub_systolic_machine *machine,
                             const ub_util_options *options,

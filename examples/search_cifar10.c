@@ -3,19 +3,172 @@
  * U-Boost NAS on CIFAR-10 (or what --data names): micro-architecture search,
  * channel search, final training, test, and the cost of the result.
  */
-#include "search_cifar10.h"
+#define _POSIX_C_SOURCE 200809L
+
+#include "command_line.h"
+#include "search_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-static int run(const arguments *a, ub_context *context)
+static const char usage[] =
+    "usage: search_cifar10 [options]\n"
+    "\n"
+    "  --data PATH       CIFAR .tar.gz or folder, IDX files, a folder of\n"
+    "                    images by class, or \"synthetic\"; default:\n"
+    "                    $UBOOST_DATA, then Debian's Fashion-MNIST, then\n"
+    "                    synthetic\n"
+    "  --hw NAME         cost model in the loss: systolic, flops, roofline,\n"
+    "                    blackbox, systolic-full or blackbox-interp\n"
+    "                    (systolic)\n"
+    "  --lambda F        weight of the latency in ms (0.5)\n"
+    "  --seed N          of everything random (1)\n"
+    "  --threads N       (all online processors)\n"
+    "  --polish          move the widths found to where the simulator says it\n"
+    "                    is free or nearly so\n"
+    "  --keep-supernet   write supernet.safetensors, for runs to share; its\n"
+    "                    weights then learn from widths drawn uniformly\n"
+    "  --from DIR        share the micro search and the supernet of the run "
+    "in\n"
+    "                    DIR; --epochs M,C,T: C learns its widths only\n"
+    "  --take WHAT       with --from: supernet, operators (only), or widths\n"
+    "                    (both searches) (supernet)\n"
+    "  --out DIR         folder for the results (search-out)\n"
+    "  --resume          go on with the run in --out\n"
+    "  --help            this text\n";
+
+enum {
+    DATA = 256,
+    HW,
+    LAMBDA,
+    SEED,
+    THREADS,
+    POLISH,
+    KEEP_SUPERNET,
+    FROM,
+    TAKE,
+    OUT,
+    RESUME,
+    HELP,
+    SEARCH
+};
+
+static const struct option own_options[] = {
+    { "data", required_argument, NULL, DATA },
+    { "hw", required_argument, NULL, HW },
+    { "lambda", required_argument, NULL, LAMBDA },
+    { "seed", required_argument, NULL, SEED },
+    { "threads", required_argument, NULL, THREADS },
+    { "polish", no_argument, NULL, POLISH },
+    { "keep-supernet", no_argument, NULL, KEEP_SUPERNET },
+    { "from", required_argument, NULL, FROM },
+    { "take", required_argument, NULL, TAKE },
+    { "out", required_argument, NULL, OUT },
+    { "resume", no_argument, NULL, RESUME },
+    { "help", no_argument, NULL, HELP },
+};
+
+enum { N_OWN = sizeof(own_options) / sizeof(own_options[0]) };
+
+typedef struct arguments {
+    const char *value[N_OWN + N_SEARCH_OPTIONS]; /* NULL: not given */
+    ub_search_options options;
+    int64_t threads;
+} arguments;
+
+static const char *value_of(const arguments *a, int option)
+{
+    return a->value[option - DATA];
+}
+
+static int parse_take(const char *text, int32_t *take)
+{
+    static const char *const names[] = { "supernet", "operators", "widths" };
+
+    for (int32_t i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *take = i;
+            return 1;
+        }
+    }
+    fprintf(stderr, "--take %s: expected supernet, operators or widths\n",
+            text);
+    return 0;
+}
+
+static int apply_sharing(const arguments *a, ub_search_options *o)
+{
+    const char *take = value_of(a, TAKE);
+
+    o->polish = value_of(a, POLISH) != NULL;
+    o->keep_supernet = value_of(a, KEEP_SUPERNET) != NULL;
+    o->uniform_widths = o->keep_supernet;
+    o->from = value_of(a, FROM);
+    return take == NULL || parse_take(take, &o->take);
+}
+
+/* What is this program's own into the settings. */
+static int apply(arguments *a)
+{
+    ub_search_options *o = &a->options;
+    const char *hardware = value_of(a, HW), *lambda = value_of(a, LAMBDA),
+               *number = value_of(a, SEED), *threads = value_of(a, THREADS);
+    int64_t seed;
+
+    if (hardware != NULL && !parse_hardware("--hw", hardware, &o->hardware))
+        return 0;
+    if (lambda != NULL && !parse_number("--lambda", lambda, 0, 1e9, &o->lambda))
+        return 0;
+    if (number != NULL) {
+        if (!parse_integer("--seed", number, 0, INT64_MAX, &seed))
+            return 0;
+        o->seed = (uint64_t) seed;
+    }
+    if (threads != NULL &&
+        !parse_integer("--threads", threads, 1, 1024, &a->threads))
+        return 0;
+    return apply_sharing(a, o);
+}
+
+/* 1, or 0 after a message; exits after --help. */
+static int parse(arguments *a, int argc, char **argv)
+{
+    struct option options[N_OWN + N_SEARCH_OPTIONS + 1];
+    int option;
+
+    memset(a, 0, sizeof(*a));
+    memset(options, 0, sizeof(options));
+    memcpy(options, own_options, sizeof(own_options));
+    list_search_options(options + N_OWN, SEARCH);
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == HELP) {
+            fputs(usage, stdout);
+            fputs(search_options_usage, stdout);
+            exit(0);
+        }
+        if (option < DATA) {
+            fputs("see search_cifar10 --help\n", stderr);
+            return 0;
+        }
+        a->value[option - DATA] = optarg ? optarg : "";
+    }
+    if (optind < argc) {
+        fprintf(stderr, "%s: unexpected argument\n", argv[optind]);
+        return 0;
+    }
+    return read_search_options(a->value + N_OWN, &a->options) && apply(a);
+}
+
+static int run(const arguments *a, ub_context *context, const char *out)
 {
     ub_dataset *train = NULL, *test = NULL;
     ub_search_result result = { .size = sizeof(result) };
     ub_status status = UB_ERR_IO;
 
-    if (open_data(context, a->data, &train, &test)) {
-        status = ub_search_run(context, &a->options, train, test, a->out,
-                               a->resume, &result);
+    if (open_data(context, value_of(a, DATA), &train, &test)) {
+        status = ub_search_run(context, &a->options, train, test, out,
+                               value_of(a, RESUME) != NULL, &result);
         if (status == UB_ERR_INTERRUPTED)
             fprintf(stderr,
                     "\nstopped; to go on, repeat the command with --resume\n");
@@ -35,15 +188,19 @@ int main(int argc, char **argv)
 {
     arguments a;
     ub_context *context;
+    const char *out;
     int result;
 
-    if (!parse(&a, argc, argv) || !make_folder(a.out))
+    if (!parse(&a, argc, argv))
+        return 1;
+    out = value_of(&a, OUT) ? value_of(&a, OUT) : "search-out";
+    if (!make_folder(out))
         return 1;
     catch_interrupt();
     context = open_context(a.threads);
     if (context == NULL)
         return 1;
-    result = run(&a, context);
+    result = run(&a, context, out);
     ub_context_destroy(&context);
     return result;
 }

@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "systolic_sim.h"
+#include "results_folder.h"
 
 #include "command_line.h"
 
@@ -204,6 +205,7 @@ int parse_simulation(simulation *s, int argc, char **argv)
     int option;
 
     memset(s, 0, sizeof(*s));
+    s->lock = -1;
     s->out = "sim-out";
     s->level = s->compat = s->interconnect = s->dataflow = -1;
     s->expansion = s->prefetch = s->seed = -1;
@@ -250,7 +252,7 @@ int main(int argc, char **argv)
     free(s.dataflows);
     free(s.without_stalls);
     free(s.energies);
-    unlock_folder(&s);
+    unlock_folder(s.lock);
     if (!good && interrupted()) {
         fputs("interrupted\n", stderr);
         return 130;

@@ -38,7 +38,7 @@ typedef struct simulation {
     ub_systolic_stats total;
     ub_systolic_csim_stats csim; /* compat csim */
     char folder[4096];           /* out/RUN_NAME */
-    int lock;                    /* descriptor of the folder; 0: none */
+    int lock;                    /* descriptor of the folder; -1: none */
 } simulation;
 
 /* A member of a struct: kind 'i' int64_t, 'w' int32_t, 'd' double. The last
@@ -68,9 +68,8 @@ int write_traces(const simulation *s);
 /* All files, instead of those of an earlier run. */
 int write_results(const simulation *s);
 
-/* The folder of this run, and nobody else's until unlock_folder(). */
+/* The folder of this run, and nobody else's until s->lock is given back. */
 int make_folders(simulation *s);
-void unlock_folder(simulation *s);
 
 int read_energy(simulation *s);
 int price(simulation *s);

@@ -1,42 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The folder that systolic_sim writes to, and what it writes there. */
-#define _DEFAULT_SOURCE /* flock() */
+#define _POSIX_C_SOURCE 200809L
 
 #include "command_line.h"
+#include "results_folder.h"
 #include "systolic_sim.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* A lock of the folder itself leaves no file behind, however a run ends. Where
- * there are no locks, there is none. */
-static int lock_folder(simulation *s)
-{
-    const int folder = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (folder < 0) {
-        fprintf(stderr, "%s: cannot be read: %s\n", s->folder, strerror(errno));
-        return 0;
-    }
-    s->lock = folder;
-    if (flock(folder, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return 1;
-    fprintf(stderr, "%s: another systolic_sim is writing there\n", s->folder);
-    return 0;
-}
-
-void unlock_folder(simulation *s)
-{
-    if (s->lock > 0)
-        close(s->lock);
-    s->lock = 0;
-}
 
 int make_folders(simulation *s)
 {
@@ -53,7 +27,10 @@ int make_folders(simulation *s)
         fputs("-p: the path is too long\n", stderr);
         return 0;
     }
-    return make_folder(s->out) && make_folder(s->folder) && lock_folder(s);
+    if (!make_folder(s->out) || !make_folder(s->folder))
+        return 0;
+    s->lock = lock_folder(s->folder, "systolic_sim");
+    return s->lock >= 0;
 }
 
 /* -- what an earlier run left ---------------------------------------------- */

@@ -251,6 +251,31 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
                         ub_search_result *result);
 
 /**
+ * Whether a folder holds the result of ub_search_run() with these options, data
+ * and settings of the context. An option that an older library did not write to
+ * config.json counts as the preset has it.
+ *
+ * @param context        of the run
+ * @param options        settings
+ * @param train          training images
+ * @param test           test images
+ * @param folder         need not exist
+ * @param[out] complete  1: result.json is there; 0: it is not, but the run can
+ *                       be begun or gone on with; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an option is out of range, or the run in the folder
+ *                         has other options: the text names one
+ * @retval UB_ERR_IO       config.json cannot be read
+ * @retval UB_ERR_FORMAT   config.json is damaged
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_search_complete(ub_context *context,
+                             const ub_search_options *options,
+                             const ub_dataset *train, const ub_dataset *test,
+                             const char *folder, int *complete);
+
+/**
  * Only the last part: train a given network on the training images that the
  * options choose (train_images and seed; none is kept for validation), test it,
  * and report its cost. Statuses, files (those that apply) and resuming as for

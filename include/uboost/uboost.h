@@ -19,6 +19,7 @@
 #include <uboost/plot.h>
 #include <uboost/search.h>
 #include <uboost/space.h>
+#include <uboost/strategy.h>
 #include <uboost/supernet.h>
 #include <uboost/systolic.h>
 #include <uboost/tensor.h>

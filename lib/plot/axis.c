@@ -49,6 +49,27 @@ static void make_linear(double low, double high, const double fixed[2],
     axis->decimals = (int) fmax(0.0, -floor(log10(step) + 1e-9));
 }
 
+/* Ends that are not fixed move in to the ticks next to the numbers. */
+static void trim_log(double low, double high, const double fixed[2],
+                     ub__plot_axis *axis)
+{
+    int first = 0, last = axis->n - 1;
+
+    while (isnan(fixed[0]) && first + 1 < last &&
+           axis->ticks[first + 1] <= low * (1.0 + 1e-9))
+        first++;
+    while (isnan(fixed[1]) && last - 1 > first &&
+           axis->ticks[last - 1] >= high * (1.0 - 1e-9))
+        last--;
+    if (isnan(fixed[0]))
+        axis->low = axis->ticks[first];
+    if (isnan(fixed[1]))
+        axis->high = axis->ticks[last];
+    axis->n = last - first + 1;
+    memmove(axis->ticks, axis->ticks + first,
+            (size_t) axis->n * sizeof(*axis->ticks));
+}
+
 /* Decades, or with 2 and 5 between them where there are few. */
 static void make_log(double low, double high, const double fixed[2], int wanted,
                      ub__plot_axis *axis)
@@ -71,6 +92,8 @@ static void make_log(double low, double high, const double fixed[2], int wanted,
                 add_tick(axis, tick);
         }
     }
+    if (n_digits == 3 && axis->n > 2)
+        trim_log(low, high, fixed, axis);
 }
 
 int ub__plot_axis_make(double low, double high, const double fixed[2], int log,

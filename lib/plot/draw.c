@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Pixels of a file, in each direction. */
+#define MAX_SIDE 16384
+
 void ub__draw_gray(ub__figure *f, double gray)
 {
     cairo_set_source_rgb(f->cairo, gray, gray, gray);
@@ -242,6 +245,16 @@ static void label_categories(ub__figure *f)
                       plot->rows[i]);
 }
 
+static void draw_title(ub__figure *f, double middle)
+{
+    if (f->plot->options.title == NULL)
+        return;
+    ub__draw_gray(f, 0.1);
+    cairo_set_font_size(f->cairo, TITLE_SIZE);
+    ub__draw_text(f, middle, 1.2 * TITLE_SIZE, 0.5, f->plot->options.title);
+    cairo_set_font_size(f->cairo, FONT_SIZE);
+}
+
 static void draw_texts(ub__figure *f)
 {
     const ub_plot_options *o = &f->plot->options;
@@ -258,11 +271,7 @@ static void draw_texts(ub__figure *f)
         ub__draw_turned(f, GAP + 0.5 * FONT_SIZE,
                         0.5 * (f->frame.top + f->frame.bottom), -QUARTER_TURN,
                         0.5, o->y_label);
-    if (o->title == NULL)
-        return;
-    cairo_set_font_size(f->cairo, TITLE_SIZE);
-    ub__draw_text(f, middle, 1.2 * TITLE_SIZE, 0.5, o->title);
-    cairo_set_font_size(f->cairo, FONT_SIZE);
+    draw_title(f, middle);
 }
 
 static void draw_frame(ub__figure *f)
@@ -277,25 +286,83 @@ static void draw_frame(ub__figure *f)
 
 /* -- surface -------------------------------------------------------------- */
 
-static ub_status draw(ub__figure *f)
+static ub_status draw_axes_and_content(ub__figure *f)
 {
-    ub_status status = UB_OK;
+    ub_status status = make_axes(f);
 
-    cairo_select_font_face(f->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                           CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(f->cairo, FONT_SIZE);
-    ub__draw_gray(f, 1.0);
-    cairo_paint(f->cairo);
+    if (status != UB_OK)
+        return status;
     lay_out(f);
     if (f->plot->cells != NULL) {
         status = ub__draw_heat(f);
     } else {
         draw_grid(f);
+        ub__draw_verticals(f);
         ub__draw_series(f);
         ub__draw_legend(f);
     }
     draw_frame(f);
     draw_texts(f);
+    return status;
+}
+
+/* A figure with its left upper corner at a place of the surface. */
+static ub_status draw(cairo_t *cairo, const ub_plot *plot, double left,
+                      double top)
+{
+    ub__figure f = { .plot = plot, .cairo = cairo };
+    ub_status status = UB_OK;
+
+    cairo_save(cairo);
+    cairo_translate(cairo, left, top);
+    cairo_select_font_face(cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+                           CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_font_size(cairo, FONT_SIZE);
+    if (plot->n_nodes > 0) {
+        ub__draw_graph(&f);
+        draw_title(&f, 0.5 * (double) plot->options.width);
+    } else {
+        status = draw_axes_and_content(&f);
+    }
+    cairo_restore(cairo);
+    return status;
+}
+
+/* Where the columns and rows of figures begin; the last entries end them. */
+typedef struct arrangement {
+    int64_t columns, rows;
+    double lefts[UB_PLOT_MAX_FIGURES + 1], tops[UB_PLOT_MAX_FIGURES + 1];
+} arrangement;
+
+static arrangement arrange(int64_t n, const ub_plot *const *plots,
+                           int64_t columns)
+{
+    arrangement a = { .columns = columns, .rows = (n - 1) / columns + 1 };
+
+    for (int64_t i = 0; i < n; i++) {
+        double *const width = &a.lefts[i % columns + 1];
+        double *const height = &a.tops[i / columns + 1];
+
+        *width = fmax(*width, (double) plots[i]->options.width);
+        *height = fmax(*height, (double) plots[i]->options.height);
+    }
+    for (int64_t i = 0; i < a.columns; i++)
+        a.lefts[i + 1] += a.lefts[i];
+    for (int64_t i = 0; i < a.rows; i++)
+        a.tops[i + 1] += a.tops[i];
+    return a;
+}
+
+static ub_status draw_all(cairo_t *cairo, int64_t n,
+                          const ub_plot *const *plots, const arrangement *a)
+{
+    ub_status status = UB_OK;
+
+    cairo_set_source_rgb(cairo, 1.0, 1.0, 1.0);
+    cairo_paint(cairo);
+    for (int64_t i = 0; i < n && status == UB_OK; i++)
+        status = draw(cairo, plots[i], a->lefts[i % a->columns],
+                      a->tops[i / a->columns]);
     return status;
 }
 
@@ -326,48 +393,76 @@ static cairo_status_t collect(void *closure, const unsigned char *data,
     return CAIRO_STATUS_SUCCESS;
 }
 
-static cairo_surface_t *create_surface(const ub_plot *plot, int svg, sink *s)
+/* cairo numbers the surfaces of a process, and writes the number into the file,
+ * where nothing refers to it: take it out, so that the same figure always makes
+ * the same bytes. */
+static void drop_surface_numbers(sink *s)
 {
-    const ub_plot_options *o = &plot->options;
+    static const char mark[] = "id=\"surface";
+    const size_t length = sizeof(mark) - 1;
+    size_t to = 0;
 
-    if (svg)
-        return cairo_svg_surface_create_for_stream(
-            collect, s, (double) o->width, (double) o->height);
-    return cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int) o->width,
-                                      (int) o->height);
+    for (size_t from = 0; from < s->size;) {
+        const int found = s->size - from > length &&
+                          memcmp(s->data + from, mark, length) == 0;
+
+        memmove(s->data + to, s->data + from, found ? length : 1);
+        to += found ? length : 1;
+        from += found ? length : 1;
+        while (found && from < s->size && s->data[from] >= '0' &&
+               s->data[from] <= '9')
+            from++;
+    }
+    s->size = to;
 }
 
-ub_status ub__plot_draw(const ub_plot *plot, int svg, void **out_data,
-                        size_t *out_size)
+static ub_status finish(ub_context *context, ub_status status,
+                        cairo_status_t cairo)
 {
-    sink s = { .context = plot->context };
-    ub__figure f = { .plot = plot };
-    cairo_surface_t *surface;
-    cairo_status_t cairo;
-    ub_status status = make_axes(&f);
-
-    if (status != UB_OK)
+    if (status != UB_OK || cairo == CAIRO_STATUS_SUCCESS)
         return status;
-    surface = create_surface(plot, svg, &s);
-    f.cairo = cairo_create(surface);
-    status = draw(&f);
-    cairo = cairo_status(f.cairo);
-    cairo_destroy(f.cairo);
-    if (cairo == CAIRO_STATUS_SUCCESS && !svg)
-        cairo = cairo_surface_write_to_png_stream(surface, collect, &s);
+    return ub__fail(context,
+                    cairo == CAIRO_STATUS_NO_MEMORY ? UB_ERR_NOMEM
+                                                    : UB_ERR_INVALID,
+                    "plot: cairo says: %s", cairo_status_to_string(cairo));
+}
+
+ub_status ub__plot_draw(int64_t n, const ub_plot *const *plots, int64_t columns,
+                        int svg, void **out_data, size_t *out_size)
+{
+    const arrangement a = arrange(n, plots, columns);
+    const double width = a.lefts[a.columns], height = a.tops[a.rows];
+    sink s = { .context = plots[0]->context };
+    cairo_surface_t *surface;
+    cairo_t *cairo;
+    cairo_status_t result;
+    ub_status status;
+
+    if (width > MAX_SIDE || height > MAX_SIDE)
+        return ub__fail(s.context, UB_ERR_RANGE,
+                        "plot: %.0f x %.0f pixels; at most %d on a side", width,
+                        height, MAX_SIDE);
+    surface = svg ? cairo_svg_surface_create_for_stream(collect, &s, width,
+                                                        height)
+                  : cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int) width,
+                                               (int) height);
+    cairo = cairo_create(surface);
+    status = draw_all(cairo, n, plots, &a);
+    result = cairo_status(cairo);
+    cairo_destroy(cairo);
+    if (status == UB_OK && result == CAIRO_STATUS_SUCCESS && !svg)
+        result = cairo_surface_write_to_png_stream(surface, collect, &s);
     cairo_surface_finish(surface);
-    if (cairo == CAIRO_STATUS_SUCCESS)
-        cairo = cairo_surface_status(surface);
+    if (result == CAIRO_STATUS_SUCCESS)
+        result = cairo_surface_status(surface);
     cairo_surface_destroy(surface);
-    if (status == UB_OK && cairo != CAIRO_STATUS_SUCCESS)
-        status = ub__fail(
-            plot->context,
-            cairo == CAIRO_STATUS_NO_MEMORY ? UB_ERR_NOMEM : UB_ERR_INVALID,
-            "plot: cairo says: %s", cairo_status_to_string(cairo));
+    status = finish(s.context, status, result);
     if (status != UB_OK) {
-        ub__free(plot->context, s.data);
+        ub__free(s.context, s.data);
         return status;
     }
+    if (svg)
+        drop_surface_numbers(&s);
     *out_data = s.data;
     *out_size = s.size;
     return UB_OK;

@@ -8,15 +8,16 @@
 
 /* What the parts of a figure share while it is drawn with cairo. */
 
-#define FONT_SIZE    13.0
-#define TITLE_SIZE   16.0
-#define GAP          8.0 /* between things that belong together */
-#define TICK         5.0
-#define LINE_WIDTH   1.8
-#define MARK_RADIUS  3.5
-#define COLOR_BAR    18.0
-#define TICKS_WANTED 7
-#define QUARTER_TURN 1.5707963267948966
+#define FONT_SIZE       13.0
+#define TITLE_SIZE      16.0
+#define GAP             8.0 /* between things that belong together */
+#define TICK            5.0
+#define LINE_WIDTH      1.8
+#define THIN_LINE_WIDTH 1.0
+#define MARK_RADIUS     3.5
+#define COLOR_BAR       18.0
+#define TICKS_WANTED    7
+#define QUARTER_TURN    1.5707963267948966
 
 typedef struct ub__box {
     double left, top, right, bottom;
@@ -50,6 +51,8 @@ void ub__draw_include(double value, int log, double range[2]);
 
 int ub__draw_has_legend(const ub_plot *plot);
 
+void ub__draw_graph(ub__figure *f);
+void ub__draw_verticals(ub__figure *f);
 /* Contents: all series, their legend; or the heat map with its scale. */
 void ub__draw_series(ub__figure *f);
 void ub__draw_legend(ub__figure *f);

@@ -2,6 +2,7 @@
 #include "plot/draw.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct color {
     double red, green, blue;
@@ -26,9 +27,42 @@ static color series_color(int64_t i)
     return c;
 }
 
+/* The first series of the same name, whose colour and legend it shares. */
+static int64_t first_of(const ub_plot *plot, int64_t series)
+{
+    for (int64_t i = 0; i < series && plot->series[series].name[0]; i++) {
+        if (strcmp(plot->series[i].name, plot->series[series].name) == 0)
+            return i;
+    }
+    return series;
+}
+
+/* How many names there are before that of a series. */
+static int64_t place_in_legend(const ub_plot *plot, int64_t series)
+{
+    int64_t places = 0;
+
+    for (int64_t i = 0; i < first_of(plot, series); i++)
+        places += first_of(plot, i) == i;
+    return places;
+}
+
 static void set_color(ub__figure *f, color c)
 {
     cairo_set_source_rgb(f->cairo, c.red, c.green, c.blue);
+}
+
+static void set_series_color(ub__figure *f, int64_t series, int pale)
+{
+    color c = series_color(f->plot->options.first_color +
+                           place_in_legend(f->plot, series));
+
+    if (pale) {
+        c.red = 0.5 + 0.5 * c.red;
+        c.green = 0.5 + 0.5 * c.green;
+        c.blue = 0.5 + 0.5 * c.blue;
+    }
+    set_color(f, c);
 }
 
 /* Blue to yellow by way of green, growing lighter. */
@@ -85,7 +119,8 @@ static void draw_line(ub__figure *f, const ub__plot_series *s)
             cairo_move_to(f->cairo, x, y);
         drawing = 1;
     }
-    cairo_set_line_width(f->cairo, LINE_WIDTH);
+    cairo_set_line_width(
+        f->cairo, s->style == UB_PLOT_THIN_LINE ? THIN_LINE_WIDTH : LINE_WIDTH);
     cairo_stroke(f->cairo);
 }
 
@@ -131,7 +166,7 @@ void ub__draw_series(ub__figure *f)
     for (int64_t i = 0; i < f->plot->n_series; i++) {
         const ub__plot_series *s = &f->plot->series[i];
 
-        set_color(f, series_color(i));
+        set_series_color(f, i, s->style == UB_PLOT_THIN_LINE);
         if (s->style == UB__PLOT_BARS) {
             draw_bars(f, s, below);
             below = s;
@@ -144,35 +179,74 @@ void ub__draw_series(ub__figure *f)
     cairo_restore(f->cairo);
 }
 
-/* The sample of a series beside its name. Bars are listed as they stand, the
+static void draw_sample(ub__figure *f, int32_t style, double x, double y)
+{
+    if (style == UB__PLOT_BARS) {
+        cairo_rectangle(f->cairo, x, y - 5.0, 12.0, 10.0);
+        cairo_fill(f->cairo);
+    } else if (style == UB_PLOT_POINTS) {
+        cairo_new_sub_path(f->cairo);
+        cairo_arc(f->cairo, x + 6.0, y, MARK_RADIUS, 0.0, 4.0 * QUARTER_TURN);
+        cairo_fill(f->cairo);
+    } else {
+        cairo_move_to(f->cairo, x, y);
+        cairo_line_to(f->cairo, x + 12.0, y);
+        cairo_set_line_width(f->cairo, style == UB_PLOT_THIN_LINE
+                                           ? THIN_LINE_WIDTH
+                                           : LINE_WIDTH);
+        cairo_stroke(f->cairo);
+    }
+}
+
+/* The samples of a name's series beside it. Bars are listed as they stand, the
  * last on top. */
 void ub__draw_legend(ub__figure *f)
 {
     const ub_plot *plot = f->plot;
     const double x = f->frame.right + 2.0 * GAP;
-    const int stacked = plot->n_series > 0 &&
-                        plot->series[plot->n_series - 1].style == UB__PLOT_BARS;
+    const int64_t n = plot->n_series;
+    const int stacked = n > 0 && plot->series[n - 1].style == UB__PLOT_BARS;
+    int64_t names = 0;
 
-    for (int64_t i = 0; ub__draw_has_legend(plot) && i < plot->n_series; i++) {
-        const int64_t at = stacked ? plot->n_series - 1 - i : i;
-        const double y = f->frame.top + (1.0 + 1.6 * (double) i) * FONT_SIZE;
+    for (int64_t i = 0; i < n; i++)
+        names += first_of(plot, i) == i;
+    for (int64_t i = 0; ub__draw_has_legend(plot) && i < n; i++) {
+        const int64_t at = place_in_legend(plot, i);
+        const int64_t line = stacked ? names - 1 - at : at;
+        const double y = f->frame.top + (1.0 + 1.6 * (double) line) * FONT_SIZE;
 
-        set_color(f, series_color(at));
-        if (plot->series[at].style == UB__PLOT_BARS) {
-            cairo_rectangle(f->cairo, x, y - 5.0, 12.0, 10.0);
-            cairo_fill(f->cairo);
-        } else if (plot->series[at].style == UB_PLOT_POINTS) {
-            cairo_arc(f->cairo, x + 6.0, y, MARK_RADIUS, 0.0,
-                      4.0 * QUARTER_TURN);
-            cairo_fill(f->cairo);
-        } else {
-            cairo_move_to(f->cairo, x, y);
-            cairo_line_to(f->cairo, x + 12.0, y);
-            cairo_set_line_width(f->cairo, LINE_WIDTH);
-            cairo_stroke(f->cairo);
-        }
+        set_series_color(f, i, plot->series[i].style == UB_PLOT_THIN_LINE);
+        draw_sample(f, plot->series[i].style, x, y);
+        if (first_of(plot, i) != i)
+            continue;
         ub__draw_gray(f, 0.1);
-        ub__draw_text(f, x + 18.0, y, 0.0, plot->series[at].name);
+        ub__draw_text(f, x + 18.0, y, 0.0, plot->series[i].name);
+    }
+}
+
+/* -- vertical lines ------------------------------------------------------- */
+
+void ub__draw_verticals(ub__figure *f)
+{
+    const double dashes[] = { 5.0, 4.0 };
+
+    for (int64_t i = 0; i < f->plot->n_verticals; i++) {
+        const ub__plot_item *line = &f->plot->verticals[i];
+        const double at = ub__plot_axis_place(&f->x, line->x);
+        const double x = ub__draw_x(f, line->x);
+
+        if (!(at >= 0.0 && at <= 1.0))
+            continue;
+        ub__draw_gray(f, 0.45);
+        cairo_save(f->cairo);
+        cairo_set_dash(f->cairo, dashes, 2, 0.0);
+        cairo_set_line_width(f->cairo, 1.2);
+        cairo_move_to(f->cairo, x, f->frame.top);
+        cairo_line_to(f->cairo, x, f->frame.bottom);
+        cairo_stroke(f->cairo);
+        cairo_restore(f->cairo);
+        ub__draw_text(f, x + 4.0, f->frame.top + 0.8 * FONT_SIZE, 0.0,
+                      line->label);
     }
 }
 

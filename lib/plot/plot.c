@@ -43,7 +43,8 @@ static int options_valid(const ub_plot_options *o)
     return extent_valid(o->width) && extent_valid(o->height) &&
            is_flag(o->x_log) && is_flag(o->y_log) &&
            ends_valid(o->x_low, o->x_high, o->x_log) &&
-           ends_valid(o->y_low, o->y_high, o->y_log);
+           ends_valid(o->y_low, o->y_high, o->y_log) && o->first_color >= 0 &&
+           o->first_color < UB_PLOT_MAX_SERIES && o->reserved == 0;
 }
 
 /* -- memory --------------------------------------------------------------- */
@@ -121,9 +122,10 @@ ub_status ub_plot_create(ub_context *context, const ub_plot_options *options,
     if (!options_valid(&full))
         return ub__fail(context, UB_ERR_INVALID,
                         "plot: %lld x %lld with axes from %g to %g and %g to "
-                        "%g makes no figure",
+                        "%g in colours from %d makes no figure",
                         (long long) full.width, (long long) full.height,
-                        full.x_low, full.x_high, full.y_low, full.y_high);
+                        full.x_low, full.x_high, full.y_low, full.y_high,
+                        (int) full.first_color);
     plot = ub__calloc(context, 1, sizeof(*plot));
     if (plot == NULL)
         return UB_ERR_NOMEM;
@@ -150,6 +152,7 @@ void ub_plot_destroy(ub_plot **plot)
         free_series(p->context, &p->series[i]);
     free_names(p->context, p->categories, p->n_categories);
     free_names(p->context, p->rows, p->n_rows);
+    ub__plot_graph_free(p);
     ub__free(p->context, p->cells);
     ub__free(p->context, p->cells_name);
     ub__free(p->context, (void *) (uintptr_t) p->options.title);
@@ -210,14 +213,15 @@ ub_status ub_plot_series(ub_plot *plot, const char *name, ub_plot_style style,
     if (plot == NULL)
         return UB_ERR_INVALID;
     if (name == NULL || x == NULL || y == NULL || style < UB_PLOT_LINE ||
-        style > UB_PLOT_STEPS || n < 1 || n > UB_PLOT_MAX_NUMBERS)
+        style > UB_PLOT_THIN_LINE || n < 1 || n > UB_PLOT_MAX_NUMBERS)
         return ub__fail(plot->context, UB_ERR_INVALID,
                         "plot: a series of %lld points in style %d",
                         (long long) n, (int) style);
-    if (plot->cells != NULL || has_infinite(n, x) || has_infinite(n, y))
+    if (plot->cells != NULL || plot->n_nodes > 0 || has_infinite(n, x) ||
+        has_infinite(n, y))
         return ub__fail(plot->context, UB_ERR_INVALID,
                         "plot: series '%.60s' has an infinite number, or the "
-                        "figure is a heat map",
+                        "figure is a heat map or a graph",
                         name);
     series.x = copy_numbers(plot->context, n, x);
     series.y = copy_numbers(plot->context, n, y);
@@ -234,9 +238,10 @@ ub_status ub_plot_categories(ub_plot *plot, int64_t n, const char *const *names)
 
     if (plot == NULL)
         return UB_ERR_INVALID;
-    if (!names_valid(n, names) || plot->categories != NULL)
+    if (!names_valid(n, names) || plot->categories != NULL || plot->n_nodes > 0)
         return ub__fail(plot->context, UB_ERR_INVALID,
-                        "plot: %lld categories, 1 to %lld can be given once",
+                        "plot: %lld categories, 1 to %lld can be given once, "
+                        "to no graph",
                         (long long) n, (long long) UB_PLOT_MAX_NAMES);
     copies = copy_names(plot->context, n, names);
     if (copies == NULL)
@@ -293,7 +298,8 @@ ub_status ub_plot_heat(ub_plot *plot, const char *name, int64_t n,
     if (plot == NULL)
         return UB_ERR_INVALID;
     if (name == NULL || cells == NULL || !names_valid(n, rows) ||
-        plot->categories == NULL || plot->n_series > 0 || plot->cells != NULL)
+        plot->categories == NULL || plot->n_series > 0 ||
+        plot->n_verticals > 0 || plot->cells != NULL)
         return ub__fail(plot->context, UB_ERR_INVALID,
                         "plot: a heat map of %lld rows needs categories and an "
                         "empty figure",
@@ -330,24 +336,55 @@ static int ends_with(const char *path, const char *ending)
     return length > tail && strcmp(path + length - tail, ending) == 0;
 }
 
+/* All figures can be drawn, but for what their axes can show. */
+static ub_status check_figures(ub_context *context, int64_t n,
+                               const ub_plot *const *plots, const char *path)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (plots[i] == NULL || plots[i]->context != context)
+            return ub__fail(context, UB_ERR_INVALID,
+                            "plot: figure %lld of %lld is NULL or of another "
+                            "context",
+                            (long long) i, (long long) n);
+        if (plots[i]->n_series == 0 && plots[i]->n_nodes == 0 &&
+            plots[i]->cells == NULL)
+            return ub__fail(context, UB_ERR_INVALID,
+                            "plot: nothing to draw in '%.100s'", path);
+    }
+    return UB_OK;
+}
+
 ub_status ub_plot_write(const ub_plot *plot, const char *path)
 {
+    return ub_plot_write_grid(1, &plot, 1, path);
+}
+
+ub_status ub_plot_write_grid(int64_t n, const ub_plot *const *plots,
+                             int64_t columns, const char *path)
+{
+    ub_context *context;
     void *data = NULL;
     size_t size = 0;
     ub_status status;
 
-    if (plot == NULL)
+    if (n < 1 || plots == NULL || plots[0] == NULL)
         return UB_ERR_INVALID;
+    context = plots[0]->context;
+    if (n > UB_PLOT_MAX_FIGURES || columns < 1 || columns > n)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "plot: %lld figures in %lld columns; 1 to %lld can be",
+                        (long long) n, (long long) columns,
+                        (long long) UB_PLOT_MAX_FIGURES);
     if (path == NULL || (!ends_with(path, ".png") && !ends_with(path, ".svg")))
-        return ub__fail(plot->context, UB_ERR_INVALID,
+        return ub__fail(context, UB_ERR_INVALID,
                         "plot: '%.100s' ends neither in .png nor in .svg",
                         path == NULL ? "" : path);
-    if (plot->n_series == 0 && plot->cells == NULL)
-        return ub__fail(plot->context, UB_ERR_INVALID,
-                        "plot: nothing to draw in '%.100s'", path);
-    status = ub__plot_draw(plot, ends_with(path, ".svg"), &data, &size);
+    status = check_figures(context, n, plots, path);
     if (status == UB_OK)
-        status = ub__file_write(plot->context, path, data, size);
-    ub__free(plot->context, data);
+        status = ub__plot_draw(n, plots, columns, ends_with(path, ".svg"),
+                               &data, &size);
+    if (status == UB_OK)
+        status = ub__file_write(context, path, data, size);
+    ub__free(context, data);
     return status;
 }

@@ -17,6 +17,18 @@ typedef struct ub__plot_series {
     double *x, *y;
 } ub__plot_series;
 
+/* A node of a graph, or a vertical line, which has no y. */
+typedef struct ub__plot_item {
+    char *label;
+    double x, y;
+} ub__plot_item;
+
+typedef struct ub__plot_edge {
+    char *label;
+    int64_t from, to;
+    double bend;
+} ub__plot_edge;
+
 struct ub_plot {
     ub_context *context;
     ub_plot_options options; /* texts are ours */
@@ -26,6 +38,9 @@ struct ub_plot {
     int64_t n_categories, n_rows;
     double *cells; /* heat map */
     char *cells_name;
+    ub__plot_item *verticals, *nodes;
+    ub__plot_edge *edges;
+    int64_t n_verticals, n_nodes, n_edges;
 };
 
 /* An axis: what it shows and where its ticks are. */
@@ -49,8 +64,10 @@ double ub__plot_axis_place(const ub__plot_axis *axis, double value);
 void ub__plot_axis_label(const ub__plot_axis *axis, double value, char *text,
                          size_t size);
 
+void ub__plot_graph_free(ub_plot *plot);
+
 /* Draw into memory that the caller frees with ub__free(). */
-ub_status ub__plot_draw(const ub_plot *plot, int svg, void **out_data,
-                        size_t *out_size);
+ub_status ub__plot_draw(int64_t n, const ub_plot *const *plots, int64_t columns,
+                        int svg, void **out_data, size_t *out_size);
 
 #endif

@@ -402,6 +402,56 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
     return status;
 }
 
+/* Whether the result is there, and its config.json is the one given. */
+static ub_status look(ub_context *context, json_t *config, const char *folder,
+                      int *complete)
+{
+    char *path = ub__path_join(context, folder, "config.json");
+    char *result = ub__path_join(context, folder, "result.json");
+    json_t *found = NULL;
+    ub_status status = UB_OK;
+    int there = 0;
+
+    if (config == NULL)
+        status = ub__fail(context, UB_ERR_NOMEM, "search: out of memory");
+    else if (path == NULL || result == NULL)
+        status = UB_ERR_NOMEM;
+    else if (ub__file_exists(path) || ub__file_exists(result))
+        status = ub__json_read(context, path, &found);
+    if (found != NULL) {
+        status = ub__config_check(context, path, found, config);
+        there = ub__file_exists(result);
+    }
+    json_decref(found);
+    ub__free(context, path);
+    ub__free(context, result);
+    if (status == UB_OK)
+        *complete = there;
+    return status;
+}
+
+ub_status ub_search_complete(ub_context *context,
+                             const ub_search_options *options,
+                             const ub_dataset *train, const ub_dataset *test,
+                             const char *folder, int *complete)
+{
+    ub_search_result unused = { .size = sizeof(unused) };
+    ub_search_options o;
+    json_t *config;
+    ub_status status;
+
+    if (context == NULL)
+        return UB_ERR_INVALID;
+    status = check_call(context, options, train, test, folder,
+                        complete ? &unused : NULL, &o);
+    if (status != UB_OK)
+        return status;
+    config = make_config(&o, context, train, test);
+    status = look(context, config, folder, complete);
+    json_decref(config);
+    return status;
+}
+
 ub_status ub_search_train(ub_context *context, const ub_search_options *options,
                           const ub_network *network, const ub_dataset *train,
                           const ub_dataset *test, const char *folder,

@@ -167,15 +167,11 @@ static ub_status parse_state(ub__run *run, const char *path, json_t *state)
 /* Takes over `config`, which was found in `path`. */
 static ub_status check_config(ub__run *run, const char *path, json_t *config)
 {
-    const int equal = json_equal(config, run->config);
+    const ub_status status = ub__config_check(run->context, path, config,
+                                              run->config);
 
     json_decref(config);
-    if (equal)
-        return UB_OK;
-    return ub__fail(run->context, UB_ERR_INVALID,
-                    "%s belongs to a run with other options, data, threads or "
-                    "kernels; compare config.json",
-                    path);
+    return status;
 }
 
 static ub_status take_checkpoint(ub__run *run, const char *path)

@@ -20,6 +20,12 @@ int ub__search_by_table(const ub_search_options *options);
 /* The batch that the cost model is asked for. */
 int64_t ub__search_cost_batch(const ub_search_options *options);
 
+/* Whether the configuration found in a file is the one that is wanted; the
+ * error names the first option that differs. What an older library did not
+ * write has the preset's value. */
+ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
+                           json_t *wanted);
+
 /* -- a run in a folder ---------------------------------------------------- */
 
 enum { UB__STAGE_MICRO, UB__STAGE_CHANNELS, UB__STAGE_TRAIN, UB__STAGES };

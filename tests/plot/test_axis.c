@@ -39,6 +39,8 @@ static void linear(void **state)
 static void logarithmic(void **state)
 {
     const double few[] = { 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0 };
+    const double near[] = { 0.01, 0.02, 0.05, 0.1, 0.2, 0.5 };
+    const double fixed[2] = { 0.015, NAN };
     ub__plot_axis axis;
 
     (void) state;
@@ -47,6 +49,16 @@ static void logarithmic(void **state)
     assert_close(axis.high, 100.0, 1e-9);
     check_ticks(&axis, 7, few);
     assert_close(ub__plot_axis_place(&axis, 10.0), 0.5, 1e-12);
+    /* ends next to the numbers; with ends given, and with one number */
+    assert_true(ub__plot_axis_make(0.016, 0.25, none, 1, 7, &axis));
+    assert_close(axis.low, 0.01, 1e-12);
+    assert_close(axis.high, 0.5, 1e-12);
+    check_ticks(&axis, 6, near);
+    assert_true(ub__plot_axis_make(0.016, 0.25, fixed, 1, 7, &axis));
+    assert_close(axis.low, 0.015, 0.0);
+    assert_close(axis.high, 0.5, 1e-12);
+    assert_true(ub__plot_axis_make(2.0, 2.0, none, 1, 7, &axis));
+    assert_true(axis.low <= 2.0 && axis.high >= 2.0 && axis.low < axis.high);
     assert_true(ub__plot_axis_make(1e-30, 1e30, none, 1, 7, &axis));
     assert_true(axis.n >= 4 && axis.n <= UB__PLOT_MAX_TICKS);
 }

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Running the searches of a grid, several side by side. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "pareto_cifar10_grid.h"
+#include "command_line.h"
+#include "results_folder.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_SIZE (4096 + 2 * PARETO_NAME)
+
+/* One of the threads that run searches, with everything it uses. */
+typedef struct job {
+    pareto_board *board;
+    pareto_task *task; /* what it does now */
+    ub_context *context;
+    ub_dataset *train, *test;
+    pthread_t thread;
+    int stopped; /* by the user */
+} job;
+
+static void path_of(const pareto_board *board, const pareto_task *task,
+                    const char *file, char out[PATH_SIZE])
+{
+    snprintf(out, PATH_SIZE, "%s/%s%s%s", board->plan->out, task->name,
+             file[0] ? "/" : "", file);
+}
+
+/* -- tasks ------------------------------------------------------------------
+ */
+
+/* Seeds outermost, so that what is there when it is stopped is comparable. */
+static void fill_tasks(pareto_board *board)
+{
+    const pareto_plan *p = board->plan;
+    pareto_task *task = board->tasks;
+
+    for (int64_t s = 0; s < p->n_seeds; s++) {
+        for (int64_t l = 0; l < p->n_lambdas; l++) {
+            for (int64_t m = 0; m < p->n_methods; m++, task++) {
+                task->options = p->options;
+                task->options.hardware = p->methods[m];
+                task->options.lambda = p->lambdas[l];
+                task->options.seed = (uint64_t) p->seeds[s];
+                task->state = PARETO_PENDING;
+                task->stage = -1;
+                snprintf(task->name, sizeof(task->name),
+                         "%s-lambda%g-seed%" PRId64,
+                         ub_search_hardware_name(p->methods[m]), p->lambdas[l],
+                         p->seeds[s]);
+            }
+        }
+    }
+}
+
+/* Nobody resumes a run that is complete. */
+static void drop_checkpoint(const pareto_board *board, const pareto_task *task)
+{
+    char path[PATH_SIZE];
+
+    path_of(board, task, "checkpoint.safetensors", path);
+    unlink(path);
+}
+
+static void note_complete(pareto_board *board, pareto_task *task)
+{
+    char path[PATH_SIZE];
+    double seconds[3];
+    json_t *result;
+
+    task->state = PARETO_DONE;
+    drop_checkpoint(board, task);
+    path_of(board, task, "result.json", path);
+    result = json_load_file(path, 0, NULL);
+    if (result != NULL &&
+        json_unpack(result, "{s:F, s:F, s:F}", "seconds_micro", &seconds[0],
+                    "seconds_channels", &seconds[1], "seconds_train",
+                    &seconds[2]) == 0)
+        pareto_note_run(board, task, seconds);
+    json_decref(result);
+}
+
+/* What is there already. Other options are an error now, not in some hours. */
+static int check_tasks(pareto_board *board, const job *first)
+{
+    char path[PATH_SIZE];
+
+    for (int64_t i = 0; i < board->n; i++) {
+        pareto_task *task = &board->tasks[i];
+        int complete;
+
+        path_of(board, task, "", path);
+        if (ub_search_complete(first->context, &task->options, first->train,
+                               first->test, path, &complete) != UB_OK) {
+            fprintf(stderr, "%s\n", ub_context_last_error(first->context));
+            return 0;
+        }
+        if (complete)
+            note_complete(board, task);
+    }
+    return 1;
+}
+
+/* -- jobs -------------------------------------------------------------------
+ */
+
+static int on_progress(void *user, const ub_progress *progress)
+{
+    static const char *const done[3] = { "micro search done",
+                                         "channel search done",
+                                         "final training done" };
+    job *j = user;
+    pareto_board *board = j->board;
+    char what[64];
+
+    if (j->task == NULL)
+        return interrupted();
+    pthread_mutex_lock(&board->lock);
+    if (pareto_note_step(board, j->task, progress)) {
+        snprintf(what, sizeof(what), "%s, accuracy %.3f", done[j->task->stage],
+                 progress->accuracy);
+        pareto_say(board, j->task, what);
+    }
+    pareto_draw(board);
+    pthread_mutex_unlock(&board->lock);
+    return interrupted();
+}
+
+static int open_job(job *j, pareto_board *board, int says_data)
+{
+    const char *path = board->plan->data;
+
+    j->board = board;
+    j->context = open_context_with(board->plan->threads, on_progress, j);
+    if (j->context == NULL)
+        return 0;
+    return says_data && !board->plan->quiet
+               ? open_data(j->context, path, &j->train, &j->test)
+               : open_data_quietly(j->context, path, &j->train, &j->test);
+}
+
+static void close_job(job *j)
+{
+    ub_dataset_destroy(&j->train);
+    ub_dataset_destroy(&j->test);
+    ub_context_destroy(&j->context);
+}
+
+/* The next one to do, or NULL. */
+static pareto_task *take(job *j)
+{
+    pareto_board *board = j->board;
+    pareto_task *task = NULL;
+
+    pthread_mutex_lock(&board->lock);
+    for (int64_t i = 0; i < board->n && task == NULL && !interrupted(); i++) {
+        if (board->tasks[i].state == PARETO_PENDING)
+            task = &board->tasks[i];
+    }
+    if (task != NULL)
+        task->state = PARETO_RUNNING;
+    j->task = task;
+    pthread_mutex_unlock(&board->lock);
+    return task;
+}
+
+static void finish(job *j, ub_status status, const ub_search_result *r)
+{
+    pareto_board *board = j->board;
+    pareto_task *task = j->task;
+    char what[160];
+
+    pthread_mutex_lock(&board->lock);
+    j->task = NULL;
+    task->state = status == UB_OK ? PARETO_DONE : PARETO_FAILED;
+    if (status == UB_OK) {
+        drop_checkpoint(board, task);
+        snprintf(what, sizeof(what),
+                 "complete, test accuracy %.4f, %.6g ms at batch 1, "
+                 "%.0f seconds",
+                 r->test_accuracy, r->simulated_latency_ms,
+                 r->seconds[0] + r->seconds[1] + r->seconds[2]);
+        pareto_say(board, task, what);
+    } else if (status == UB_ERR_INTERRUPTED) {
+        task->state = PARETO_PENDING;
+        j->stopped = 1;
+    } else {
+        pareto_clear_line(board);
+        fprintf(stderr, "%s: %s\n", task->name,
+                ub_context_last_error(j->context));
+    }
+    pthread_mutex_unlock(&board->lock);
+}
+
+static void *work(void *user)
+{
+    job *j = user;
+    char path[PATH_SIZE];
+
+    if (j->context == NULL && !open_job(j, j->board, 0))
+        return NULL; /* the others do its share */
+    while (!j->stopped && take(j) != NULL) {
+        ub_search_result result = { .size = sizeof(result) };
+        ub_status status = UB_ERR_IO;
+
+        path_of(j->board, j->task, "", path);
+        if (make_folder(path))
+            status = ub_search_run(j->context, &j->task->options, j->train,
+                                   j->test, path, 1, &result);
+        finish(j, status, &result);
+    }
+    return NULL;
+}
+
+/* The first job works in this thread. */
+static void run_jobs(pareto_board *board, job *jobs)
+{
+    int64_t n = 1;
+
+    for (; n < board->plan->jobs; n++) {
+        jobs[n].board = board;
+        if (pthread_create(&jobs[n].thread, NULL, work, &jobs[n]) != 0)
+            break;
+    }
+    work(&jobs[0]);
+    for (int64_t i = 1; i < n; i++)
+        pthread_join(jobs[i].thread, NULL);
+}
+
+static int conclude(pareto_board *board)
+{
+    int64_t left = 0, failed = 0;
+
+    pareto_clear_line(board);
+    for (int64_t i = 0; i < board->n; i++) {
+        left += board->tasks[i].state != PARETO_DONE;
+        failed += board->tasks[i].state == PARETO_FAILED;
+    }
+    if (left == 0) {
+        if (!board->plan->quiet)
+            fprintf(stderr, "all %" PRId64 " runs are complete in %s\n",
+                    board->n, board->plan->out);
+        return 0;
+    }
+    if (failed > 0)
+        fprintf(stderr, "%" PRId64 " of %" PRId64 " runs failed\n", failed,
+                board->n);
+    if (!interrupted())
+        return 1;
+    fputs("stopped; to go on, repeat the command\n", stderr);
+    return 130;
+}
+
+static int run_board(pareto_board *board)
+{
+    const int64_t n = board->plan->jobs;
+    job *jobs = calloc((size_t) n, sizeof(*jobs));
+    int result = 1;
+
+    if (jobs == NULL) {
+        fputs("out of memory\n", stderr);
+        return 1;
+    }
+    if (open_job(&jobs[0], board, 1) && check_tasks(board, &jobs[0])) {
+        run_jobs(board, jobs);
+        result = conclude(board);
+    }
+    for (int64_t i = 0; i < n; i++)
+        close_job(&jobs[i]);
+    free(jobs);
+    return result;
+}
+
+int pareto_run_grid(const pareto_plan *plan)
+{
+    pareto_board board = { .plan = plan };
+    int lock, result = 1;
+
+    if (strlen(plan->out) > PATH_SIZE - 2 * PARETO_NAME) {
+        fputs("--out: the path is too long\n", stderr);
+        return 1;
+    }
+    if (!make_folder(plan->out))
+        return 1;
+    lock = lock_folder(plan->out, "pareto_cifar10");
+    if (lock < 0)
+        return 1;
+    board.n = plan->n_methods * plan->n_lambdas * plan->n_seeds;
+    board.tasks = calloc((size_t) board.n, sizeof(*board.tasks));
+    board.terminal = isatty(STDERR_FILENO);
+    if (board.tasks == NULL || pthread_mutex_init(&board.lock, NULL) != 0) {
+        fputs("out of memory\n", stderr);
+    } else {
+        fill_tasks(&board);
+        result = run_board(&board);
+        pthread_mutex_destroy(&board.lock);
+    }
+    free(board.tasks);
+    unlock_folder(lock);
+    return result;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* All complete runs of a folder. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "pareto_cifar10_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_SIZE 4608
+
+/* A run that is being read. */
+typedef struct entry {
+    pareto_run run;
+    json_t *config;
+    int64_t hw_batch;
+} entry;
+
+typedef struct loading {
+    ub_context *context;
+    const char *folder;
+    pareto_results *results;
+    int64_t n;
+    entry *entries;
+} loading;
+
+static int path_of(const loading *l, const char *run, const char *file,
+                   char out[PATH_SIZE])
+{
+    if (snprintf(out, PATH_SIZE, "%s/%s/%s", l->folder, run, file) < PATH_SIZE)
+        return 1;
+    fprintf(stderr, "%s/%s: the path is too long\n", l->folder, run);
+    return 0;
+}
+
+/* -- which there are --------------------------------------------------------
+ */
+
+/* It goes into tables. */
+static int is_name(const char *name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789._-+";
+
+    return strlen(name) < PARETO_NAME && name[strspn(name, letters)] == '\0';
+}
+
+/* 1: complete; 0: not; -1 after a message. */
+static int is_complete(const loading *l, const char *name)
+{
+    char path[PATH_SIZE];
+
+    if (name[0] == '.')
+        return 0;
+    if (!path_of(l, name, "result.json", path))
+        return -1;
+    if (access(path, F_OK) != 0)
+        return 0;
+    if (is_name(name) && l->n < PARETO_RUNS)
+        return 1;
+    fprintf(stderr, "%s: %s\n", path,
+            l->n < PARETO_RUNS ? "the folder's name is not one of a run"
+                               : "too many runs");
+    return -1;
+}
+
+static int add_entry(loading *l, const char *name)
+{
+    entry *larger = realloc(l->entries, (size_t) (l->n + 1) * sizeof(*larger));
+
+    if (larger == NULL) {
+        fputs("out of memory\n", stderr);
+        return 0;
+    }
+    l->entries = larger;
+    memset(&larger[l->n], 0, sizeof(*larger));
+    memcpy(larger[l->n].run.name, name, strlen(name) + 1);
+    l->n++;
+    return 1;
+}
+
+static int list(loading *l)
+{
+    DIR *all = opendir(l->folder);
+    const struct dirent *at;
+    int found = 0;
+
+    if (all == NULL) {
+        fprintf(stderr, "%s: cannot be read: %s\n", l->folder, strerror(errno));
+        return 0;
+    }
+    while (found >= 0 && (at = readdir(all)) != NULL) {
+        found = is_complete(l, at->d_name);
+        if (found == 1 && !add_entry(l, at->d_name))
+            found = -1;
+    }
+    closedir(all);
+    if (found >= 0 && l->n == 0)
+        fprintf(stderr, "%s: no complete run in it\n", l->folder);
+    return found >= 0 && l->n > 0;
+}
+
+/* -- their settings ---------------------------------------------------------
+ */
+
+static int read_configs(loading *l)
+{
+    char path[PATH_SIZE];
+
+    for (int64_t i = 0; i < l->n; i++) {
+        entry *e = &l->entries[i];
+
+        if (!path_of(l, e->run.name, "config.json", path))
+            return 0;
+        e->config = pareto_read_json(path);
+        if (e->config == NULL ||
+            !pareto_read_config(path, e->config, &e->run, &e->hw_batch))
+            return 0;
+    }
+    return 1;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const pareto_run *x = &((const entry *) a)->run;
+    const pareto_run *y = &((const entry *) b)->run;
+
+    if (x->method != y->method)
+        return x->method < y->method ? -1 : 1;
+    if (x->lambda < y->lambda || x->lambda > y->lambda)
+        return x->lambda < y->lambda ? -1 : 1;
+    if (x->seed != y->seed)
+        return x->seed < y->seed ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static int sort(loading *l)
+{
+    qsort(l->entries, (size_t) l->n, sizeof(*l->entries), by_place);
+    for (int64_t i = 1; i < l->n; i++) {
+        const pareto_run *a = &l->entries[i - 1].run, *b = &l->entries[i].run;
+
+        if (a->method == b->method && a->seed == b->seed &&
+            a->lambda >= b->lambda) {
+            fprintf(stderr, "%s/%s/config.json: the same run as %s\n",
+                    l->folder, b->name, a->name);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Those of the first run, which is one of the first method. */
+static int read_common(loading *l)
+{
+    const json_t *c = l->entries[0].config;
+    pareto_results *r = l->results;
+    char path[PATH_SIZE];
+
+    r->hw_batch = l->entries[0].hw_batch;
+    if (path_of(l, l->entries[0].run.name, "config.json", path) &&
+        pareto_read_text(path, c, "preset", r->preset) &&
+        pareto_read_text(path, c, "data", r->data) &&
+        pareto_read_integer(path, c, "data_images", 1, INT32_MAX,
+                            &r->data_images) &&
+        pareto_read_integer(path, c, "test_images", 1, INT32_MAX,
+                            &r->test_images) &&
+        pareto_read_integer(path, c, "train_images", 0, r->data_images,
+                            &r->train_images) &&
+        pareto_read_integer(path, c, "micro_epochs", 0, 1 << 20,
+                            &r->epochs[0]) &&
+        pareto_read_integer(path, c, "channel_epochs", 0, 1 << 20,
+                            &r->epochs[1]) &&
+        pareto_read_integer(path, c, "train_epochs", 1, 1 << 20,
+                            &r->epochs[2]) &&
+        pareto_read_integer(path, c, "train_batch", 2, 1 << 16,
+                            &r->train_batch) &&
+        pareto_read_integer(path, c, "rows", 1, 1 << 16, &r->rows) &&
+        pareto_read_integer(path, c, "columns", 1, 1 << 16, &r->columns) &&
+        pareto_read_integer(path, c, "cost_scale", 1, 1 << 10,
+                            &r->cost_scale) &&
+        pareto_read_integer(path, c, "widths_low", 1, 1 << 16,
+                            &r->widths.low) &&
+        pareto_read_integer(path, c, "widths_high", r->widths.low, 1 << 16,
+                            &r->widths.high) &&
+        pareto_read_integer(path, c, "widths_step", 1, 1 << 16,
+                            &r->widths.step) &&
+        r->widths.high - r->widths.low <= UB_MASK_MAX_WIDTHS * r->widths.step)
+        return 1;
+    fprintf(stderr, "%s: not the settings of a run\n", path);
+    return 0;
+}
+
+static int is_place(const char *key)
+{
+    return strcmp(key, "seed") == 0 || strcmp(key, "hw") == 0 ||
+           strcmp(key, "lambda") == 0;
+}
+
+/* Whether a judged run has another value of the key than the first run. */
+static int differs(const loading *l, const char *key)
+{
+    json_t *first = json_object_get(l->entries[0].config, key);
+
+    for (int64_t i = 1; i < l->n; i++) {
+        const entry *e = &l->entries[i];
+        json_t *value = json_object_get(e->config, key);
+
+        if (e->run.method < PARETO_JUDGED &&
+            (value == NULL || !json_equal(first, value)))
+            return 1;
+    }
+    return 0;
+}
+
+static int find_differing(loading *l)
+{
+    size_t size = 1, used = 0;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(l->entries[0].config, key, value)
+        size += strlen(key) + 2;
+    l->results->differing = calloc(size, 1);
+    if (l->results->differing == NULL) {
+        fputs("out of memory\n", stderr);
+        return 0;
+    }
+    json_object_foreach(l->entries[0].config, key, value)
+    {
+        if (!is_place(key) && differs(l, key))
+            used += (size_t) snprintf(l->results->differing + used, size - used,
+                                      "%s%s", used ? ", " : "", key);
+    }
+    return 1;
+}
+
+/* -- their results ----------------------------------------------------------
+ */
+
+static int read_run(loading *l, entry *e, pareto_pricing *pricing)
+{
+    ub_network *priced = NULL;
+    json_t *result = NULL;
+    char path[PATH_SIZE];
+    int good;
+
+    if (!path_of(l, e->run.name, "result.json", path))
+        return 0;
+    result = pareto_read_json(path);
+    good = result != NULL && pareto_read_result(path, result, &e->run) &&
+           path_of(l, e->run.name, "network.json", path);
+    if (good)
+        priced = pareto_read_network(l->context, path, l->results->cost_scale,
+                                     result);
+    good = priced != NULL && pareto_read_widths(priced, &e->run) &&
+           pareto_price(pricing, path, priced, e->hw_batch, &e->run);
+    ub_network_destroy(&priced);
+    json_decref(result);
+    return good;
+}
+
+static int read_runs(loading *l)
+{
+    pareto_pricing pricing;
+    int good = pareto_pricing_open(l->context, l->results, &pricing);
+
+    if (!good)
+        return 0;
+    for (int64_t i = 0; i < l->n && good; i++)
+        good = read_run(l, &l->entries[i], &pricing);
+    if (good && pricing.n_changed > 0)
+        fprintf(stderr,
+                "%s: this version simulates %lld of %lld networks as faster or "
+                "slower than their results say\n",
+                l->folder, (long long) pricing.n_changed, (long long) l->n);
+    pareto_pricing_close(&pricing);
+    return good;
+}
+
+/* Hands the runs over. */
+static int collect(loading *l)
+{
+    pareto_results *r = l->results;
+
+    r->runs = calloc((size_t) l->n, sizeof(*r->runs));
+    if (r->runs == NULL) {
+        fputs("out of memory\n", stderr);
+        return 0;
+    }
+    r->n = l->n;
+    for (int64_t i = 0; i < l->n; i++) {
+        r->runs[i] = l->entries[i].run;
+        l->entries[i].run.widths = NULL;
+    }
+    return 1;
+}
+
+int pareto_load(ub_context *context, const char *folder,
+                pareto_results *results)
+{
+    loading l = { .context = context, .folder = folder, .results = results };
+    int good;
+
+    memset(results, 0, sizeof(*results));
+    good = list(&l) && read_configs(&l) && sort(&l) && read_common(&l) &&
+           find_differing(&l) && read_runs(&l) && collect(&l);
+    for (int64_t i = 0; i < l.n; i++) {
+        json_decref(l.entries[i].config);
+        free(l.entries[i].run.widths);
+    }
+    free(l.entries);
+    if (!good)
+        pareto_results_free(results);
+    return good;
+}
+
+void pareto_results_free(pareto_results *results)
+{
+    for (int64_t i = 0; i < results->n; i++)
+        free(results->runs[i].widths);
+    free(results->runs);
+    free(results->differing);
+    memset(results, 0, sizeof(*results));
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is computed of the runs of a grid. */
+#include "pareto_cifar10.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const pareto_operators[PARETO_OPERATORS] = {
+    "conv3x3",    "conv5x5",    "separable3x3", "separable5x5",
+    "dilated3x3", "dilated5x5", "identity",     "zero"
+};
+
+enum { SEPARABLE_3 = 2, SEPARABLE_5 = 3, CONVOLUTIONS = 6 };
+
+/* How much lower an accuracy may be and still count as similar. */
+#define SIMILAR 0.01
+
+static int no_memory(void)
+{
+    fputs("out of memory\n", stderr);
+    return 0;
+}
+
+static int complain(ub_context *context)
+{
+    fprintf(stderr, "summary: %s\n", ub_context_last_error(context));
+    return 0;
+}
+
+/* -- points -----------------------------------------------------------------
+ */
+
+static pareto_moments moments_of(const double *x, int64_t n)
+{
+    pareto_moments m = { 0.0, 0.0 };
+    double squares = 0.0;
+
+    for (int64_t i = 0; i < n; i++)
+        m.mean += x[i] / (double) n;
+    for (int64_t i = 0; i < n; i++)
+        squares += (x[i] - m.mean) * (x[i] - m.mean);
+    if (n > 1)
+        m.deviation = sqrt(squares / (double) (n - 1));
+    return m;
+}
+
+/* `room` is for n numbers. */
+static void fill_point(pareto_point *p, const pareto_run *runs, int64_t n,
+                       double *room)
+{
+    memset(p, 0, sizeof(*p));
+    p->method = runs[0].method;
+    p->lambda = runs[0].lambda;
+    p->n = n;
+    for (int64_t i = 0; i < n; i++)
+        room[i] = runs[i].accuracy;
+    p->accuracy = moments_of(room, n);
+    for (int64_t i = 0; i < n; i++)
+        room[i] = runs[i].seconds[0] + runs[i].seconds[1] + runs[i].seconds[2];
+    p->seconds = moments_of(room, n);
+    for (int b = 0; b < PARETO_BATCHES; b++) {
+        for (int64_t i = 0; i < n; i++)
+            room[i] = runs[i].latency_ms[b];
+        p->latency_ms[b] = moments_of(room, n);
+        for (int64_t i = 0; i < n; i++)
+            room[i] = runs[i].utilization[b];
+        p->utilization[b] = moments_of(room, n);
+        p->speedup[b] = NAN;
+    }
+}
+
+/* Runs are sorted by method, lambda and seed. */
+static int make_points(const pareto_results *r, pareto_summary *s)
+{
+    double *room = calloc((size_t) r->n, sizeof(*room));
+    int64_t end;
+
+    s->points = calloc((size_t) r->n, sizeof(*s->points));
+    if (room == NULL || s->points == NULL) {
+        free(room);
+        return no_memory();
+    }
+    for (int64_t at = 0; at < r->n; at = end) {
+        const pareto_run *first = &r->runs[at];
+
+        for (end = at + 1; end < r->n; end++) {
+            if (r->runs[end].method != first->method ||
+                r->runs[end].lambda > first->lambda)
+                break;
+        }
+        fill_point(&s->points[s->n_points++], first, end - at, room);
+    }
+    free(room);
+    return 1;
+}
+
+/* -- methods ----------------------------------------------------------------
+ */
+
+static void add_methods(pareto_summary *s)
+{
+    for (int64_t i = 0; i < s->n_points; i++) {
+        pareto_method *m = s->n_methods ? &s->methods[s->n_methods - 1] : NULL;
+
+        if (m == NULL || m->method != s->points[i].method) {
+            m = &s->methods[s->n_methods++];
+            memset(m, 0, sizeof(*m));
+            m->method = s->points[i].method;
+            m->first = i;
+        }
+        m->n++;
+        m->n_runs += s->points[i].n;
+    }
+}
+
+/* Points of the method that none of its others dominates. */
+static int find_front(ub_context *context, pareto_summary *s,
+                      const pareto_method *m, int batch)
+{
+    static const int32_t directions[2] = { UB_MINIMIZE, UB_MAXIMIZE };
+    pareto_point *points = &s->points[m->first];
+    double *values = calloc((size_t) m->n, 2 * sizeof(*values));
+    int64_t *front = calloc((size_t) m->n, sizeof(*front));
+    int64_t n = 0;
+    ub_status status;
+
+    if (values == NULL || front == NULL) {
+        free(values);
+        free(front);
+        return no_memory();
+    }
+    for (int64_t i = 0; i < m->n; i++) {
+        values[2 * i] = points[i].latency_ms[batch].mean;
+        values[2 * i + 1] = points[i].accuracy.mean;
+    }
+    status = ub_pareto_front(context, m->n, 2, values, directions, front, &n);
+    for (int64_t i = 0; i < n; i++)
+        points[front[i]].on_front[batch] = 1;
+    free(values);
+    free(front);
+    return status == UB_OK || complain(context);
+}
+
+/* The runs themselves, of all seeds and lambdas, in ms and percentage points
+ * from no time and 100 %. */
+static int find_hypervolume(ub_context *context, const pareto_results *r,
+                            pareto_method *m, int batch)
+{
+    static const int32_t directions[2] = { UB_MINIMIZE, UB_MAXIMIZE };
+    static const double ideal[2] = { 0.0, 100.0 };
+    double *values = calloc((size_t) m->n_runs, 2 * sizeof(*values));
+    int64_t n = 0;
+    ub_status status;
+
+    if (values == NULL)
+        return no_memory();
+    for (int64_t i = 0; i < r->n; i++) {
+        if (r->runs[i].method != m->method)
+            continue;
+        values[2 * n] = r->runs[i].latency_ms[batch];
+        values[2 * n + 1] = 100.0 * r->runs[i].accuracy;
+        n++;
+    }
+    status = ub_hypervolume_ideal(context, n, values, directions, ideal,
+                                  &m->hypervolume[batch]);
+    free(values);
+    return status == UB_OK || complain(context);
+}
+
+static void choose_shown(const pareto_results *r, pareto_method *m)
+{
+    double least = INFINITY;
+
+    for (int64_t i = 0; i < r->n; i++) {
+        const pareto_run *run = &r->runs[i];
+        const double size = run->latency_ms[PARETO_BATCH_1] *
+                            (1.0 - run->accuracy);
+
+        if (run->method == m->method && size < least) {
+            least = size;
+            m->shown = (int32_t) i;
+        }
+    }
+}
+
+/* -- speed at similar accuracy ----------------------------------------------
+ */
+
+/* Of the fastest systolic point of an accuracy that is at most 1.0 point lower;
+ * infinite if there is none. A point less is a point less: 1e-9 forgives the
+ * last digits of a mean. */
+static double systolic_latency(const pareto_summary *s, const pareto_point *p,
+                               int batch)
+{
+    double fastest = INFINITY;
+
+    for (int64_t i = 0; i < s->n_points; i++) {
+        const pareto_point *q = &s->points[i];
+
+        if (q->method == UB_SEARCH_SYSTOLIC &&
+            q->accuracy.mean >= p->accuracy.mean - SIMILAR - 1e-9)
+            fastest = fmin(fastest, q->latency_ms[batch].mean);
+    }
+    return fastest;
+}
+
+static void compare_speed(pareto_summary *s, pareto_method *m, int batch)
+{
+    double logs = 0.0;
+
+    m->speedup[batch] = NAN;
+    if (m->method == UB_SEARCH_SYSTOLIC || m->method >= PARETO_JUDGED)
+        return;
+    for (int64_t i = m->first; i < m->first + m->n; i++) {
+        pareto_point *p = &s->points[i];
+        const double fastest = systolic_latency(s, p, batch);
+
+        if (!p->on_front[batch])
+            continue;
+        if (isinf(fastest)) {
+            m->unmatched[batch]++;
+            continue;
+        }
+        p->speedup[batch] = p->latency_ms[batch].mean / fastest;
+        logs += log(p->speedup[batch]);
+        m->compared[batch]++;
+    }
+    if (m->compared[batch] > 0)
+        m->speedup[batch] = exp(logs / (double) m->compared[batch]);
+}
+
+/* -- widths and operators ---------------------------------------------------
+ */
+
+/* Within one step of a multiple of the columns, which 0 is not. */
+static int is_near(const pareto_results *r, int64_t width)
+{
+    const int64_t step = r->widths.step * r->cost_scale;
+    const int64_t above = (width + r->columns - 1) / r->columns * r->columns;
+    const int64_t below = above - r->columns;
+
+    return above - width <= step || (below > 0 && width - below <= step);
+}
+
+static void set_bins(const pareto_results *r, pareto_summary *s)
+{
+    int64_t near = 0;
+
+    s->bin_low = r->widths.low * r->cost_scale;
+    s->bin_step = r->widths.step * r->cost_scale;
+    s->n_bins = (r->widths.high - r->widths.low) / r->widths.step + 1;
+    for (int64_t i = 0; i < s->n_bins; i++)
+        near += is_near(r, s->bin_low + i * s->bin_step);
+    s->near_chance = (double) near / (double) s->n_bins;
+}
+
+/* A width that is none of the range's goes to the nearest bin. */
+static int64_t bin_of(const pareto_summary *s, int64_t width)
+{
+    const int64_t bin = (width - s->bin_low + s->bin_step / 2) / s->bin_step;
+
+    if (width < s->bin_low)
+        return 0;
+    return bin < s->n_bins ? bin : s->n_bins - 1;
+}
+
+static int count_choices(const pareto_results *r, const pareto_summary *s,
+                         pareto_method *m)
+{
+    int64_t near = 0, convolutions = 0;
+
+    m->histogram = calloc((size_t) s->n_bins, sizeof(*m->histogram));
+    if (m->histogram == NULL)
+        return no_memory();
+    for (int64_t i = 0; i < r->n; i++) {
+        const pareto_run *run = &r->runs[i];
+
+        if (run->method != m->method)
+            continue;
+        for (int64_t j = 0; j < run->n_widths; j++) {
+            m->histogram[bin_of(s, run->widths[j])]++;
+            near += is_near(r, run->widths[j]);
+        }
+        m->n_widths += run->n_widths;
+        for (int j = 0; j < PARETO_EDGES; j++)
+            m->operators[run->operators[j]]++;
+    }
+    for (int i = 0; i < CONVOLUTIONS; i++)
+        convolutions += m->operators[i];
+    if (m->n_widths > 0)
+        m->near_share = (double) near / (double) m->n_widths;
+    if (convolutions > 0)
+        m->depthwise_share = (double) (m->operators[SEPARABLE_3] +
+                                       m->operators[SEPARABLE_5]) /
+                             (double) convolutions;
+    return 1;
+}
+
+/* -- predictions ------------------------------------------------------------
+ */
+
+static int judge_model(ub_context *context, const pareto_results *r, int model,
+                       int batch, double *room, pareto_prediction *out)
+{
+    double *predicted = room, *simulated = room + r->n, sum = 0.0;
+
+    out->n = 0;
+    for (int64_t i = 0; i < r->n; i++) {
+        predicted[i] = r->runs[i].predicted_ms[model][batch];
+        simulated[i] = r->runs[i].latency_ms[batch];
+        if (isnan(predicted[i]))
+            continue;
+        sum += fabs(predicted[i] - simulated[i]) / simulated[i];
+        out->n++;
+    }
+    out->error = out->n ? sum / (double) out->n : NAN;
+    return ub_kendall_tau(context, r->n, predicted, simulated, &out->tau) ==
+               UB_OK ||
+           complain(context);
+}
+
+static int judge_models(ub_context *context, const pareto_results *r,
+                        pareto_summary *s)
+{
+    double *room = calloc((size_t) r->n, 2 * sizeof(*room));
+    int good = room != NULL || no_memory();
+
+    for (int m = 0; m < PARETO_MODELS; m++) {
+        for (int b = 0; b < PARETO_BATCHES && good; b++)
+            good = judge_model(context, r, m, b, room, &s->predictions[m][b]);
+    }
+    free(room);
+    return good;
+}
+
+static int judge_method(ub_context *context, const pareto_results *r,
+                        pareto_summary *s, pareto_method *m)
+{
+    choose_shown(r, m);
+    for (int b = 0; b < PARETO_BATCHES; b++) {
+        if (!find_front(context, s, m, b) ||
+            !find_hypervolume(context, r, m, b))
+            return 0;
+        compare_speed(s, m, b);
+    }
+    return count_choices(r, s, m);
+}
+
+int pareto_summarize(ub_context *context, const pareto_results *results,
+                     pareto_summary *summary)
+{
+    int good;
+
+    memset(summary, 0, sizeof(*summary));
+    summary->results = results;
+    good = make_points(results, summary);
+    if (good) {
+        add_methods(summary);
+        set_bins(results, summary);
+    }
+    for (int64_t i = 0; i < summary->n_methods && good; i++)
+        good = judge_method(context, results, summary, &summary->methods[i]);
+    good = good && judge_models(context, results, summary);
+    if (!good)
+        pareto_summary_free(summary);
+    return good;
+}
+
+void pareto_summary_free(pareto_summary *summary)
+{
+    for (int64_t i = 0; i < summary->n_methods; i++)
+        free(summary->methods[i].histogram);
+    free(summary->points);
+    memset(summary, 0, sizeof(*summary));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXAMPLES_SEARCH_OPTIONS_H
+#define EXAMPLES_SEARCH_OPTIONS_H
+
+#include <getopt.h>
+#include <uboost/uboost.h>
+
+/* Settings of a search, as --NAME VALUE on the command lines of programs that
+ * search. */
+enum { N_SEARCH_OPTIONS = 34 };
+
+/* Their lines of a usage text. */
+extern const char search_options_usage[];
+
+/* Fill N_SEARCH_OPTIONS entries for getopt_long(), numbered from `first`. */
+void list_search_options(struct option *options, int first);
+
+/* The preset's settings with the values given, in the order of the list; NULL:
+ * not given. 1, or 0 after a message. */
+int read_search_options(const char *const *values, ub_search_options *options);
+
+/* "systolic"; `option` is named in the message. */
+int parse_hardware(const char *option, const char *text, int32_t *hardware);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whether a run that is found is the one that is asked for. */
+#include "search/search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What an option is where an older library did not write it. */
+static json_t *make_defaults(const json_t *wanted)
+{
+    const char *preset = json_string_value(json_object_get(wanted, "preset"));
+    ub_search_options options;
+
+    ub_search_options_init(&options, sizeof(options));
+    if (preset != NULL)
+        (void) !ub_search_preset(&options, preset); /* may have another name */
+    return ub__search_options_json(&options);
+}
+
+static void print_value(const json_t *value, char *out, size_t size)
+{
+    char *text = value ? json_dumps(value,
+                                    JSON_ENCODE_ANY | JSON_REAL_PRECISION(9))
+                       : NULL;
+
+    snprintf(out, size, "%s", text ? text : "missing");
+    free(text);
+}
+
+static ub_status refuse(ub_context *context, const char *path, const char *key,
+                        const json_t *found, const json_t *wanted)
+{
+    char there[64], here[64];
+
+    print_value(found, there, sizeof(there));
+    print_value(wanted, here, sizeof(here));
+    return ub__fail(context, UB_ERR_INVALID,
+                    "%s belongs to a run with other options, data, threads or "
+                    "kernels: its %s is %s, not %s",
+                    path, key, there, here);
+}
+
+static ub_status compare(ub_context *context, const char *path, json_t *found,
+                         json_t *wanted, json_t *defaults)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(wanted, key, value)
+    {
+        json_t *there = json_object_get(found, key);
+        const json_t *in = there ? there : json_object_get(defaults, key);
+
+        if (in == NULL || !json_equal((json_t *) in, value))
+            return refuse(context, path, key, there, value);
+    }
+    json_object_foreach(found, key, value)
+    {
+        if (json_object_get(wanted, key) == NULL)
+            return refuse(context, path, key, value, NULL);
+    }
+    return UB_OK;
+}
+
+ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
+                           json_t *wanted)
+{
+    json_t *defaults = make_defaults(wanted);
+    ub_status status;
+
+    if (defaults == NULL)
+        return ub__fail(context, UB_ERR_NOMEM, "search: out of memory");
+    status = compare(context, path, found, wanted, defaults);
+    json_decref(defaults);
+    return status;
+}

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""usage: pareto.py PARETO_CIFAR10
+
+A tiny grid of searches: run, stopped and gone on with, found complete, asked
+for with other options. Prints 'ok - NAME' and 'not ok - NAME'; fails if
+anything differs.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.path.abspath(sys.argv[1])
+GRID = ["--data", "synthetic", "--preset", "quick", "--epochs", "1,1,1",
+        "--train-images", "200", "--search-batch", "16", "--lambda", "0.5",
+        "--hw", "systolic,flops", "--seeds", "3"]
+RUNS = ["systolic-lambda0.5-seed3", "flops-lambda0.5-seed3"]
+SAME = ["config.json", "micro.json", "channels.json", "network.json",
+        "weights.safetensors"]
+REFUSED = [
+    (["--out", "x", "--hw", "systolic,mule"], "--hw mule: expected systolic"),
+    (["--out", "x", "--hw", "flops,flops"], "--hw: flops is there twice"),
+    (["--out", "x", "--lambda", "1,,2"], "--lambda : expected a number"),
+    (["--out", "x", "--lambda", "1,1.0"], "--lambda: 1 is there twice"),
+    (["--out", "x", "--seeds", "1,-1"], "--seeds -1: expected a whole"),
+    (["--out", "x", "--jobs", "0"], "--jobs 0: expected a whole"),
+    (["--out", "x", "--reading", "loud"], "--reading loud: expected code|plain"),
+    (["--out", "x", "--widths", "8:16"], "--widths 8:16: expected three"),
+    (["--out", "x", "--preset", "huge"], "--preset huge: expected quick"),
+    (["--out", "/nonexistent/x"], "/nonexistent/x: cannot create"),
+    ([], "one of --out DIR and --summary DIR"),
+    (["--out", "x", "more"], "more: unexpected argument"),
+    (["--summary", "x", "--seeds", "1"], "--summary takes no other options"),
+    (["--wrong"], "see pareto_cifar10 --help"),
+]
+LIMIT = 120
+failed = 0
+
+
+def check(name, condition, detail=""):
+    global failed
+    print(("ok - " if condition else "not ok - ") + name + (
+        "" if condition or not detail else ": " + detail), flush=True)
+    failed += not condition
+
+
+def run(*arguments):
+    done = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=LIMIT)
+    return done.returncode, done.stderr
+
+
+def content(folder):
+    """What has to be the same in every repetition."""
+    found = {}
+    for name in RUNS:
+        for file in SAME:
+            found[name, file] = (folder / name / file).read_bytes()
+        result = json.loads((folder / name / "result.json").read_text("utf-8"))
+        found[name] = {key: value for key, value in result.items()
+                       if not key.startswith("seconds")}
+    return found
+
+
+def times(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")
+            if path.is_file()}
+
+
+def stop(folder):
+    """Run until the first stage is done, then interrupt."""
+    process = subprocess.Popen([PROGRAM, *GRID, "--out", str(folder)],
+                               stdin=subprocess.DEVNULL, text=True,
+                               stderr=subprocess.PIPE)
+    errors = ""
+    for line in process.stderr:
+        errors += line
+        if "micro search done" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    errors += process.communicate(timeout=LIMIT)[1]
+    return process.returncode, errors
+
+
+def locked(folder):
+    """A second one while the first, which is stopped by SIGSTOP, holds it."""
+    process = subprocess.Popen([PROGRAM, *GRID, "--out", str(folder)],
+                               stdin=subprocess.DEVNULL, text=True,
+                               stderr=subprocess.PIPE)
+    process.stderr.readline()  # the data: it has the lock
+    process.send_signal(signal.SIGSTOP)
+    found = run(*GRID, "--out", str(folder))
+    process.kill()
+    process.communicate(timeout=LIMIT)
+    return found
+
+
+def grid(root):
+    whole, parts = root / "whole", root / "parts"
+    status, errors = run(*GRID, "--out", str(whole), "--jobs", "2")
+    check("a grid", status == 0 and "all 2 runs are complete" in errors, errors)
+    if status != 0:
+        return
+    check("no checkpoint is left", not list(whole.rglob("checkpoint*")))
+    once = content(whole)
+    before = times(whole)
+    status, errors = run(*GRID, "--out", str(whole))
+    check("complete runs are not repeated",
+          status == 0 and times(whole) == before, errors)
+    status, errors = run(*GRID, "--out", str(whole), "--train-rate", "0.2")
+    check("other options are refused", status == 1
+          and "systolic-lambda0.5-seed3/config.json" in errors
+          and "train_rate is 0.1, not 0.2" in errors, errors)
+    check("and nothing is changed", times(whole) == before)
+    status, errors = stop(parts)
+    check("an interrupted one", status == 130 and "repeat the command" in errors,
+          f"status {status}: {errors}")
+    check("is not complete", len(list(parts.rglob("result.json"))) < 2)
+    status, errors = locked(parts)
+    check("one at a time", status == 1
+          and "another pareto_cifar10 is writing there" in errors, errors)
+    status, errors = run(*GRID, "--out", str(parts), "--jobs", "1", "--quiet")
+    check("goes on, quietly", status == 0 and not errors, errors)
+    check("same seed, same networks and weights", status == 0
+          and content(parts) == once)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="uboost-pareto-") as folder:
+        os.chdir(folder)
+        for arguments, message in REFUSED:
+            status, errors = run(*arguments)
+            check(" ".join(arguments) + " is refused",
+                  status == 1 and message in errors,
+                  f"status {status}: {errors}")
+        grid(pathlib.Path(folder))
+    return 1 if failed else 0
+
+
+sys.exit(main())
