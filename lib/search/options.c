@@ -130,11 +130,6 @@ static const int_row int_rows[] = {
     WIDE(train_batch, 2, 1 << 16),
     WIDE(crop_padding, 0, 64),
     NARROW(flip, 0, 1),
-};
-
-/* Later ones: written only where they are not at their defaults, so that a run
- * of before can be resumed. */
-static const int_row later_int_rows[] = {
     NARROW(polish, 0, 1),
     WIDE(polish_limit, 1, (int64_t) 1 << 40),
     NARROW(take, 0, UB_SEARCH_TAKE_WIDTHS),
@@ -159,19 +154,13 @@ static const double_row double_rows[] = {
     REAL(train_warmup, 0.0, 1.0),
     REAL(max_grad_norm, 0.0, 1e9),
     REAL(smoothing, 0.0, 0.999),
-};
-
-static const double_row later_double_rows[] = {
     REAL(polish_weight, 0.0, 1e9),
     REAL(initial_place, -1.0, 1.0),
     REAL(initial_height, 0.0, 1e6),
 };
 
-#define N_INTS       (sizeof(int_rows) / sizeof(int_rows[0]))
-#define N_DOUBLES    (sizeof(double_rows) / sizeof(double_rows[0]))
-#define N_LATER_INTS (sizeof(later_int_rows) / sizeof(later_int_rows[0]))
-#define N_LATER_DOUBLES \
-    (sizeof(later_double_rows) / sizeof(later_double_rows[0]))
+#define N_INTS    (sizeof(int_rows) / sizeof(int_rows[0]))
+#define N_DOUBLES (sizeof(double_rows) / sizeof(double_rows[0]))
 
 static int64_t int_value(const ub_search_options *o, const int_row *row)
 {
@@ -247,12 +236,7 @@ ub_status ub__search_options_check(ub_context *context,
                         (int) options->hardware);
     status = check_ints(context, options, int_rows, N_INTS);
     if (status == UB_OK)
-        status = check_ints(context, options, later_int_rows, N_LATER_INTS);
-    if (status == UB_OK)
         status = check_doubles(context, options, double_rows, N_DOUBLES);
-    if (status == UB_OK)
-        status = check_doubles(context, options, later_double_rows,
-                               N_LATER_DOUBLES);
     if (status == UB_OK && options->initial_place < 0.0 &&
         options->initial_place != -1.0)
         status = ub__fail(context, UB_ERR_INVALID,
@@ -279,25 +263,6 @@ static int add_double(json_t *root, const ub_search_options *o,
                                json_real(double_value(o, row)));
 }
 
-static int add_later(json_t *root, const ub_search_options *o)
-{
-    int failed = 0;
-
-    if (o->from != NULL)
-        failed |= json_object_set_new(root, "from", json_string(o->from));
-    for (size_t i = 0; i < N_LATER_INTS; i++) {
-        const int_row *row = &later_int_rows[i];
-        if (int_value(o, row) != int_value(&presets[0], row))
-            failed |= add_int(root, o, row);
-    }
-    for (size_t i = 0; i < N_LATER_DOUBLES; i++) {
-        const double_row *row = &later_double_rows[i];
-        if (double_value(o, row) != double_value(&presets[0], row))
-            failed |= add_double(root, o, row);
-    }
-    return failed;
-}
-
 json_t *ub__search_options_json(const ub_search_options *options)
 {
     json_t *root = json_object();
@@ -312,7 +277,8 @@ json_t *ub__search_options_json(const ub_search_options *options)
         failed |= add_int(root, options, &int_rows[i]);
     for (size_t i = 0; i < N_DOUBLES; i++)
         failed |= add_double(root, options, &double_rows[i]);
-    failed |= add_later(root, options);
+    failed |= json_object_set_new(
+        root, "from", options->from ? json_string(options->from) : json_null());
     if (failed) {
         json_decref(root);
         return NULL;

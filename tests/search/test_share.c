@@ -330,37 +330,58 @@ static void test_damaged_supernet(void **state)
 
 /* -- out of memory -------------------------------------------------------- */
 
-static ub_status scenario(ub_context *context, void *arg)
+static ub_status open_space(ub_context *context, ub_space **space)
 {
-    const ub_width_range widths = { 2, 6, 2 };
+    ub_space_options o;
+
+    ub_space_options_init(&o, sizeof(o));
+    o.name = "uboost";
+    o.base_width = 2;
+    o.height = o.width = 16;
+    o.classes = 3;
+    return ub_space_uboost(context, &o, 3, space);
+}
+
+/* Apart from the other, for it writes a file each time. */
+static ub_status take_operators(ub_context *context, void *arg)
+{
     ub__run run = { .context = context, .folder = arg };
-    ub_search_options options;
-    ub_supernet_options o;
-    ub_supernet *net = NULL;
+    ub_search_options o;
     ub_space *space = NULL;
-    ub_space_options so;
     int32_t operators[9];
     int64_t repaired;
-    ub_status status;
+    ub_status status = open_space(context, &space);
 
-    ub_space_options_init(&so, sizeof(so));
-    so.name = "uboost";
-    so.base_width = 2;
-    so.height = so.width = 16;
-    so.classes = 3;
-    status = ub_space_uboost(context, &so, 3, &space);
-    base_options(&options);
-    run.config = ub__search_options_json(&options);
+    base_options(&o);
+    run.config = ub__search_options_json(&o);
     if (status == UB_OK && run.config == NULL)
         status = UB_ERR_NOMEM;
     if (status == UB_OK)
         status = ub__take_check(&run, base);
-    json_decref(run.config);
     if (status == UB_OK)
         status = ub__take_operators(&run, base, space, operators, &repaired);
+    json_decref(run.config);
+    ub_space_destroy(&space);
+    return status;
+}
+
+struct supernet_scenario {
+    const char *folder;
+    int32_t operators[9];
+};
+
+static ub_status take_supernet(ub_context *context, void *arg)
+{
+    const struct supernet_scenario *s = arg;
+    const ub__run run = { .context = context, .folder = s->folder };
+    ub_supernet_options o;
+    ub_supernet *net = NULL;
+    ub_space *space = NULL;
+    ub_status status = open_space(context, &space);
+
     ub_supernet_options_init(&o, sizeof(o));
-    o.operators = operators;
-    o.widths = widths;
+    o.operators = s->operators;
+    o.widths = (ub_width_range){ 2, 6, 2 };
     if (status == UB_OK)
         status = ub_supernet_create(context, space, &o, NULL, 1, &net);
     if (status == UB_OK)
@@ -374,11 +395,23 @@ static ub_status scenario(ub_context *context, void *arg)
 
 static void test_out_of_memory(void **state)
 {
+    ub_context *context = test_context(1);
+    struct supernet_scenario s;
+    ub_space *space = NULL;
+    ub__run run = { .context = context };
     char folder[512];
+    int64_t repaired;
 
     (void) state;
     snprintf(folder, sizeof(folder), "%s", runs_folder("oom"));
-    assert_survives_oom(scenario, 1, folder);
+    assert_survives_oom(take_operators, 1, folder);
+    run.folder = s.folder = folder;
+    assert_int_equal(open_space(context, &space), UB_OK);
+    assert_int_equal(
+        ub__take_operators(&run, base, space, s.operators, &repaired), UB_OK);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+    assert_survives_oom(take_supernet, 1, &s);
 }
 
 int main(void)
