@@ -38,7 +38,7 @@ static void tiny_options(ub_search_options *o)
     assert_int_equal(ub_search_preset(o, "quick"), UB_OK);
     o->base_width = 2;
     o->widths = (ub_width_range){ 2, 4, 2 };
-    o->rows = o->columns = 8;
+    o->rows = o->columns = 16;
     o->train_images = 40;
     o->search_batch = 8;
     o->train_batch = 16;
@@ -535,10 +535,8 @@ static ub_status run_scenario(ub_context *context, void *arg)
 
     clear_folder(arg);
     tiny_options(&o);
-    /* The sweep prices the table each time: that of one image on few tiles. */
     o.hardware = UB_SEARCH_BLACKBOX;
-    o.table_batch = 1;
-    o.rows = o.columns = 32;
+    o.table_batch = 1; /* filled at each step of the sweep */
     return run(context, &o, arg, 0, &r);
 }
 
