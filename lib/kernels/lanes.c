@@ -12,7 +12,7 @@ void ub__lanes_init(ub__lanes *l, ub_context *context, const ub__conv *conv)
 {
     memset(l, 0, sizeof(*l));
     l->context = context;
-    l->loops = ub__loops_for(context);
+    l->loops = ub__loops_for_batch(context, conv->batch);
     l->lanes = l->loops->lanes;
     l->conv = *conv;
     l->in = conv->in_channels / conv->groups;

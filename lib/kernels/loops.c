@@ -30,6 +30,20 @@ const ub__loops *ub__loops_for(const ub_context *context)
     return &ub__loops_portable;
 }
 
+const ub__loops *ub__loops_for_batch(const ub_context *context, int64_t batch)
+{
+    const ub__loops *loops = ub__loops_for(context);
+
+#if defined UB__LOOPS_AVX2 && defined UB__LOOPS_AVX512
+    /* What has the one has the other. */
+    if (loops == &ub__loops_avx512 && batch <= ub__loops_avx2.lanes)
+        return &ub__loops_avx2;
+#else
+    (void) batch;
+#endif
+    return loops;
+}
+
 int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit)
 {
     /* Waking the pool costs about what 16 Ki elements cost. */

@@ -194,6 +194,8 @@ typedef struct ub__loops {
 
 /* Never NULL. */
 const ub__loops *ub__loops_for(const ub_context *context);
+/* For images side by side: with no more lanes than these need. */
+const ub__loops *ub__loops_for_batch(const ub_context *context, int64_t batch);
 
 /* How many tasks a job of so much work (elements, roughly) is worth, at most
  * `limit`. Depends on the work and the number of threads. */

@@ -202,34 +202,45 @@ INLINE void turn_quads(vector v[4])
     v[3] = SHUFFLE(c, d, IN_QUADS(HIGH_TWOS));
 }
 
-/* Four elements of every fourth row. */
-INLINE vector load_rows(const float *from, int64_t row)
+/* Four elements of row 4 * q, zeros if there are not so many. */
+INLINE quad load_row(const float *from, int64_t row, int64_t rows, int q)
 {
-#if WIDTH == 16
-    const half_vector a = SHUFFLE(load_quad(from), load_quad(from + 4 * row), 0,
-                                  1, 2, 3, 4, 5, 6, 7);
-    const half_vector b = SHUFFLE(load_quad(from + 8 * row),
-                                  load_quad(from + 12 * row), 0, 1, 2, 3, 4, 5,
-                                  6, 7);
+    return 4 * q < rows ? load_quad(from + 4 * q * row) : (quad){ 0 };
+}
 
-    return SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+/* Four elements of every fourth row. */
+INLINE vector load_rows(const float *from, int64_t row, int64_t rows)
+{
+    const quad a = load_row(from, row, rows, 0);
+#if WIDTH > 4
+    const quad b = load_row(from, row, rows, 1);
+#endif
+#if WIDTH == 16
+    const quad c = load_row(from, row, rows, 2);
+    const quad d = load_row(from, row, rows, 3);
+    const half_vector ab = SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+    const half_vector cd = SHUFFLE(c, d, 0, 1, 2, 3, 4, 5, 6, 7);
+
+    return SHUFFLE(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                   15);
 #elif WIDTH == 8
-    return SHUFFLE(load_quad(from), load_quad(from + 4 * row), 0, 1, 2, 3, 4, 5,
-                   6, 7);
+    return SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
 #else
-    (void) row;
-    return load_quad(from);
+    return a;
 #endif
 }
 
 /* The quads of a vector to every fourth row. */
-INLINE void store_rows(vector v, float *to, int64_t row, quad shift, int add)
+INLINE void store_rows(vector v, float *to, int64_t row, int64_t rows,
+                       quad shift, int add)
 {
     quad part[QUADS];
 
     memcpy(part, &v, sizeof(part));
     UNROLL
     for (int q = 0; q < QUADS; q++, to += 4 * row) {
+        if (4 * q >= rows)
+            continue;
         part[q] += shift;
         if (add)
             part[q] += load_quad(to);
@@ -240,7 +251,8 @@ INLINE void store_rows(vector v, float *to, int64_t row, quad shift, int add)
 /* So many times four columns at a time, for whole lines of a cache. */
 #define GROUPS (WIDTH == 16 ? 4 : 2)
 
-INLINE void turn_columns(const float *from, int64_t row, float *to, int groups)
+INLINE void turn_columns(int64_t images, const float *from, int64_t row,
+                         float *to, int groups)
 {
     vector v[GROUPS][4];
 
@@ -248,7 +260,7 @@ INLINE void turn_columns(const float *from, int64_t row, float *to, int groups)
     for (int i = 0; i < 4; i++) {
         UNROLL
         for (int g = 0; g < groups; g++)
-            v[g][i] = load_rows(from + i * row + 4 * g, row);
+            v[g][i] = load_rows(from + i * row + 4 * g, row, images - i);
     }
     UNROLL
     for (int g = 0; g < groups; g++) {
@@ -260,20 +272,20 @@ INLINE void turn_columns(const float *from, int64_t row, float *to, int groups)
 }
 
 /* As many columns as come by four; returns how many. */
-INLINE int64_t turn_by_four(int64_t n, const float *from, int64_t row,
-                            float *to)
+INLINE int64_t turn_by_four(int64_t images, int64_t n, const float *from,
+                            int64_t row, float *to)
 {
     int64_t done = 0;
 
     for (; done + 4 * GROUPS <= n; done += 4 * GROUPS)
-        turn_columns(from + done, row, to + done * WIDTH, GROUPS);
+        turn_columns(images, from + done, row, to + done * WIDTH, GROUPS);
     for (; done + 4 <= n; done += 4)
-        turn_columns(from + done, row, to + done * WIDTH, 1);
+        turn_columns(images, from + done, row, to + done * WIDTH, 1);
     return done;
 }
 
-INLINE void turn_columns_back(const float *from, float *to, int64_t row,
-                              quad shift, int add, int groups)
+INLINE void turn_columns_back(int64_t images, const float *from, float *to,
+                              int64_t row, quad shift, int add, int groups)
 {
     vector v[GROUPS][4];
 
@@ -288,21 +300,23 @@ INLINE void turn_columns_back(const float *from, float *to, int64_t row,
     for (int i = 0; i < 4; i++) {
         UNROLL
         for (int g = 0; g < groups; g++)
-            store_rows(v[g][i], to + i * row + 4 * g, row, shift, add);
+            store_rows(v[g][i], to + i * row + 4 * g, row, images - i, shift,
+                       add);
     }
 }
 
-INLINE int64_t turn_by_four_back(int64_t n, const float *from, float *to,
-                                 int64_t row, float shift, int add)
+INLINE int64_t turn_by_four_back(int64_t images, int64_t n, const float *from,
+                                 float *to, int64_t row, float shift, int add)
 {
     const quad shifts = shift - (quad){ 0 };
     int64_t done = 0;
 
     for (; done + 4 * GROUPS <= n; done += 4 * GROUPS)
-        turn_columns_back(from + done * WIDTH, to + done, row, shifts, add,
-                          GROUPS);
+        turn_columns_back(images, from + done * WIDTH, to + done, row, shifts,
+                          add, GROUPS);
     for (; done + 4 <= n; done += 4)
-        turn_columns_back(from + done * WIDTH, to + done, row, shifts, add, 1);
+        turn_columns_back(images, from + done * WIDTH, to + done, row, shifts,
+                          add, 1);
     return done;
 }
 
@@ -315,7 +329,9 @@ static void turn_row(int64_t images, int64_t n, const float *from, int64_t row,
 
 #ifdef SHUFFLE
     if (images == WIDTH)
-        done = turn_by_four(n, from, row, to);
+        done = turn_by_four(WIDTH, n, from, row, to);
+    else
+        done = turn_by_four(images, n, from, row, to);
 #endif
     for (; done < n; done++) {
         for (int64_t i = 0; i < WIDTH; i++)
@@ -339,9 +355,11 @@ void UB__LOOP(turn_back)(int64_t images, int64_t n, const float *from,
 
 #ifdef SHUFFLE
     if (images == WIDTH && add)
-        done = turn_by_four_back(n, from, to, to_row, shift, 1);
+        done = turn_by_four_back(WIDTH, n, from, to, to_row, shift, 1);
     else if (images == WIDTH)
-        done = turn_by_four_back(n, from, to, to_row, shift, 0);
+        done = turn_by_four_back(WIDTH, n, from, to, to_row, shift, 0);
+    else
+        done = turn_by_four_back(images, n, from, to, to_row, shift, add);
 #endif
     for (int64_t i = 0; i < images; i++) {
         for (int64_t j = done; j < n; j++) {

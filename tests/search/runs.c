@@ -35,7 +35,7 @@ void runs_options(ub_search_options *o)
     assert_int_equal(ub_search_preset(o, "quick"), UB_OK);
     o->base_width = 2;
     o->widths = (ub_width_range){ 2, 4, 2 };
-    o->rows = o->columns = 4;
+    o->rows = o->columns = 16;
     o->train_images = 40;
     o->search_batch = 8;
     o->train_batch = 16;

@@ -468,7 +468,7 @@ static void test_run(void **state)
     snprintf(path, sizeof(path), "%s/network.json", folder);
     assert_int_equal(ub_network_read(context, path, &network), UB_OK);
     ub_hardware_init(&h, sizeof(h));
-    assert_int_equal(ub_hardware_set_array(&h, 4, 4), UB_OK);
+    assert_int_equal(ub_hardware_set_array(&h, o.rows, o.columns), UB_OK);
     assert_int_equal(ub_systolic_run(network, &h, NULL, &total, NULL, 0),
                      UB_OK);
     assert_true(total.latency_ms == r.simulated_latency_ms);

@@ -398,6 +398,7 @@ static ub_status run_scenario(ub_context *context, void *arg)
     clear_folder(arg);
     runs_options(&o);
     o.hardware = UB_SEARCH_BLACKBOX;
+    o.table_batch = 1; /* filled at each step of the sweep */
     return runs_go(context, &o, arg, 0, &r);
 }
 
