@@ -47,12 +47,13 @@ if [ -n "$quick" ]; then
 fi
 
 busy=$("$root/bench/busy.sh")
+# Before a committed file is written to.
+version=$(git -C "$root" describe --always --dirty 2>/dev/null || echo -)
 {
     echo "command: bench/performance.sh${quick:+ $quick}"
     echo "began:   $(date -u '+%Y-%m-%d %H:%M UTC')"
     echo "busy:    $busy processors before"
-    echo "version: $(git -C "$root" describe --always --dirty 2>/dev/null ||
-        echo -)"
+    echo "version: $version"
     echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo |
         head -n 1), $(nproc) processors"
 } >"$out/run.txt"
