@@ -46,8 +46,8 @@ const ub__loops *ub__loops_for_batch(const ub_context *context, int64_t batch)
 
 int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit)
 {
-    /* Waking the pool costs about what 16 Ki elements cost. */
-    double worth = work / 16384.0;
+    /* A job costs about what 4 Ki elements cost. */
+    double worth = work / 4096.0;
     int64_t threads = ub_context_threads(context);
     int64_t tasks = worth < 1.0 ? 1 : worth < 1e6 ? (int64_t) worth : 1000000;
 
