@@ -47,8 +47,8 @@ void pareto_option_text(const char *key, const json_t *value, char *out,
         return;
     if (json_is_number(value))
         snprintf(out, size, "%.9g", json_number_value(value));
-    else /* a name that an option must not have would go into tables */
-        snprintf(out, size, "%s", json_is_string(value) ? "other" : "-");
+    else /* some name that an option must not have would go into tables */
+        snprintf(out, size, "%s", json_is_string(value) ? "other" : "default");
 }
 
 /* Whether the options are such as the label says. */

@@ -228,38 +228,53 @@ static int differs(const loading *l, const char *key)
     return 0;
 }
 
-/* Room for all keys of a config.json. */
-static char *make_list(const json_t *config, size_t *size)
+/* Room for all keys, with values; NULL after a message. */
+static char *make_list(const json_t *keys, size_t *size)
 {
     const char *key;
-    json_t *value;
+    const json_t *value;
     char *list;
 
     *size = 1;
-    json_object_foreach((json_t *) config, key, value) *size += strlen(key) +
-                                                                PARETO_VALUE;
-    list = calloc(*size, 1);
+    json_object_foreach((json_t *) keys, key, value) *size += strlen(key) +
+                                                              PARETO_VALUE;
+    list = keys ? calloc(*size, 1) : NULL;
     if (list == NULL)
         fputs("out of memory\n", stderr);
     return list;
 }
 
+/* An older library did not write all of them. */
+static json_t *judged_keys(const loading *l)
+{
+    json_t *keys = json_copy(l->entries[0].config);
+
+    for (int64_t i = 1; keys != NULL && i < l->results->n_main; i++) {
+        const entry *e = &l->entries[i];
+
+        if (e->run.method < PARETO_JUDGED)
+            json_object_update_missing(keys, e->config);
+    }
+    return keys;
+}
+
 static int find_differing(loading *l)
 {
+    json_t *keys = judged_keys(l);
     size_t size, used = 0;
     const char *key;
-    json_t *value;
+    const json_t *value;
+    char *list = make_list(keys, &size);
 
-    l->results->differing = make_list(l->entries[0].config, &size);
-    if (l->results->differing == NULL)
-        return 0;
-    json_object_foreach(l->entries[0].config, key, value)
+    l->results->differing = list;
+    json_object_foreach(list ? keys : NULL, key, value)
     {
         if (!pareto_is_place(key) && differs(l, key))
-            used += (size_t) snprintf(l->results->differing + used, size - used,
-                                      "%s%s", used ? ", " : "", key);
+            used += (size_t) snprintf(list + used, size - used, "%s%s",
+                                      used ? ", " : "", key);
     }
-    return 1;
+    json_decref(keys);
+    return list != NULL;
 }
 
 /* The main run of the same method, lambda and seed, or else any that is as
@@ -284,31 +299,41 @@ static const entry *main_of(const loading *l, const pareto_run *run)
     return best;
 }
 
-/* Of a run with a label, against a main run. */
-static int find_own_options(const loading *l, entry *e)
+static void put_options(const entry *e, const entry *main, json_t *keys,
+                        char *list, size_t size)
 {
-    const entry *other = main_of(l, &e->run);
-    size_t size, used = 0;
+    size_t used = 0;
     const char *key;
-    json_t *value;
-    char *list;
+    const json_t *value;
 
-    list = make_list(e->config, &size);
-    e->run.differing = list;
-    if (list == NULL || other == NULL)
-        return list != NULL;
-    json_object_foreach(e->config, key, value)
+    json_object_foreach(keys, key, value)
     {
         char text[PARETO_VALUE - 3];
 
         if (pareto_is_place(key) || strcmp(key, "from") == 0 ||
-            pareto_same_option(other->config, e->config, key))
+            pareto_same_option(main->config, e->config, key))
             continue;
-        pareto_option_text(key, value, text, sizeof(text));
+        pareto_option_text(key, json_object_get(e->config, key), text,
+                           sizeof(text));
         used += (size_t) snprintf(list + used, size - used, "%s%s %s",
                                   used ? ", " : "", key, text);
     }
-    return 1;
+}
+
+/* Of a run with a label, against a main run. */
+static int find_own_options(const loading *l, entry *e)
+{
+    const entry *main = main_of(l, &e->run);
+    json_t *keys = json_copy(e->config);
+    size_t size;
+
+    if (keys != NULL && main != NULL)
+        json_object_update_missing(keys, main->config);
+    e->run.differing = make_list(keys, &size);
+    if (e->run.differing != NULL && main != NULL)
+        put_options(e, main, keys, e->run.differing, size);
+    json_decref(keys);
+    return e->run.differing != NULL;
 }
 
 static int find_all_options(loading *l)
