@@ -229,15 +229,14 @@ static int differs(const loading *l, const char *key)
 }
 
 /* Room for all keys, with values; NULL after a message. */
-static char *make_list(const json_t *keys, size_t *size)
+static char *make_list(json_t *keys, size_t *size)
 {
     const char *key;
     const json_t *value;
     char *list;
 
     *size = 1;
-    json_object_foreach((json_t *) keys, key, value) *size += strlen(key) +
-                                                              PARETO_VALUE;
+    json_object_foreach(keys, key, value) *size += strlen(key) + PARETO_VALUE;
     list = keys ? calloc(*size, 1) : NULL;
     if (list == NULL)
         fputs("out of memory\n", stderr);
