@@ -68,6 +68,33 @@ int parse_array(const char *option, const char *text, int64_t *rows,
            parse_integer(option, cross + 1, 1, 1 << 16, columns);
 }
 
+int parse_command_line(int argc, char **argv, const struct option *options,
+                       const char *const *help, const char **values)
+{
+    const int first = options[0].val;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option < first) {
+            const char *slash = strrchr(argv[0], '/');
+
+            fprintf(stderr, "see %s --help\n", slash ? slash + 1 : argv[0]);
+            return 0;
+        }
+        if (strcmp(options[option - first].name, "help") == 0) {
+            for (; *help != NULL; help++)
+                fputs(*help, stdout);
+            exit(0);
+        }
+        values[option - first] = optarg ? optarg : "";
+    }
+    if (optind < argc) {
+        fprintf(stderr, "%s: unexpected argument\n", argv[optind]);
+        return 0;
+    }
+    return 1;
+}
+
 /* -- progress ------------------------------------------------------------- */
 
 static volatile sig_atomic_t stop;

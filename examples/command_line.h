@@ -2,6 +2,7 @@
 #ifndef EXAMPLES_COMMAND_LINE_H
 #define EXAMPLES_COMMAND_LINE_H
 
+#include <getopt.h>
 #include <uboost/uboost.h>
 
 /*
@@ -17,6 +18,13 @@ int parse_number(const char *option, const char *text, double low, double high,
 /* "16x32" */
 int parse_array(const char *option, const char *text, int64_t *rows,
                 int64_t *columns);
+
+/* The whole line: `options`, ended by an empty one, are numbered without gaps
+ * from above any character. What is given goes to the same place of `values`,
+ * "" for a flag. Exits after --help, having printed the texts of `help`, which
+ * ends in NULL. */
+int parse_command_line(int argc, char **argv, const struct option *options,
+                       const char *const *help, const char **values);
 
 /* One line that is rewritten on a terminal, one line per epoch elsewhere;
  * SIGINT and SIGTERM ask the library to stop after the step. */

@@ -60,7 +60,8 @@ const char *pareto_verdict_name(pareto_verdict verdict)
 const pareto_method *pareto_find(const pareto_summary *summary, int32_t method)
 {
     for (int64_t i = 0; i < summary->n_methods; i++) {
-        if (summary->methods[i].method == method)
+        if (summary->methods[i].method == method &&
+            summary->methods[i].label[0] == '\0')
             return &summary->methods[i];
     }
     return NULL;
@@ -81,7 +82,8 @@ void pareto_count(const pareto_summary *s, int64_t *runs, int64_t *wanted,
 {
     *runs = *lambdas = *seeds = 0;
     for (int64_t i = 0; i < s->n_points; i++) {
-        if (s->points[i].method >= PARETO_JUDGED)
+        if (s->points[i].method >= PARETO_JUDGED ||
+            s->points[i].label[0] != '\0')
             continue; /* sorted: behind the judged ones */
         *runs += s->points[i].n;
         *lambdas += is_first_of_lambda(s, i);

@@ -32,7 +32,7 @@ void pareto_judge(const pareto_summary *summary,
 void pareto_count(const pareto_summary *summary, int64_t *runs, int64_t *wanted,
                   int64_t *lambdas, int64_t *seeds);
 
-/* NULL: it has no runs. */
+/* The main runs' row; NULL: it has none. */
 const pareto_method *pareto_find(const pareto_summary *summary, int32_t method);
 
 /* The paper's CIFAR-10 results of a judged method: accuracy in percent, run

@@ -19,7 +19,23 @@ int pareto_read_integer(const char *path, const json_t *object, const char *key,
 int pareto_read_text(const char *path, const json_t *object, const char *key,
                      char out[PARETO_NAME]);
 
-/* Method, lambda and seed of config.json. */
+/* -- config.json ----------------------------------------------------------- */
+
+enum { PARETO_VALUE = 64 }; /* the text of an option, with what is around it */
+
+/* What the folder's name says, too: seed, method, lambda. */
+int pareto_is_place(const char *key);
+/* Whether two have the same value of an option. One that an older library did
+ * not write is as a search has it by default. */
+int pareto_same_option(const json_t *a, const json_t *b, const char *key);
+/* "0.5", or a name as on the command line. */
+void pareto_option_text(const char *key, const json_t *value, char *out,
+                        size_t size);
+
+/* Method, lambda and seed, of result.json, too. */
+int pareto_read_place(const char *path, const json_t *object, pareto_run *run,
+                      int64_t *hw_batch);
+/* With the label; the folder's name must be theirs. */
 int pareto_read_config(const char *path, const json_t *config, pareto_run *run,
                        int64_t *hw_batch);
 /* All of result.json, which must be of the same run. */

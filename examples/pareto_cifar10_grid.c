@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATH_SIZE (4096 + 2 * PARETO_NAME)
-
 /* One of the threads that run searches, with everything it uses. */
 typedef struct job {
     pareto_board *board;
@@ -26,43 +24,19 @@ typedef struct job {
 } job;
 
 static void path_of(const pareto_board *board, const pareto_task *task,
-                    const char *file, char out[PATH_SIZE])
+                    const char *file, char out[PARETO_PATH])
 {
-    snprintf(out, PATH_SIZE, "%s/%s%s%s", board->plan->out, task->name,
+    snprintf(out, PARETO_PATH, "%s/%s%s%s", board->plan->out, task->name,
              file[0] ? "/" : "", file);
 }
 
 /* -- tasks ------------------------------------------------------------------
  */
 
-/* Seeds outermost, so that what is there when it is stopped is comparable. */
-static void fill_tasks(pareto_board *board)
-{
-    const pareto_plan *p = board->plan;
-    pareto_task *task = board->tasks;
-
-    for (int64_t s = 0; s < p->n_seeds; s++) {
-        for (int64_t l = 0; l < p->n_lambdas; l++) {
-            for (int64_t m = 0; m < p->n_methods; m++, task++) {
-                task->options = p->options;
-                task->options.hardware = p->methods[m];
-                task->options.lambda = p->lambdas[l];
-                task->options.seed = (uint64_t) p->seeds[s];
-                task->state = PARETO_PENDING;
-                task->stage = -1;
-                snprintf(task->name, sizeof(task->name),
-                         "%s-lambda%g-seed%" PRId64,
-                         ub_search_hardware_name(p->methods[m]), p->lambdas[l],
-                         p->seeds[s]);
-            }
-        }
-    }
-}
-
 /* Nobody resumes a run that is complete. */
 static void drop_checkpoint(const pareto_board *board, const pareto_task *task)
 {
-    char path[PATH_SIZE];
+    char path[PARETO_PATH];
 
     path_of(board, task, "checkpoint.safetensors", path);
     unlink(path);
@@ -70,7 +44,7 @@ static void drop_checkpoint(const pareto_board *board, const pareto_task *task)
 
 static void note_complete(pareto_board *board, pareto_task *task)
 {
-    char path[PATH_SIZE];
+    char path[PARETO_PATH];
     double seconds[3];
     json_t *result;
 
@@ -89,7 +63,7 @@ static void note_complete(pareto_board *board, pareto_task *task)
 /* What is there already. Other options are an error now, not in some hours. */
 static int check_tasks(pareto_board *board, const job *first)
 {
-    char path[PATH_SIZE];
+    char path[PARETO_PATH];
 
     for (int64_t i = 0; i < board->n; i++) {
         pareto_task *task = &board->tasks[i];
@@ -152,16 +126,58 @@ static void close_job(job *j)
     ub_context_destroy(&j->context);
 }
 
-/* The next one to do, or NULL. */
+static int state_of(const pareto_board *board, int64_t index)
+{
+    return index < 0 ? PARETO_DONE : board->tasks[index].state;
+}
+
+/* Those that are after one that failed; the one before has an index less than
+ * theirs. */
+static void fail_dependents(pareto_board *board)
+{
+    for (int64_t i = 0; i < board->n; i++) {
+        pareto_task *task = &board->tasks[i];
+
+        if (task->state != PARETO_PENDING ||
+            state_of(board, task->after) != PARETO_FAILED)
+            continue;
+        task->state = PARETO_FAILED;
+        pareto_clear_line(board);
+        fprintf(stderr, "%s: not begun, for %s failed\n", task->name,
+                board->tasks[task->after].name);
+    }
+}
+
+/* One that can be begun, or NULL; *waits: whether there is one that is after
+ * another that runs, so that it can be soon. */
+static pareto_task *find_task(pareto_board *board, int *waits)
+{
+    *waits = 0;
+    for (int64_t i = 0; i < board->n; i++) {
+        pareto_task *task = &board->tasks[i];
+        const int before = state_of(board, task->after);
+
+        if (task->state == PARETO_PENDING && before == PARETO_DONE)
+            return task;
+        *waits |= task->state == PARETO_PENDING && before == PARETO_RUNNING;
+    }
+    return NULL;
+}
+
+/* The next one to do, or NULL. Whoever waits is woken by the end of a run that
+ * another job has begun. */
 static pareto_task *take(job *j)
 {
     pareto_board *board = j->board;
     pareto_task *task = NULL;
+    int waits = 1;
 
     pthread_mutex_lock(&board->lock);
-    for (int64_t i = 0; i < board->n && task == NULL && !interrupted(); i++) {
-        if (board->tasks[i].state == PARETO_PENDING)
-            task = &board->tasks[i];
+    while (!interrupted() && waits) {
+        task = find_task(board, &waits);
+        if (task != NULL || !waits)
+            break;
+        pthread_cond_wait(&board->ended, &board->lock);
     }
     if (task != NULL)
         task->state = PARETO_RUNNING;
@@ -194,14 +210,16 @@ static void finish(job *j, ub_status status, const ub_search_result *r)
         pareto_clear_line(board);
         fprintf(stderr, "%s: %s\n", task->name,
                 ub_context_last_error(j->context));
+        fail_dependents(board);
     }
+    pthread_cond_broadcast(&board->ended);
     pthread_mutex_unlock(&board->lock);
 }
 
 static void *work(void *user)
 {
     job *j = user;
-    char path[PATH_SIZE];
+    char path[PARETO_PATH];
 
     if (j->context == NULL && !open_job(j, j->board, 0))
         return NULL; /* the others do its share */
@@ -277,12 +295,36 @@ static int run_board(pareto_board *board)
     return result;
 }
 
+static int open_board(pareto_board *board)
+{
+    board->n = pareto_count_tasks(board->plan);
+    board->tasks = calloc((size_t) board->n, sizeof(*board->tasks));
+    board->terminal = isatty(STDERR_FILENO);
+    if (board->tasks != NULL && pthread_mutex_init(&board->lock, NULL) == 0) {
+        if (pthread_cond_init(&board->ended, NULL) == 0) {
+            pareto_fill_tasks(board->plan, board->tasks);
+            return 1;
+        }
+        pthread_mutex_destroy(&board->lock);
+    }
+    free(board->tasks);
+    fputs("out of memory\n", stderr);
+    return 0;
+}
+
+static void close_board(pareto_board *board)
+{
+    pthread_cond_destroy(&board->ended);
+    pthread_mutex_destroy(&board->lock);
+    free(board->tasks);
+}
+
 int pareto_run_grid(const pareto_plan *plan)
 {
     pareto_board board = { .plan = plan };
     int lock, result = 1;
 
-    if (strlen(plan->out) > PATH_SIZE - 2 * PARETO_NAME) {
+    if (strlen(plan->out) > PARETO_PATH - 2 * PARETO_NAME) {
         fputs("--out: the path is too long\n", stderr);
         return 1;
     }
@@ -291,17 +333,10 @@ int pareto_run_grid(const pareto_plan *plan)
     lock = lock_folder(plan->out, "pareto_cifar10");
     if (lock < 0)
         return 1;
-    board.n = plan->n_methods * plan->n_lambdas * plan->n_seeds;
-    board.tasks = calloc((size_t) board.n, sizeof(*board.tasks));
-    board.terminal = isatty(STDERR_FILENO);
-    if (board.tasks == NULL || pthread_mutex_init(&board.lock, NULL) != 0) {
-        fputs("out of memory\n", stderr);
-    } else {
-        fill_tasks(&board);
+    if (open_board(&board)) {
         result = run_board(&board);
-        pthread_mutex_destroy(&board.lock);
+        close_board(&board);
     }
-    free(board.tasks);
     unlock_folder(lock);
     return result;
 }

@@ -8,9 +8,18 @@
 
 /* Running a grid: what the command line asks for, and how far it is. */
 
+enum { PARETO_PATH = 4096 + 2 * PARETO_NAME };
+
 typedef struct pareto_plan {
     const char *data, *out, *summary; /* NULL: not given */
+    const char *label;                /* of all runs; NULL: none */
     ub_search_options options;        /* of all runs, but for the lists */
+    /* Variants of all runs: polished ones, and those that share searches. */
+    int polished, shared;
+    double shared_lambda;    /* of the searches that are shared */
+    int64_t branch_epochs;   /* of the channel search of those that share them,
+                                and its */
+    double branch_tau_decay; /* tau_decay */
     int64_t n_methods, n_lambdas, n_seeds;
     int32_t methods[PARETO_METHODS];
     double lambdas[PARETO_LIST];
@@ -22,11 +31,17 @@ typedef struct pareto_plan {
 /* 1, or 0 after a message; exits after --help. */
 int pareto_parse(pareto_plan *plan, int argc, char **argv);
 
+/* Settings of the shared searches that were not given: -1, 0, 0. */
+void pareto_default_sharing(pareto_plan *plan);
+
 enum { PARETO_PENDING, PARETO_RUNNING, PARETO_DONE, PARETO_FAILED };
 
 /* A run of the grid. */
 typedef struct pareto_task {
     char name[PARETO_NAME];
+    const char *label;      /* NULL: a main run */
+    char from[PARETO_PATH]; /* options.from, if there is one */
+    int64_t after;          /* the task that has to be done before; -1: none */
     ub_search_options options;
     int state;    /* as above */
     int stage;    /* of a running one: 0 to 2; -1: before the first step */
@@ -43,6 +58,7 @@ typedef struct pareto_cost {
 typedef struct pareto_board {
     const pareto_plan *plan;
     pthread_mutex_t lock; /* of what follows, and of stderr's line */
+    pthread_cond_t ended; /* a task, or all of it */
     int64_t n;
     pareto_task *tasks; /* in the order they are begun */
     pareto_cost costs[3];
@@ -50,6 +66,10 @@ typedef struct pareto_board {
     int terminal;   /* stderr is one */
     int line_shown; /* to be cleared before anything else is printed */
 } pareto_board;
+
+int64_t pareto_count_tasks(const pareto_plan *plan);
+/* As many; none is before the one that it is after. */
+void pareto_fill_tasks(const pareto_plan *plan, pareto_task *tasks);
 
 /* All runs that are not complete. The exit status of the program. */
 int pareto_run_grid(const pareto_plan *plan);

@@ -127,7 +127,10 @@ static int by_place(const void *a, const void *b)
 {
     const pareto_run *x = &((const entry *) a)->run;
     const pareto_run *y = &((const entry *) b)->run;
+    const int order = pareto_label_order(x->label, y->label);
 
+    if (order != 0)
+        return order;
     if (x->method != y->method)
         return x->method < y->method ? -1 : 1;
     if (x->lambda < y->lambda || x->lambda > y->lambda)
@@ -143,8 +146,8 @@ static int sort(loading *l)
     for (int64_t i = 1; i < l->n; i++) {
         const pareto_run *a = &l->entries[i - 1].run, *b = &l->entries[i].run;
 
-        if (a->method == b->method && a->seed == b->seed &&
-            a->lambda >= b->lambda) {
+        if (strcmp(a->label, b->label) == 0 && a->method == b->method &&
+            a->seed == b->seed && a->lambda >= b->lambda) {
             fprintf(stderr, "%s/%s/config.json: the same run as %s\n",
                     l->folder, b->name, a->name);
             return 0;
@@ -153,7 +156,25 @@ static int sort(loading *l)
     return 1;
 }
 
-/* Those of the first run, which is one of the first method. */
+/* How many there are of each sort. */
+static int count(loading *l)
+{
+    pareto_results *r = l->results;
+
+    for (int64_t i = 0; i < l->n; i++) {
+        const char *label = l->entries[i].run.label;
+
+        r->n_main += label[0] == '\0';
+        r->n_bases += strcmp(label, PARETO_SHARED_BASE) == 0;
+    }
+    r->n = l->n - r->n_bases;
+    if (r->n == 0)
+        fprintf(stderr, "%s: no complete run in it but of shared searches\n",
+                l->folder);
+    return r->n > 0;
+}
+
+/* Those of the first run: a main one of the first method, if there is one. */
 static int read_common(loading *l)
 {
     const json_t *c = l->entries[0].config;
@@ -194,46 +215,131 @@ static int read_common(loading *l)
     return 0;
 }
 
-static int is_place(const char *key)
-{
-    return strcmp(key, "seed") == 0 || strcmp(key, "hw") == 0 ||
-           strcmp(key, "lambda") == 0;
-}
-
 /* Whether a judged run has another value of the key than the first run. */
 static int differs(const loading *l, const char *key)
 {
-    json_t *first = json_object_get(l->entries[0].config, key);
-
-    for (int64_t i = 1; i < l->n; i++) {
+    for (int64_t i = 1; i < l->results->n_main; i++) {
         const entry *e = &l->entries[i];
-        json_t *value = json_object_get(e->config, key);
 
         if (e->run.method < PARETO_JUDGED &&
-            (value == NULL || !json_equal(first, value)))
+            !pareto_same_option(l->entries[0].config, e->config, key))
             return 1;
     }
     return 0;
 }
 
+/* Room for all keys, with values; NULL after a message. */
+static char *make_list(json_t *keys, size_t *size)
+{
+    const char *key;
+    const json_t *value;
+    char *list;
+
+    *size = 1;
+    json_object_foreach(keys, key, value) *size += strlen(key) + PARETO_VALUE;
+    list = keys ? calloc(*size, 1) : NULL;
+    if (list == NULL)
+        fputs("out of memory\n", stderr);
+    return list;
+}
+
+/* An older library did not write all of them. */
+static json_t *judged_keys(const loading *l)
+{
+    json_t *keys = json_copy(l->entries[0].config);
+
+    for (int64_t i = 1; keys != NULL && i < l->results->n_main; i++) {
+        const entry *e = &l->entries[i];
+
+        if (e->run.method < PARETO_JUDGED)
+            json_object_update_missing(keys, e->config);
+    }
+    return keys;
+}
+
 static int find_differing(loading *l)
 {
-    size_t size = 1, used = 0;
+    json_t *keys = judged_keys(l);
+    size_t size, used = 0;
     const char *key;
-    json_t *value;
+    const json_t *value;
+    char *list = make_list(keys, &size);
 
-    json_object_foreach(l->entries[0].config, key, value)
-        size += strlen(key) + 2;
-    l->results->differing = calloc(size, 1);
-    if (l->results->differing == NULL) {
-        fputs("out of memory\n", stderr);
-        return 0;
-    }
-    json_object_foreach(l->entries[0].config, key, value)
+    l->results->differing = list;
+    json_object_foreach(list ? keys : NULL, key, value)
     {
-        if (!is_place(key) && differs(l, key))
-            used += (size_t) snprintf(l->results->differing + used, size - used,
-                                      "%s%s", used ? ", " : "", key);
+        if (!pareto_is_place(key) && differs(l, key))
+            used += (size_t) snprintf(list + used, size - used, "%s%s",
+                                      used ? ", " : "", key);
+    }
+    json_decref(keys);
+    return list != NULL;
+}
+
+/* The main run of the same method, lambda and seed, or else any that is as
+ * near to it as can be had. */
+static const entry *main_of(const loading *l, const pareto_run *run)
+{
+    const entry *best = NULL;
+    int most = -1;
+
+    for (int64_t i = 0; i < l->results->n_main; i++) {
+        const pareto_run *other = &l->entries[i].run;
+        const int alike = 2 * (other->method == run->method) +
+                          (other->seed == run->seed &&
+                           other->lambda <= run->lambda &&
+                           other->lambda >= run->lambda);
+
+        if (alike > most) {
+            most = alike;
+            best = &l->entries[i];
+        }
+    }
+    return best;
+}
+
+static void put_options(const entry *e, const entry *main, json_t *keys,
+                        char *list, size_t size)
+{
+    size_t used = 0;
+    const char *key;
+    const json_t *value;
+
+    json_object_foreach(keys, key, value)
+    {
+        char text[PARETO_VALUE - 3];
+
+        if (pareto_is_place(key) || strcmp(key, "from") == 0 ||
+            pareto_same_option(main->config, e->config, key))
+            continue;
+        pareto_option_text(key, json_object_get(e->config, key), text,
+                           sizeof(text));
+        used += (size_t) snprintf(list + used, size - used, "%s%s %s",
+                                  used ? ", " : "", key, text);
+    }
+}
+
+/* Of a run with a label, against a main run. */
+static int find_own_options(const loading *l, entry *e)
+{
+    const entry *main = main_of(l, &e->run);
+    json_t *keys = json_copy(e->config);
+    size_t size;
+
+    if (keys != NULL && main != NULL)
+        json_object_update_missing(keys, main->config);
+    e->run.differing = make_list(keys, &size);
+    if (e->run.differing != NULL && main != NULL)
+        put_options(e, main, keys, e->run.differing, size);
+    json_decref(keys);
+    return e->run.differing != NULL;
+}
+
+static int find_all_options(loading *l)
+{
+    for (int64_t i = l->results->n_main; i < l->n; i++) {
+        if (!find_own_options(l, &l->entries[i]))
+            return 0;
     }
     return 1;
 }
@@ -291,10 +397,10 @@ static int collect(loading *l)
         fputs("out of memory\n", stderr);
         return 0;
     }
-    r->n = l->n;
     for (int64_t i = 0; i < l->n; i++) {
         r->runs[i] = l->entries[i].run;
         l->entries[i].run.widths = NULL;
+        l->entries[i].run.differing = NULL;
     }
     return 1;
 }
@@ -306,11 +412,13 @@ int pareto_load(ub_context *context, const char *folder,
     int good;
 
     memset(results, 0, sizeof(*results));
-    good = list(&l) && read_configs(&l) && sort(&l) && read_common(&l) &&
-           find_differing(&l) && read_runs(&l) && collect(&l);
+    good = list(&l) && read_configs(&l) && sort(&l) && count(&l) &&
+           read_common(&l) && find_differing(&l) && find_all_options(&l) &&
+           read_runs(&l) && collect(&l);
     for (int64_t i = 0; i < l.n; i++) {
         json_decref(l.entries[i].config);
         free(l.entries[i].run.widths);
+        free(l.entries[i].run.differing);
     }
     free(l.entries);
     if (!good)
@@ -320,8 +428,11 @@ int pareto_load(ub_context *context, const char *folder,
 
 void pareto_results_free(pareto_results *results)
 {
-    for (int64_t i = 0; i < results->n; i++)
+    for (int64_t i = 0;
+         results->runs != NULL && i < results->n + results->n_bases; i++) {
         free(results->runs[i].widths);
+        free(results->runs[i].differing);
+    }
     free(results->runs);
     free(results->differing);
     memset(results, 0, sizeof(*results));

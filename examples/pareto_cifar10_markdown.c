@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A summary for people: tables in Markdown, and one for a terminal. */
+#include "pareto_cifar10_markdown.h"
 #include "pareto_cifar10_claims.h"
 #include "results_folder.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-/* Between two times of a table's text. */
-#define US(ms) (1e3 * (ms))
+/* NAME(p) is a string as long as the expression that it is part of. */
+#define NAME(p) pareto_row_name((p)->method, (p)->label).text
 
-static const char *name_of(const pareto_point *p)
-{
-    return ub_search_hardware_name(p->method);
-}
-
-/* "12.3 ± 0.4"; the deviation is left out for one run. */
-static void put_moments(FILE *f, const pareto_moments *m, double factor,
+void pareto_put_moments(FILE *f, const pareto_moments *m, double factor,
                         int digits, int64_t n)
 {
     fprintf(f, "%.*f", digits, factor * m->mean);
@@ -23,7 +18,7 @@ static void put_moments(FILE *f, const pareto_moments *m, double factor,
         fprintf(f, " ± %.*f", digits, factor * m->deviation);
 }
 
-static void put_number(FILE *f, const char *format, double x)
+void pareto_put_number(FILE *f, const char *format, double x)
 {
     if (isfinite(x))
         fprintf(f, format, x);
@@ -100,13 +95,13 @@ static void put_results(FILE *f, const pareto_summary *s)
     for (int64_t i = 0; i < s->n_points; i++) {
         const pareto_point *p = &s->points[i];
 
-        fprintf(f, "| %s | %g | %" PRId64 " | ", name_of(p), p->lambda, p->n);
-        put_moments(f, &p->accuracy, 100.0, 2, p->n);
+        fprintf(f, "| %s | %g | %" PRId64 " | ", NAME(p), p->lambda, p->n);
+        pareto_put_moments(f, &p->accuracy, 100.0, 2, p->n);
         for (int b = 0; b < PARETO_BATCHES; b++) {
             fputs(" | ", f);
-            put_moments(f, &p->latency_ms[b], US(1), 1, p->n);
+            pareto_put_moments(f, &p->latency_ms[b], PARETO_US(1), 1, p->n);
             fputs(" | ", f);
-            put_moments(f, &p->utilization[b], 100.0, 1, p->n);
+            pareto_put_moments(f, &p->utilization[b], 100.0, 1, p->n);
         }
         fputs(" |\n", f);
     }
@@ -123,10 +118,11 @@ static void put_paper(FILE *f, const pareto_summary *s)
         const pareto_point *p = &s->points[i];
         double accuracy, run_time;
 
-        if (pareto_paper(p->method, p->lambda, &accuracy, &run_time))
-            fprintf(f, "| %s | %g | %.1f | %.0f | %.2f | %.1f |\n", name_of(p),
+        if (p->label[0] == '\0' &&
+            pareto_paper(p->method, p->lambda, &accuracy, &run_time))
+            fprintf(f, "| %s | %g | %.1f | %.0f | %.2f | %.1f |\n", NAME(p),
                     p->lambda, accuracy, run_time, 100.0 * p->accuracy.mean,
-                    US(p->latency_ms[PARETO_BATCH_1].mean));
+                    PARETO_US(p->latency_ms[PARETO_BATCH_1].mean));
     }
 }
 
@@ -147,10 +143,10 @@ static void put_fronts(FILE *f, const pareto_summary *s)
             if (!p->on_front[b])
                 continue;
             fprintf(f, "| %" PRId64 " | %s | %g | %.2f | %.1f | ",
-                    b == PARETO_BATCH_1 ? 1 : s->results->hw_batch, name_of(p),
+                    b == PARETO_BATCH_1 ? 1 : s->results->hw_batch, NAME(p),
                     p->lambda, 100.0 * p->accuracy.mean,
-                    US(p->latency_ms[b].mean));
-            put_number(f, "%.2f", p->speedup[b]);
+                    PARETO_US(p->latency_ms[b].mean));
+            pareto_put_number(f, "%.2f", p->speedup[b]);
             fputs(" |\n", f);
         }
     }
@@ -170,16 +166,15 @@ static void put_speed(FILE *f, const pareto_summary *s)
     for (int64_t i = 0; i < s->n_methods; i++) {
         const pareto_method *m = &s->methods[i];
 
-        fprintf(f, "| %s | %" PRId64, ub_search_hardware_name(m->method),
-                m->n_runs);
+        fprintf(f, "| %s | %" PRId64, NAME(m), m->n_runs);
         for (int b = 0; b < PARETO_BATCHES; b++) {
             fputs(" | ", f);
-            put_number(f, "%.2f", m->speedup[b]);
+            pareto_put_number(f, "%.2f", m->speedup[b]);
             fprintf(f, " | %" PRId64 " | %" PRId64, m->compared[b],
                     m->unmatched[b]);
         }
         fprintf(f, " | %.4g | %.4g | ", m->hypervolume[0], m->hypervolume[1]);
-        if (m->method < PARETO_JUDGED)
+        if (m->method < PARETO_JUDGED && m->label[0] == '\0')
             fprintf(f, "%.2f |\n", pareto_paper_hypervolumes[m->method]);
         else
             fputs("- |\n", f);
@@ -197,20 +192,20 @@ static void put_widths(FILE *f, const pareto_summary *s)
             ", %%; of all widths of the range %.1f %% are. Then the widths.\n\n"
             "| width |",
             s->bin_step, s->results->columns, 100.0 * s->near_chance);
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         fprintf(f, " %s |", ub_search_hardware_name(s->methods[i].method));
     fputs("\n|---|", f);
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         fputs("---:|", f);
     fputs("\n| within one step, % |", f);
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         fprintf(f, " %.1f |", 100.0 * s->methods[i].near_share);
     fputs("\n| convolutions |", f);
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         fprintf(f, " %" PRId64 " |", s->methods[i].n_widths);
     for (int64_t bin = 0; bin < s->n_bins; bin++) {
         fprintf(f, "\n| %" PRId64 " |", s->bin_low + bin * s->bin_step);
-        for (int64_t i = 0; i < s->n_methods; i++)
+        for (int64_t i = 0; i < s->n_main; i++)
             fprintf(f, " %" PRId64 " |", s->methods[i].histogram[bin]);
     }
     fputs("\n", f);
@@ -223,14 +218,14 @@ static void put_operators(FILE *f, const pareto_summary *s)
         "of the edges with a convolution those with a depthwise separable "
         "one.\n\n| operator |",
         f);
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         fprintf(f, " %s |", ub_search_hardware_name(s->methods[i].method));
     fputs("\n|---|", f);
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         fputs("---:|", f);
     for (int o = 0; o < PARETO_OPERATORS; o++) {
         fprintf(f, "\n| %s |", pareto_operators[o]);
-        for (int64_t i = 0; i < s->n_methods; i++) {
+        for (int64_t i = 0; i < s->n_main; i++) {
             const pareto_method *m = &s->methods[i];
 
             fprintf(f, " %.1f |",
@@ -239,7 +234,7 @@ static void put_operators(FILE *f, const pareto_summary *s)
         }
     }
     fputs("\n| depthwise of convolutions |", f);
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         fprintf(f, " %.1f |", 100.0 * s->methods[i].depthwise_share);
     fputs("\n", f);
 }
@@ -248,21 +243,22 @@ static void put_prediction(FILE *f, const pareto_summary *s)
 {
     fprintf(f,
             "\n## prediction\n\nLatency of the %" PRId64
-            " networks found, each model's exact form against the simulator "
+            " networks that runs without a label found, each model's exact "
+            "form against the simulator "
             "at the same batch: mean of |difference| / simulated, and "
             "Kendall's tau.\n\n"
             "| model | error %%, 1 | tau, 1 | error %%, %" PRId64
             " | tau, %" PRId64 " |\n|---|---:|---:|---:|---:|\n",
-            s->results->n, s->results->hw_batch, s->results->hw_batch);
+            s->results->n_main, s->results->hw_batch, s->results->hw_batch);
     for (int i = 0; i < PARETO_MODELS; i++) {
         fprintf(f, "| %s", pareto_models[i]);
         for (int b = 0; b < PARETO_BATCHES; b++) {
             const pareto_prediction *p = &s->predictions[i][b];
 
             fputs(" | ", f);
-            put_number(f, "%.1f", 100.0 * p->error);
+            pareto_put_number(f, "%.1f", 100.0 * p->error);
             fputs(" | ", f);
-            put_number(f, "%.3f", p->tau);
+            pareto_put_number(f, "%.3f", p->tau);
         }
         fputs(" |\n", f);
     }
@@ -310,6 +306,7 @@ int pareto_write_markdown(const pareto_summary *summary, const char *folder)
     put_widths(o.file, summary);
     put_operators(o.file, summary);
     put_prediction(o.file, summary);
+    pareto_put_variants(o.file, summary);
     put_claims(o.file, summary);
     return close_output(&o);
 }
@@ -324,7 +321,7 @@ void pareto_print(const pareto_summary *s, FILE *f)
 
     pareto_count(s, &runs, &wanted, &lambdas, &seeds);
     pareto_judge(s, claims);
-    fprintf(f, "%-15s %7s %5s %16s %18s %14s %14s\n", "method", "lambda",
+    fprintf(f, "%-22s %7s %5s %16s %18s %14s %14s\n", "method", "lambda",
             "runs", "accuracy %", "us at batch 1", "utilization %",
             "front, slower");
     for (int64_t i = 0; i < s->n_points; i++) {
@@ -332,11 +329,11 @@ void pareto_print(const pareto_summary *s, FILE *f)
         const pareto_moments *t = &p->latency_ms[0], *u = &p->utilization[0];
 
         fprintf(f,
-                "%-15s %7g %5" PRId64
+                "%-22s %7g %5" PRId64
                 " %8.2f +- %4.2f %9.1f +- %5.1f %6.1f +- %4.1f  ",
-                name_of(p), p->lambda, p->n, 100.0 * p->accuracy.mean,
-                100.0 * p->accuracy.deviation, US(t->mean), US(t->deviation),
-                100.0 * u->mean, 100.0 * u->deviation);
+                NAME(p), p->lambda, p->n, 100.0 * p->accuracy.mean,
+                100.0 * p->accuracy.deviation, PARETO_US(t->mean),
+                PARETO_US(t->deviation), 100.0 * u->mean, 100.0 * u->deviation);
         if (isfinite(p->speedup[0]))
             fprintf(f, "%11.2f x\n", p->speedup[0]);
         else

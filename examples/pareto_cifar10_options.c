@@ -28,6 +28,22 @@ static const char usage[] =
     "  --seeds N,...     of everything random (1,2)\n"
     "  --jobs N          runs side by side (all online processors)\n"
     "  --threads N       of each run (1)\n"
+    "  --variants NAME,...  more runs of each, after all others: polished,\n"
+    "                    in DIR/METHOD-polished-lambdaF-seedN, has the run's\n"
+    "                    widths polished and trained; shared, in\n"
+    "                    DIR/METHOD-shared-lambdaF-seedN, learns the widths "
+    "on\n"
+    "                    one micro search and supernet for all lambdas, "
+    "those\n"
+    "                    of DIR/METHOD-shared-seedN\n"
+    "  --shared-lambda F weight with which these are searched (the middle of\n"
+    "                    --lambda)\n"
+    "  --shared-epochs N of the widths on a shared supernet, all on logits "
+    "(as\n"
+    "                    many steps on logits as in a run of its own)\n"
+    "  --shared-tau-decay F  per epoch of these (so that tau ends as low)\n"
+    "  --label NAME      for runs with other options beside those of the same\n"
+    "                    DIR: in DIR/METHOD-NAME-lambdaF-seedN\n"
     "  --out DIR         folder for the results\n"
     "  --summary DIR     folder with results; needs no data\n"
     "  --png             pictures as PNG, too\n"
@@ -39,6 +55,11 @@ enum {
     HW,
     LAMBDA,
     SEEDS,
+    VARIANTS,
+    SHARED_LAMBDA,
+    SHARED_EPOCHS,
+    SHARED_TAU_DECAY,
+    LABEL,
     JOBS,
     THREADS,
     OUT,
@@ -54,6 +75,11 @@ static const struct option own_options[] = {
     { "hw", required_argument, NULL, HW },
     { "lambda", required_argument, NULL, LAMBDA },
     { "seeds", required_argument, NULL, SEEDS },
+    { "variants", required_argument, NULL, VARIANTS },
+    { "shared-lambda", required_argument, NULL, SHARED_LAMBDA },
+    { "shared-epochs", required_argument, NULL, SHARED_EPOCHS },
+    { "shared-tau-decay", required_argument, NULL, SHARED_TAU_DECAY },
+    { "label", required_argument, NULL, LABEL },
     { "jobs", required_argument, NULL, JOBS },
     { "threads", required_argument, NULL, THREADS },
     { "out", required_argument, NULL, OUT },
@@ -129,6 +155,21 @@ static int read_seed(pareto_plan *p, const char *text)
     return 1;
 }
 
+static int read_variant(pareto_plan *p, const char *text)
+{
+    int *const variant = strcmp(text, PARETO_POLISHED) == 0 ? &p->polished
+                         : strcmp(text, PARETO_SHARED) == 0 ? &p->shared
+                                                            : NULL;
+
+    if (variant == NULL || *variant) {
+        fprintf(stderr, "--variants %s: %s\n", text,
+                variant ? "is there twice" : "expected polished, shared");
+        return 0;
+    }
+    *variant = 1;
+    return 1;
+}
+
 /* Every item between commas. */
 static int read_list(pareto_plan *p, const char *text,
                      int (*read)(pareto_plan *, const char *))
@@ -152,9 +193,78 @@ static const char *given(const char *value, const char *otherwise)
     return value ? value : otherwise;
 }
 
+static int read_lists(pareto_plan *p, const char *const *value)
+{
+    const char *variants = value[VARIANTS - DATA];
+
+    return read_list(
+               p, given(value[HW - DATA], "systolic,flops,roofline,blackbox"),
+               read_method) &&
+           read_list(p, given(value[LAMBDA - DATA], "0.1,0.5,1,5"),
+                     read_lambda) &&
+           read_list(p, given(value[SEEDS - DATA], "1,2"), read_seed) &&
+           (variants == NULL || read_list(p, variants, read_variant));
+}
+
+static int read_counts(pareto_plan *p, const char *const *value)
+{
+    const char *jobs = value[JOBS - DATA], *threads = value[THREADS - DATA];
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+    p->jobs = online > 0 ? online : 1;
+    p->threads = 1;
+    return (jobs == NULL || parse_integer("--jobs", jobs, 1, 1024, &p->jobs)) &&
+           (threads == NULL ||
+            parse_integer("--threads", threads, 1, 1024, &p->threads));
+}
+
+static int read_sharing(pareto_plan *p, const char *const *value)
+{
+    const char *lambda = value[SHARED_LAMBDA - DATA],
+               *epochs = value[SHARED_EPOCHS - DATA],
+               *decay = value[SHARED_TAU_DECAY - DATA];
+
+    p->shared_lambda = -1.0;
+    if (!p->shared && (lambda || epochs || decay)) {
+        fputs("--shared-lambda, -epochs and -tau-decay are for --variants "
+              "shared\n",
+              stderr);
+        return 0;
+    }
+    if ((lambda != NULL &&
+         !parse_number("--shared-lambda", lambda, 0, 1e9, &p->shared_lambda)) ||
+        (epochs != NULL && !parse_integer("--shared-epochs", epochs, 1, 1 << 20,
+                                          &p->branch_epochs)) ||
+        (decay != NULL && !parse_number("--shared-tau-decay", decay, 1e-6, 1,
+                                        &p->branch_tau_decay)))
+        return 0;
+    pareto_default_sharing(p);
+    return 1;
+}
+
+static int read_label(pareto_plan *p, const char *const *value)
+{
+    const int variants = p->polished || p->shared;
+
+    p->label = value[LABEL - DATA];
+    if (p->label != NULL && !pareto_label_fits(p->label)) {
+        fprintf(stderr,
+                "--label %s: expected at most %d small letters, digits, dots "
+                "and dashes, and no name that a run has already\n",
+                p->label, PARETO_LABEL - 1);
+        return 0;
+    }
+    if (!variants || (p->label == NULL && p->options.from == NULL &&
+                      !p->options.polish && !p->options.keep_supernet))
+        return 1;
+    fputs("--variants are of main runs as they are: without --label, --from, "
+          "--polish and --keep-supernet\n",
+          stderr);
+    return 0;
+}
+
 static int read_own(pareto_plan *p, const char *const *value)
 {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t runs;
 
     p->data = value[DATA - DATA];
@@ -162,23 +272,10 @@ static int read_own(pareto_plan *p, const char *const *value)
     p->summary = value[SUMMARY - DATA];
     p->quiet = value[QUIET - DATA] != NULL;
     p->png = value[PNG - DATA] != NULL;
-    p->jobs = online > 0 ? online : 1;
-    p->threads = 1;
-    if (!read_list(p,
-                   given(value[HW - DATA], "systolic,flops,roofline,blackbox"),
-                   read_method) ||
-        !read_list(p, given(value[LAMBDA - DATA], "0.1,0.5,1,5"),
-                   read_lambda) ||
-        !read_list(p, given(value[SEEDS - DATA], "1,2"), read_seed))
+    if (!read_lists(p, value) || !read_counts(p, value) ||
+        !read_sharing(p, value) || !read_label(p, value))
         return 0;
-    if (value[JOBS - DATA] != NULL &&
-        !parse_integer("--jobs", value[JOBS - DATA], 1, 1024, &p->jobs))
-        return 0;
-    if (value[THREADS - DATA] != NULL &&
-        !parse_integer("--threads", value[THREADS - DATA], 1, 1024,
-                       &p->threads))
-        return 0;
-    runs = p->n_methods * p->n_lambdas * p->n_seeds;
+    runs = pareto_count_tasks(p);
     if (p->jobs > runs)
         p->jobs = runs;
     return 1;
@@ -203,30 +300,15 @@ static int check(const pareto_plan *p, const char *const *value)
 
 int pareto_parse(pareto_plan *plan, int argc, char **argv)
 {
+    static const char *const help[] = { usage, search_options_usage, NULL };
     const char *value[N_OWN + N_SEARCH_OPTIONS] = { NULL };
     struct option options[N_OWN + N_SEARCH_OPTIONS + 1];
-    int option;
 
     memset(plan, 0, sizeof(*plan));
     memset(options, 0, sizeof(options));
     memcpy(options, own_options, sizeof(own_options));
     list_search_options(options + N_OWN, SEARCH);
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == HELP) {
-            fputs(usage, stdout);
-            fputs(search_options_usage, stdout);
-            exit(0);
-        }
-        if (option < DATA) {
-            fputs("see pareto_cifar10 --help\n", stderr);
-            return 0;
-        }
-        value[option - DATA] = optarg ? optarg : "";
-    }
-    if (optind < argc) {
-        fprintf(stderr, "%s: unexpected argument\n", argv[optind]);
-        return 0;
-    }
-    return read_own(plan, value) && check(plan, value) &&
-           read_search_options(value + N_OWN, &plan->options);
+    return parse_command_line(argc, argv, options, help, value) &&
+           read_search_options(value + N_OWN, &plan->options) &&
+           read_own(plan, value) && check(plan, value);
 }

@@ -55,7 +55,8 @@ static void reach(const pareto_summary *s, const pareto_point *point, int batch,
     for (int64_t i = 0; i < s->results->n; i++) {
         const pareto_run *run = &s->results->runs[i];
 
-        if (run->method != point->method || run->lambda != point->lambda)
+        if (run->method != point->method || run->lambda != point->lambda ||
+            strcmp(run->label, point->label) != 0)
             continue;
         low_x = fmin(low_x, run->latency_ms[batch]);
         high_x = fmax(high_x, run->latency_ms[batch]);
@@ -112,7 +113,8 @@ static ub_status add_method(ub_plot *plot, const pareto_summary *s,
                             const pareto_method *method, int batch)
 {
     const int64_t n = method->n;
-    const char *name = pareto_method_label(method->method);
+    const char *name = method->label[0] ? method->label
+                                        : pareto_method_label(method->method);
     double *memory = calloc(16 * (size_t) n, sizeof(*memory));
     coordinates c = { .n = n };
     ub_status status;
@@ -137,6 +139,19 @@ static ub_status add_method(ub_plot *plot, const pareto_summary *s,
     return status;
 }
 
+static void set_axes(const pareto_summary *s, int batch, const char *title,
+                     char x_label[PARETO_TEXT], ub_plot_options *options)
+{
+    ub_plot_options_init(options, sizeof(*options));
+    snprintf(x_label, PARETO_TEXT, "simulated latency of %lld image%s [ms]",
+             (long long) (batch == PARETO_BATCH_1 ? 1 : s->results->hw_batch),
+             batch == PARETO_BATCH_1 ? "" : "s");
+    options->title = title;
+    options->x_label = x_label;
+    options->y_label = "test accuracy [%]";
+    options->x_log = 1;
+}
+
 static ub_status draw_fronts(const pareto_target *t, const pareto_summary *s,
                              int batch, const char *name)
 {
@@ -145,16 +160,11 @@ static ub_status draw_fronts(const pareto_target *t, const pareto_summary *s,
     ub_plot *plot;
     ub_status status = UB_OK;
 
-    ub_plot_options_init(&options, sizeof(options));
-    snprintf(x_label, sizeof(x_label), "simulated latency of %lld image%s [ms]",
-             (long long) (batch == PARETO_BATCH_1 ? 1 : s->results->hw_batch),
-             batch == PARETO_BATCH_1 ? "" : "s");
-    options.title = "Means over seeds, their fronts, and the reach of the runs";
-    options.x_label = x_label;
-    options.y_label = "test accuracy [%]";
-    options.x_log = 1;
+    set_axes(s, batch,
+             "Means over seeds, their fronts, and the reach of the runs",
+             x_label, &options);
     plot = pareto_create_figure(t, &options, &status);
-    for (int64_t i = 0; i < s->n_methods && status == UB_OK; i++)
+    for (int64_t i = 0; i < s->n_main && status == UB_OK; i++)
         status = add_method(plot, s, &s->methods[i], batch);
     if (status == UB_OK)
         status = pareto_write_figures(t, name, 1, &plot, 1);
@@ -162,12 +172,60 @@ static ub_status draw_fronts(const pareto_target *t, const pareto_summary *s,
     return status;
 }
 
+static int has_variants(const pareto_summary *s, int32_t method)
+{
+    for (int64_t i = s->n_main; i < s->n_methods; i++) {
+        if (s->methods[i].method == method)
+            return 1;
+    }
+    return 0;
+}
+
+/* A figure of one method: its rows, by label. */
+static ub_plot *draw_variants_of(const pareto_target *t,
+                                 const pareto_summary *s, int32_t method,
+                                 ub_status *status)
+{
+    char x_label[PARETO_TEXT];
+    ub_plot_options options;
+    ub_plot *plot;
+
+    set_axes(s, PARETO_BATCH_1, pareto_method_label(method), x_label, &options);
+    plot = pareto_create_figure(t, &options, status);
+    for (int64_t i = 0; i < s->n_methods && *status == UB_OK; i++) {
+        if (s->methods[i].method == method)
+            *status = add_method(plot, s, &s->methods[i], PARETO_BATCH_1);
+    }
+    return plot;
+}
+
+static ub_status draw_variants(const pareto_target *t, const pareto_summary *s)
+{
+    ub_plot *plots[PARETO_METHODS] = { NULL };
+    ub_status status = UB_OK;
+    int64_t n = 0;
+
+    for (int32_t method = 0; method < PARETO_METHODS && status == UB_OK;
+         method++) {
+        if (has_variants(s, method))
+            plots[n++] = draw_variants_of(t, s, method, &status);
+    }
+    if (status == UB_OK && n > 0)
+        status = pareto_write_figures(t, "variants", n, plots, n > 1 ? 2 : 1);
+    for (int64_t i = 0; i < n; i++)
+        ub_plot_destroy(&plots[i]);
+    return status;
+}
+
 /* -- all ------------------------------------------------------------------ */
 
 static ub_status draw_methods(const pareto_target *t, const pareto_summary *s)
 {
-    ub_status status = draw_fronts(t, s, PARETO_BATCH_1, "fronts");
+    ub_status status = draw_variants(t, s);
 
+    if (status != UB_OK || s->n_main == 0)
+        return status;
+    status = draw_fronts(t, s, PARETO_BATCH_1, "fronts");
     if (status == UB_OK)
         status = draw_fronts(t, s, PARETO_HW_BATCH, "fronts-hw-batch");
     if (status == UB_OK)

@@ -5,7 +5,8 @@
 #include "pareto_cifar10.h"
 
 /* What the files that draw pictures of a summary share. A method has the same
- * colour in all pictures: that of its place among the summary's. */
+ * colour in all pictures of main runs: that of its place among the summary's.
+ */
 
 enum { PARETO_TEXT = 200 };
 

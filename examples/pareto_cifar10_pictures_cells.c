@@ -13,11 +13,11 @@ static ub_status fill_operators(ub_plot *plot, const pareto_summary *s)
     double shares[PARETO_METHODS];
     ub_status status;
 
-    for (int64_t i = 0; i < s->n_methods; i++)
+    for (int64_t i = 0; i < s->n_main; i++)
         names[i] = pareto_method_label(s->methods[i].method);
-    status = ub_plot_categories(plot, s->n_methods, names);
+    status = ub_plot_categories(plot, s->n_main, names);
     for (int k = 0; k < PARETO_OPERATORS && status == UB_OK; k++) {
-        for (int64_t i = 0; i < s->n_methods; i++)
+        for (int64_t i = 0; i < s->n_main; i++)
             shares[i] = 100.0 * (double) s->methods[i].operators[k] /
                         fmax(1.0,
                              (double) (PARETO_EDGES * s->methods[i].n_runs));
@@ -111,13 +111,13 @@ ub_status pareto_draw_cells(const pareto_target *t, const pareto_summary *s)
     ub_plot *plots[PARETO_METHODS] = { NULL };
     ub_status status = UB_OK;
 
-    for (int64_t i = 0; i < s->n_methods && status == UB_OK; i++)
+    for (int64_t i = 0; i < s->n_main && status == UB_OK; i++)
         plots[i] = draw_cell(t, &s->results->runs[s->methods[i].shown],
                              &status);
     if (status == UB_OK)
-        status = pareto_write_figures(t, "cells", s->n_methods, plots,
-                                      s->n_methods > 1 ? 2 : 1);
-    for (int64_t i = 0; i < s->n_methods; i++)
+        status = pareto_write_figures(t, "cells", s->n_main, plots,
+                                      s->n_main > 1 ? 2 : 1);
+    for (int64_t i = 0; i < s->n_main; i++)
         ub_plot_destroy(&plots[i]);
     return status;
 }

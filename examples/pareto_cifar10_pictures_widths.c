@@ -14,7 +14,7 @@ static double largest_share(const pareto_summary *s)
 {
     double largest = 0.0;
 
-    for (int64_t m = 0; m < s->n_methods; m++) {
+    for (int64_t m = 0; m < s->n_main; m++) {
         const pareto_method *method = &s->methods[m];
 
         for (int64_t i = 0; i < s->n_bins && method->n_widths > 0; i++)
@@ -73,9 +73,8 @@ static ub_plot *draw_histogram(const pareto_target *t, const pareto_summary *s,
              (long long) s->results->columns, 100.0 * s->near_chance);
     options.title = title;
     options.y_label = "widths [%]";
-    options.x_label = index + 1 == s->n_methods ? "priced width [channels]"
-                                                : NULL;
-    options.height = index + 1 == s->n_methods ? 240 : 220;
+    options.x_label = index + 1 == s->n_main ? "priced width [channels]" : NULL;
+    options.height = index + 1 == s->n_main ? 240 : 220;
     options.y_low = 0.0;
     options.y_high = high;
     options.first_color = (int32_t) index;
@@ -91,11 +90,11 @@ ub_status pareto_draw_widths(const pareto_target *t, const pareto_summary *s)
     ub_plot *plots[PARETO_METHODS] = { NULL };
     ub_status status = UB_OK;
 
-    for (int64_t i = 0; i < s->n_methods && status == UB_OK; i++)
+    for (int64_t i = 0; i < s->n_main && status == UB_OK; i++)
         plots[i] = draw_histogram(t, s, i, high, &status);
     if (status == UB_OK)
-        status = pareto_write_figures(t, "widths", s->n_methods, plots, 1);
-    for (int64_t i = 0; i < s->n_methods; i++)
+        status = pareto_write_figures(t, "widths", s->n_main, plots, 1);
+    for (int64_t i = 0; i < s->n_main; i++)
         ub_plot_destroy(&plots[i]);
     return status;
 }

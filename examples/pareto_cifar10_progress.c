@@ -39,8 +39,11 @@ static double epochs_of(const pareto_task *task, int stage)
     const ub_search_options *o = &task->options;
     const int64_t epochs[3] = { o->micro_epochs, o->channel_epochs,
                                 o->train_epochs };
+    const int first = o->from == NULL                    ? 0
+                      : o->take == UB_SEARCH_TAKE_WIDTHS ? 2
+                                                         : 1;
 
-    return (double) epochs[stage];
+    return stage < first ? 0.0 : (double) epochs[stage];
 }
 
 int pareto_note_step(pareto_board *board, pareto_task *task,
@@ -197,9 +200,11 @@ void pareto_draw(pareto_board *board)
         const pareto_task *t = &board->tasks[i];
         if (t->state == PARETO_RUNNING)
             at += (size_t) snprintf(
-                line + at, sizeof(line) - at, "; %s %g/%" PRIu64 " %s %.1f/%g",
-                ub_search_hardware_name(t->options.hardware), t->options.lambda,
-                t->options.seed,
+                line + at, sizeof(line) - at,
+                "; %s%s%s %g/%" PRIu64 " %s %.1f/%g",
+                ub_search_hardware_name(t->options.hardware),
+                t->label ? "-" : "", t->label ? t->label : "",
+                t->options.lambda, t->options.seed,
                 t->stage < 0 ? "begins" : stage_names[t->stage], t->place,
                 epochs_of(t, t->stage < 0 ? 0 : t->stage));
     }

@@ -89,30 +89,6 @@ int pareto_read_text(const char *path, const json_t *object, const char *key,
     return 1;
 }
 
-static int read_method(const char *path, const json_t *config, int32_t *method)
-{
-    const char *name = json_string_value(json_object_get(config, "hw"));
-
-    for (int32_t i = 0; name != NULL && i < PARETO_METHODS; i++) {
-        if (strcmp(name, ub_search_hardware_name(i)) == 0) {
-            *method = i;
-            return 1;
-        }
-    }
-    fprintf(stderr, "%s: hw is no cost model\n", path);
-    return 0;
-}
-
-int pareto_read_config(const char *path, const json_t *config, pareto_run *run,
-                       int64_t *hw_batch)
-{
-    return read_method(path, config, &run->method) &&
-           pareto_read_number(path, config, "lambda", 0, 1e9, &run->lambda) &&
-           pareto_read_integer(path, config, "seed", 0, INT64_MAX,
-                               &run->seed) &&
-           pareto_read_integer(path, config, "hw_batch", 1, 1 << 20, hw_batch);
-}
-
 /* What both files have must be the same. */
 static int check_same(const char *path, const json_t *result,
                       const pareto_run *run)
@@ -120,7 +96,7 @@ static int check_same(const char *path, const json_t *result,
     pareto_run other = { 0 };
     int64_t batch;
 
-    if (!pareto_read_config(path, result, &other, &batch))
+    if (!pareto_read_place(path, result, &other, &batch))
         return 0;
     if (other.method == run->method && other.seed == run->seed &&
         other.lambda >= run->lambda && other.lambda <= run->lambda)
@@ -151,6 +127,15 @@ static int read_operators(const char *path, const json_t *result,
     return good;
 }
 
+/* 0 without polishing. */
+static int read_moves(const char *path, const json_t *r, int64_t *moves)
+{
+    const json_t *polish = json_object_get(r, "polish");
+
+    return polish == NULL ||
+           pareto_read_integer(path, polish, "moves", 0, INT32_MAX, moves);
+}
+
 int pareto_read_result(const char *path, const json_t *r, pareto_run *run)
 {
     static const char *const latency[PARETO_BATCHES] = {
@@ -179,7 +164,7 @@ int pareto_read_result(const char *path, const json_t *r, pareto_run *run)
         if (!pareto_read_number(path, r, seconds[i], 0, 1e9, &run->seconds[i]))
             return 0;
     }
-    return 1;
+    return read_moves(path, r, &run->moves);
 }
 
 static int check_network(const char *path, const ub_network *network,

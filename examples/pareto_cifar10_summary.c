@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is computed of the runs of a grid. */
-#include "pareto_cifar10.h"
+#include "pareto_cifar10_variants.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,11 +31,13 @@ static int complain(ub_context *context)
 /* -- points -----------------------------------------------------------------
  */
 
-static pareto_moments moments_of(const double *x, int64_t n)
+pareto_moments pareto_find_moments(const double *x, int64_t n)
 {
     pareto_moments m = { 0.0, 0.0 };
     double squares = 0.0;
 
+    if (n == 0)
+        return (pareto_moments){ NAN, NAN };
     for (int64_t i = 0; i < n; i++)
         m.mean += x[i] / (double) n;
     for (int64_t i = 0; i < n; i++)
@@ -50,27 +52,28 @@ static void fill_point(pareto_point *p, const pareto_run *runs, int64_t n,
                        double *room)
 {
     memset(p, 0, sizeof(*p));
+    memcpy(p->label, runs[0].label, sizeof(p->label));
     p->method = runs[0].method;
     p->lambda = runs[0].lambda;
     p->n = n;
     for (int64_t i = 0; i < n; i++)
         room[i] = runs[i].accuracy;
-    p->accuracy = moments_of(room, n);
+    p->accuracy = pareto_find_moments(room, n);
     for (int64_t i = 0; i < n; i++)
         room[i] = runs[i].seconds[0] + runs[i].seconds[1] + runs[i].seconds[2];
-    p->seconds = moments_of(room, n);
+    p->seconds = pareto_find_moments(room, n);
     for (int b = 0; b < PARETO_BATCHES; b++) {
         for (int64_t i = 0; i < n; i++)
             room[i] = runs[i].latency_ms[b];
-        p->latency_ms[b] = moments_of(room, n);
+        p->latency_ms[b] = pareto_find_moments(room, n);
         for (int64_t i = 0; i < n; i++)
             room[i] = runs[i].utilization[b];
-        p->utilization[b] = moments_of(room, n);
+        p->utilization[b] = pareto_find_moments(room, n);
         p->speedup[b] = NAN;
     }
 }
 
-/* Runs are sorted by method, lambda and seed. */
+/* Runs are sorted by label, method, lambda and seed. */
 static int make_points(const pareto_results *r, pareto_summary *s)
 {
     double *room = calloc((size_t) r->n, sizeof(*room));
@@ -86,6 +89,7 @@ static int make_points(const pareto_results *r, pareto_summary *s)
 
         for (end = at + 1; end < r->n; end++) {
             if (r->runs[end].method != first->method ||
+                strcmp(r->runs[end].label, first->label) != 0 ||
                 r->runs[end].lambda > first->lambda)
                 break;
         }
@@ -98,20 +102,32 @@ static int make_points(const pareto_results *r, pareto_summary *s)
 /* -- methods ----------------------------------------------------------------
  */
 
-static void add_methods(pareto_summary *s)
+static int add_methods(pareto_summary *s)
 {
+    s->methods = calloc((size_t) s->n_points + 1, sizeof(*s->methods));
+    if (s->methods == NULL)
+        return no_memory();
     for (int64_t i = 0; i < s->n_points; i++) {
+        const pareto_point *p = &s->points[i];
         pareto_method *m = s->n_methods ? &s->methods[s->n_methods - 1] : NULL;
 
-        if (m == NULL || m->method != s->points[i].method) {
+        if (m == NULL || m->method != p->method ||
+            strcmp(m->label, p->label) != 0) {
             m = &s->methods[s->n_methods++];
-            memset(m, 0, sizeof(*m));
-            m->method = s->points[i].method;
+            m->method = p->method;
+            memcpy(m->label, p->label, sizeof(m->label));
             m->first = i;
+            s->n_main += m->label[0] == '\0';
         }
         m->n++;
-        m->n_runs += s->points[i].n;
+        m->n_runs += p->n;
     }
+    return 1;
+}
+
+static int is_of(const pareto_run *run, const pareto_method *m)
+{
+    return run->method == m->method && strcmp(run->label, m->label) == 0;
 }
 
 /* Points of the method that none of its others dominates. */
@@ -142,30 +158,37 @@ static int find_front(ub_context *context, pareto_summary *s,
     return status == UB_OK || complain(context);
 }
 
-/* The runs themselves, of all seeds and lambdas, in ms and percentage points
- * from no time and 100 %. */
-static int find_hypervolume(ub_context *context, const pareto_results *r,
-                            pareto_method *m, int batch)
+int pareto_hypervolume(ub_context *context, int64_t n, const double *values,
+                       double *out)
 {
     static const int32_t directions[2] = { UB_MINIMIZE, UB_MAXIMIZE };
     static const double ideal[2] = { 0.0, 100.0 };
+
+    return ub_hypervolume_ideal(context, n, values, directions, ideal, out) ==
+               UB_OK ||
+           complain(context);
+}
+
+/* The runs themselves, of all seeds and lambdas. */
+static int find_hypervolume(ub_context *context, const pareto_results *r,
+                            pareto_method *m, int batch)
+{
     double *values = calloc((size_t) m->n_runs, 2 * sizeof(*values));
     int64_t n = 0;
-    ub_status status;
+    int good;
 
     if (values == NULL)
         return no_memory();
     for (int64_t i = 0; i < r->n; i++) {
-        if (r->runs[i].method != m->method)
+        if (!is_of(&r->runs[i], m))
             continue;
         values[2 * n] = r->runs[i].latency_ms[batch];
         values[2 * n + 1] = 100.0 * r->runs[i].accuracy;
         n++;
     }
-    status = ub_hypervolume_ideal(context, n, values, directions, ideal,
-                                  &m->hypervolume[batch]);
+    good = pareto_hypervolume(context, n, values, &m->hypervolume[batch]);
     free(values);
-    return status == UB_OK || complain(context);
+    return good;
 }
 
 static void choose_shown(const pareto_results *r, pareto_method *m)
@@ -177,7 +200,7 @@ static void choose_shown(const pareto_results *r, pareto_method *m)
         const double size = run->latency_ms[PARETO_BATCH_1] *
                             (1.0 - run->accuracy);
 
-        if (run->method == m->method && size < least) {
+        if (is_of(run, m) && size < least) {
             least = size;
             m->shown = (int32_t) i;
         }
@@ -198,7 +221,7 @@ static double systolic_latency(const pareto_summary *s, const pareto_point *p,
     for (int64_t i = 0; i < s->n_points; i++) {
         const pareto_point *q = &s->points[i];
 
-        if (q->method == UB_SEARCH_SYSTOLIC &&
+        if (q->label[0] == '\0' && q->method == UB_SEARCH_SYSTOLIC &&
             q->accuracy.mean >= p->accuracy.mean - SIMILAR - 1e-9)
             fastest = fmin(fastest, q->latency_ms[batch].mean);
     }
@@ -210,7 +233,8 @@ static void compare_speed(pareto_summary *s, pareto_method *m, int batch)
     double logs = 0.0;
 
     m->speedup[batch] = NAN;
-    if (m->method == UB_SEARCH_SYSTOLIC || m->method >= PARETO_JUDGED)
+    if (m->method == UB_SEARCH_SYSTOLIC || m->method >= PARETO_JUDGED ||
+        m->label[0] != '\0')
         return;
     for (int64_t i = m->first; i < m->first + m->n; i++) {
         pareto_point *p = &s->points[i];
@@ -233,7 +257,7 @@ static void compare_speed(pareto_summary *s, pareto_method *m, int batch)
 /* -- widths and operators ---------------------------------------------------
  */
 
-/* Within one step of a multiple of the columns, which 0 is not. */
+/* 0 is no multiple. */
 static int is_near(const pareto_results *r, int64_t width)
 {
     const int64_t step = r->widths.step * r->cost_scale;
@@ -241,6 +265,15 @@ static int is_near(const pareto_results *r, int64_t width)
     const int64_t below = above - r->columns;
 
     return above - width <= step || (below > 0 && width - below <= step);
+}
+
+int64_t pareto_count_near(const pareto_results *r, const pareto_run *run)
+{
+    int64_t near = 0;
+
+    for (int64_t i = 0; i < run->n_widths; i++)
+        near += is_near(r, run->widths[i]);
+    return near;
 }
 
 static void set_bins(const pareto_results *r, pareto_summary *s)
@@ -276,12 +309,11 @@ static int count_choices(const pareto_results *r, const pareto_summary *s,
     for (int64_t i = 0; i < r->n; i++) {
         const pareto_run *run = &r->runs[i];
 
-        if (run->method != m->method)
+        if (!is_of(run, m))
             continue;
-        for (int64_t j = 0; j < run->n_widths; j++) {
+        near += pareto_count_near(r, run);
+        for (int64_t j = 0; j < run->n_widths; j++)
             m->histogram[bin_of(s, run->widths[j])]++;
-            near += is_near(r, run->widths[j]);
-        }
         m->n_widths += run->n_widths;
         for (int j = 0; j < PARETO_EDGES; j++)
             m->operators[run->operators[j]]++;
@@ -303,10 +335,10 @@ static int count_choices(const pareto_results *r, const pareto_summary *s,
 static int judge_model(ub_context *context, const pareto_results *r, int model,
                        int batch, double *room, pareto_prediction *out)
 {
-    double *predicted = room, *simulated = room + r->n, sum = 0.0;
+    double *predicted = room, *simulated = room + r->n_main, sum = 0.0;
 
     out->n = 0;
-    for (int64_t i = 0; i < r->n; i++) {
+    for (int64_t i = 0; i < r->n_main; i++) {
         predicted[i] = r->runs[i].predicted_ms[model][batch];
         simulated[i] = r->runs[i].latency_ms[batch];
         if (isnan(predicted[i]))
@@ -315,15 +347,15 @@ static int judge_model(ub_context *context, const pareto_results *r, int model,
         out->n++;
     }
     out->error = out->n ? sum / (double) out->n : NAN;
-    return ub_kendall_tau(context, r->n, predicted, simulated, &out->tau) ==
-               UB_OK ||
+    return ub_kendall_tau(context, r->n_main, predicted, simulated,
+                          &out->tau) == UB_OK ||
            complain(context);
 }
 
 static int judge_models(ub_context *context, const pareto_results *r,
                         pareto_summary *s)
 {
-    double *room = calloc((size_t) r->n, 2 * sizeof(*room));
+    double *room = calloc((size_t) r->n_main + 1, 2 * sizeof(*room));
     int good = room != NULL || no_memory();
 
     for (int m = 0; m < PARETO_MODELS; m++) {
@@ -354,14 +386,13 @@ int pareto_summarize(ub_context *context, const pareto_results *results,
 
     memset(summary, 0, sizeof(*summary));
     summary->results = results;
-    good = make_points(results, summary);
-    if (good) {
-        add_methods(summary);
+    good = make_points(results, summary) && add_methods(summary);
+    if (good)
         set_bins(results, summary);
-    }
     for (int64_t i = 0; i < summary->n_methods && good; i++)
         good = judge_method(context, results, summary, &summary->methods[i]);
-    good = good && judge_models(context, results, summary);
+    good = good && judge_models(context, results, summary) &&
+           pareto_compare(context, summary);
     if (!good)
         pareto_summary_free(summary);
     return good;
@@ -371,6 +402,7 @@ void pareto_summary_free(pareto_summary *summary)
 {
     for (int64_t i = 0; i < summary->n_methods; i++)
         free(summary->methods[i].histogram);
+    free(summary->methods);
     free(summary->points);
     memset(summary, 0, sizeof(*summary));
 }

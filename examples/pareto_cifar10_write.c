@@ -33,16 +33,39 @@ static json_t *integers(const int64_t *x, int64_t n)
     return array;
 }
 
+/* null without main runs to compare with. */
+static json_t *comparison_json(const pareto_comparison *c)
+{
+    if (c->n == 0)
+        return json_null();
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "pairs",
+                     (json_int_t) c->n, "latency_ms", pair(c->latency_ms),
+                     "near_share", pair(c->near_share), "latency_change",
+                     moments(&c->latency_change), "accuracy_change",
+                     moments(&c->accuracy_change), "utilization_change",
+                     moments(&c->utilization_change), "moves", real(c->moves));
+}
+
+static json_t *saving_json(const pareto_saving *s)
+{
+    if (s->n == 0)
+        return json_null();
+    return json_pack("{s:I, s:f, s:f, s:o}", "pairs", (json_int_t) s->n,
+                     "separate_seconds", s->separate_seconds, "shared_seconds",
+                     s->shared_seconds, "hypervolume", pair(s->hypervolume));
+}
+
 static json_t *point_json(const pareto_point *p)
 {
     return json_pack(
-        "{s:s, s:f, s:I, s:o, s:[o,o], s:[o,o], s:o, s:[b,b], s:o}", "hw",
-        ub_search_hardware_name(p->method), "lambda", p->lambda, "runs",
-        (json_int_t) p->n, "accuracy", moments(&p->accuracy), "latency_ms",
-        moments(&p->latency_ms[0]), moments(&p->latency_ms[1]), "utilization",
-        moments(&p->utilization[0]), moments(&p->utilization[1]), "seconds",
-        moments(&p->seconds), "on_front", p->on_front[0], p->on_front[1],
-        "speedup", pair(p->speedup));
+        "{s:s, s:s, s:f, s:I, s:o, s:[o,o], s:[o,o], s:o, s:[b,b], s:o, s:o}",
+        "hw", ub_search_hardware_name(p->method), "label", p->label, "lambda",
+        p->lambda, "runs", (json_int_t) p->n, "accuracy", moments(&p->accuracy),
+        "latency_ms", moments(&p->latency_ms[0]), moments(&p->latency_ms[1]),
+        "utilization", moments(&p->utilization[0]), moments(&p->utilization[1]),
+        "seconds", moments(&p->seconds), "on_front", p->on_front[0],
+        p->on_front[1], "speedup", pair(p->speedup), "comparison",
+        comparison_json(&p->comparison));
 }
 
 static json_t *operators_json(const pareto_method *m)
@@ -58,16 +81,18 @@ static json_t *operators_json(const pareto_method *m)
 static json_t *method_json(const pareto_summary *s, const pareto_method *m)
 {
     return json_pack(
-        "{s:s, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, "
-        "s:s}",
-        "hw", ub_search_hardware_name(m->method), "runs",
+        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:s, "
+        "s:s?, s:o, s:o}",
+        "hw", ub_search_hardware_name(m->method), "label", m->label, "runs",
         (json_int_t) m->n_runs, "hypervolume", pair(m->hypervolume), "speedup",
         pair(m->speedup), "compared", integers(m->compared, PARETO_BATCHES),
         "unmatched", integers(m->unmatched, PARETO_BATCHES), "widths",
         (json_int_t) m->n_widths, "histogram",
         integers(m->histogram, s->n_bins), "near_share", real(m->near_share),
         "operators", operators_json(m), "depthwise_share",
-        real(m->depthwise_share), "shown", s->results->runs[m->shown].name);
+        real(m->depthwise_share), "shown", s->results->runs[m->shown].name,
+        "differing", m->differing, "comparison",
+        comparison_json(&m->comparison), "saving", saving_json(&m->saving));
 }
 
 static json_t *prediction_json(const pareto_summary *s, int model)
@@ -175,7 +200,7 @@ static int write_points(const pareto_summary *s, const char *folder)
 
     if (!open_output(&o, folder, "summary.csv"))
         return 0;
-    fputs("hw,lambda,runs,accuracy,accuracy_deviation", o.file);
+    fputs("hw,label,lambda,runs,accuracy,accuracy_deviation", o.file);
     for (int b = 0; b < PARETO_BATCHES; b++) {
         const char *batch = b == PARETO_BATCH_1 ? "batch_1" : "hw_batch";
 
@@ -188,8 +213,8 @@ static int write_points(const pareto_summary *s, const char *folder)
     for (int64_t i = 0; i < s->n_points; i++) {
         const pareto_point *p = &s->points[i];
 
-        fprintf(o.file, "%s,%.9g,%" PRId64, ub_search_hardware_name(p->method),
-                p->lambda, p->n);
+        fprintf(o.file, "%s,%s,%.9g,%" PRId64,
+                ub_search_hardware_name(p->method), p->label, p->lambda, p->n);
         put_moments(o.file, &p->accuracy);
         for (int b = 0; b < PARETO_BATCHES; b++) {
             put_moments(o.file, &p->latency_ms[b]);
@@ -205,8 +230,8 @@ static int write_points(const pareto_summary *s, const char *folder)
 
 static void put_run(FILE *file, const pareto_run *r)
 {
-    fprintf(file, "%s,%s,%.9g,%" PRId64, r->name,
-            ub_search_hardware_name(r->method), r->lambda, r->seed);
+    fprintf(file, "%s,%s,%s,%.9g,%" PRId64, r->name,
+            ub_search_hardware_name(r->method), r->label, r->lambda, r->seed);
     put(file, r->accuracy);
     for (int b = 0; b < PARETO_BATCHES; b++) {
         put(file, r->latency_ms[b]);
@@ -231,7 +256,7 @@ static int write_runs(const pareto_results *r, const char *folder)
 
     if (!open_output(&o, folder, "runs.csv"))
         return 0;
-    fputs("run,hw,lambda,seed,accuracy", o.file);
+    fputs("run,hw,label,lambda,seed,accuracy", o.file);
     for (int b = 0; b < PARETO_BATCHES; b++) {
         const char *batch = b == PARETO_BATCH_1 ? "batch_1" : "hw_batch";
 
@@ -242,7 +267,7 @@ static int write_runs(const pareto_results *r, const char *folder)
     fputs(",seconds_micro,seconds_channels,seconds_train,repaired,operators,"
           "widths\n",
           o.file);
-    for (int64_t i = 0; i < r->n; i++)
+    for (int64_t i = 0; i < r->n + r->n_bases; i++)
         put_run(o.file, &r->runs[i]);
     return close_output(&o);
 }

@@ -9,7 +9,6 @@
 #include "search_options.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
@@ -79,30 +78,15 @@ static int apply(arguments *a)
 /* 1, or 0 after a message; exits after --help. */
 static int parse(arguments *a, int argc, char **argv)
 {
+    static const char *const help[] = { usage, search_options_usage, NULL };
     struct option options[N_OWN + N_SEARCH_OPTIONS + 1];
-    int option;
 
     memset(a, 0, sizeof(*a));
     memset(options, 0, sizeof(options));
     memcpy(options, own_options, sizeof(own_options));
     list_search_options(options + N_OWN, SEARCH);
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == HELP) {
-            fputs(usage, stdout);
-            fputs(search_options_usage, stdout);
-            exit(0);
-        }
-        if (option < DATA) {
-            fputs("see search_cifar10 --help\n", stderr);
-            return 0;
-        }
-        a->value[option - DATA] = optarg ? optarg : "";
-    }
-    if (optind < argc) {
-        fprintf(stderr, "%s: unexpected argument\n", argv[optind]);
-        return 0;
-    }
-    return read_search_options(a->value + N_OWN, &a->options) && apply(a);
+    return parse_command_line(argc, argv, options, help, a->value) &&
+           read_search_options(a->value + N_OWN, &a->options) && apply(a);
 }
 
 static int run(const arguments *a, ub_context *context, const char *out)

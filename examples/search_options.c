@@ -149,6 +149,35 @@ static int place_of(const char *text, const char *names)
     return -1;
 }
 
+static int is_called(const setting *s, const char *key)
+{
+    const char *name = s->name;
+
+    for (; *name != '\0' && *key != '\0'; name++, key++) {
+        if (*name != *key && !(*name == '-' && *key == '_'))
+            return 0;
+    }
+    return *name == *key;
+}
+
+int name_search_option(const char *key, int64_t value, char *out, size_t size)
+{
+    const char *at = NULL;
+
+    for (int i = 0; i < N_SEARCH_OPTIONS; i++) {
+        if (settings[i].names != NULL && is_called(&settings[i], key))
+            at = settings[i].names;
+    }
+    for (; at != NULL && value > 0; value--) {
+        at = strchr(at, '|');
+        at = at ? at + 1 : NULL;
+    }
+    if (at == NULL || value < 0)
+        return 0;
+    snprintf(out, size, "%.*s", (int) strcspn(at, "|"), at);
+    return 1;
+}
+
 /* Three numbers with something between them. */
 static int parse_three(const char *option, const char *text, char between,
                        int64_t *const to[3], int64_t least_last)

@@ -19,6 +19,10 @@ void list_search_options(struct option *options, int first);
  * not given. 1, or 0 after a message. */
 int read_search_options(const char *const *values, ub_search_options *options);
 
+/* The name of an option's value, "before-norm" of mask_place 1; 0 if values of
+ * that option, named as in config.json, have none. */
+int name_search_option(const char *key, int64_t value, char *out, size_t size);
+
 /* "systolic"; `option` is named in the message. */
 int parse_hardware(const char *option, const char *text, int32_t *hardware);
 

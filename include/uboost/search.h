@@ -53,6 +53,10 @@
  * Sharing. A run can take over what another one has searched (`from`, `take`):
  * the operators, then also the supernet's weights, of which it learns the
  * widths alone, or all of it, to train the result once more, polished or not.
+ * Of the other run's folder it reads micro.json and, but for operators alone,
+ * config.json; for widths also channels.json, for a supernet
+ * supernet.safetensors. config.json and result.json name that folder without
+ * its path, so that folders can be moved together.
  * So a sweep over lambda needs one micro search, at the lambda of the run that
  * has it, and one trained supernet. That run sets `keep_supernet`, and
  * `uniform_widths`: a supernet that learns from the widths it is finding knows

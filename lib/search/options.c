@@ -263,6 +263,20 @@ static int add_double(json_t *root, const ub_search_options *o,
                                json_real(double_value(o, row)));
 }
 
+/* The folder's name without its path, for results may move. */
+static json_t *name_of_folder(const char *path)
+{
+    size_t end = path ? strlen(path) : 0, first;
+
+    if (path == NULL)
+        return json_null();
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (first = end; first > 0 && path[first - 1] != '/';)
+        first--;
+    return json_stringn(path + first, end - first);
+}
+
 json_t *ub__search_options_json(const ub_search_options *options)
 {
     json_t *root = json_object();
@@ -277,8 +291,7 @@ json_t *ub__search_options_json(const ub_search_options *options)
         failed |= add_int(root, options, &int_rows[i]);
     for (size_t i = 0; i < N_DOUBLES; i++)
         failed |= add_double(root, options, &double_rows[i]);
-    failed |= json_object_set_new(
-        root, "from", options->from ? json_string(options->from) : json_null());
+    failed |= json_object_set_new(root, "from", name_of_folder(options->from));
     if (failed) {
         json_decref(root);
         return NULL;

@@ -152,8 +152,8 @@ static ub_status write_state(pipeline *p, const char *name,
 static ub_status take_micro(pipeline *p)
 {
     int64_t repaired;
-    ub_status status = ub__run_note(&p->run, "from",
-                                    json_string(p->options->from));
+    ub_status status = ub__run_note(
+        &p->run, "from", json_incref(json_object_get(p->run.config, "from")));
 
     if (status == UB_OK && p->options->take != UB_SEARCH_TAKE_OPERATORS)
         status = ub__take_check(&p->run, p->options->from);

@@ -3,12 +3,14 @@
 """usage: pareto.py PARETO_CIFAR10
 
 A tiny grid of searches: run, stopped and gone on with, found complete, asked
-for with other options. Prints 'ok - NAME' and 'not ok - NAME'; fails if
+for with other options; its variants, likewise, and where something that they
+need is not there. Prints 'ok - NAME' and 'not ok - NAME'; fails if
 anything differs.
 """
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,10 @@ GRID = ["--data", "synthetic", "--preset", "quick", "--epochs", "1,1,1",
         "--train-images", "200", "--search-batch", "16", "--lambda", "0.5",
         "--hw", "systolic,flops", "--seeds", "3"]
 RUNS = ["systolic-lambda0.5-seed3", "flops-lambda0.5-seed3"]
+VARIANTS = ["systolic-polished-lambda0.5-seed3",
+            "systolic-shared-lambda0.5-seed3", "systolic-shared-seed3"]
+POLISHED, SHARED, BASE = VARIANTS
+LABELLED = "systolic-plain-lambda0.5-seed3"
 SAME = ["config.json", "micro.json", "channels.json", "network.json",
         "weights.safetensors"]
 REFUSED = [
@@ -35,6 +41,18 @@ REFUSED = [
     ([], "one of --out DIR and --summary DIR"),
     (["--out", "x", "more"], "more: unexpected argument"),
     (["--summary", "x", "--seeds", "1"], "--summary takes no other options"),
+    (["--out", "x", "--variants", "shared,polish"],
+     "--variants polish: expected polished, shared"),
+    (["--out", "x", "--variants", "shared,shared"], "shared: is there twice"),
+    (["--out", "x", "--shared-epochs", "2"], "are for --variants shared"),
+    (["--out", "x", "--variants", "polished", "--polish"],
+     "without --label, --from, --polish"),
+    (["--out", "x", "--variants", "polished", "--label", "plain"],
+     "without --label, --from, --polish"),
+    (["--out", "x", "--label", "Plain"], "--label Plain: expected at most 31"),
+    (["--out", "x", "--label", "shared"], "and no name that a run has"),
+    (["--out", "x", "--label", "full-x"], "and no name that a run has"),
+    (["--out", "x", "--label", ""], "--label : expected"),
     (["--wrong"], "see pareto_cifar10 --help"),
 ]
 LIMIT = 120
@@ -54,10 +72,10 @@ def run(*arguments):
     return done.returncode, done.stderr
 
 
-def content(folder):
+def content(folder, names):
     """What has to be the same in every repetition."""
     found = {}
-    for name in RUNS:
+    for name in names:
         for file in SAME:
             found[name, file] = (folder / name / file).read_bytes()
         result = json.loads((folder / name / "result.json").read_text("utf-8"))
@@ -71,15 +89,15 @@ def times(folder):
             if path.is_file()}
 
 
-def stop(folder):
+def stop(folder, *more, seen="micro search done"):
     """Run until the first stage is done, then interrupt."""
-    process = subprocess.Popen([PROGRAM, *GRID, "--out", str(folder)],
+    process = subprocess.Popen([PROGRAM, *GRID, "--out", str(folder), *more],
                                stdin=subprocess.DEVNULL, text=True,
                                stderr=subprocess.PIPE)
     errors = ""
     for line in process.stderr:
         errors += line
-        if "micro search done" in line:
+        if seen in line:
             process.send_signal(signal.SIGINT)
             break
     errors += process.communicate(timeout=LIMIT)[1]
@@ -106,7 +124,7 @@ def grid(root):
     if status != 0:
         return
     check("no checkpoint is left", not list(whole.rglob("checkpoint*")))
-    once = content(whole)
+    once = content(whole, RUNS)
     before = times(whole)
     status, errors = run(*GRID, "--out", str(whole))
     check("complete runs are not repeated",
@@ -126,7 +144,87 @@ def grid(root):
     status, errors = run(*GRID, "--out", str(parts), "--jobs", "1", "--quiet")
     check("goes on, quietly", status == 0 and not errors, errors)
     check("same seed, same networks and weights", status == 0
-          and content(parts) == once)
+          and content(parts, RUNS) == once)
+    variants(root, whole)
+
+
+def small_files(source, target):
+    """What is committed of a grid, in another place."""
+    shutil.copytree(source, target,
+                    ignore=shutil.ignore_patterns("*.safetensors"))
+
+
+def variants(root, whole):
+    parts, moved, broken = root / "parts", root / "moved", root / "broken"
+    wanted = ["--hw", "systolic", "--variants", "polished,shared"]
+    before = times(whole)
+    status, errors = run(*GRID, *wanted, "--out", str(whole), "--jobs", "3")
+    check("variants", status == 0 and "all 4 runs are complete" in errors
+          and all((whole / name / "result.json").exists() for name in VARIANTS),
+          errors)
+    if status != 0:
+        return
+    check("main runs stay as they are",
+          before.items() <= times(whole).items())
+    once = content(whole, VARIANTS)
+    check("no search before polishing", (
+        json.loads(once[POLISHED, "config.json"])["polish"] == 1
+        and once[POLISHED]["polish"]["moves"] > 0
+        and once[POLISHED, "channels.json"]
+        == (whole / RUNS[0] / "channels.json").read_bytes()))
+    check("what is shared", once[SHARED, "micro.json"]
+          == once[BASE, "micro.json"] and once[SHARED]["from"] == BASE
+          and once[SHARED, "channels.json"] != once[BASE, "channels.json"])
+    status, errors = stop(parts, *wanted, "--jobs", "2",
+                          seen=BASE + ": micro search done")
+    check("interrupted variants", status == 130, f"status {status}: {errors}")
+    check("a branch waits for its base",
+          not (parts / SHARED).exists() and (parts / BASE).exists())
+    status, errors = run(*GRID, *wanted, "--out", str(parts), "--jobs", "1")
+    check("variants gone on with",
+          status == 0 and content(parts, VARIANTS) == once, errors)
+    small_files(whole, moved)
+    shutil.rmtree(moved / POLISHED)
+    shutil.copytree(moved, broken)
+    status, errors = run(*GRID, *wanted, "--out", str(moved))
+    check("polished from what is committed, elsewhere",
+          status == 0 and content_of_result(moved) == content_of_result(whole),
+          errors)
+    (moved / SHARED / "result.json").unlink()
+    status, errors = run(*GRID, *wanted, "--out", str(moved))
+    check("a supernet that is missing", status == 1
+          and SHARED + ": " in errors and "supernet.safetensors" in errors
+          and "1 of 4 runs failed" in errors, errors)
+    for name in (BASE, SHARED):
+        shutil.rmtree(broken / name)
+    (broken / BASE).write_text("in the way", "utf-8")
+    status, errors = run(*GRID, *wanted, "--out", str(broken), "--jobs", "2")
+    check("a base that fails", status == 1 and "2 of 4 runs failed" in errors
+          and f"{SHARED}: not begun, for {BASE} failed" in errors
+          and (broken / POLISHED / "result.json").exists(), errors)
+    labels(whole)
+
+
+def content_of_result(folder):
+    result = json.loads((folder / POLISHED / "result.json").read_text("utf-8"))
+    return {key: value for key, value in result.items()
+            if not key.startswith("seconds")}
+
+
+def labels(whole):
+    wanted = ["--hw", "systolic", "--label", "plain", "--epochs", "0,0,1",
+              "--out", str(whole)]
+    status, errors = run(*GRID, *wanted, "--reading", "plain")
+    check("a label", status == 0
+          and (whole / LABELLED / "result.json").exists(), errors)
+    status, errors = run(*GRID, *wanted)
+    check("a label with other options", status == 1
+          and LABELLED in errors and "its reading is 1, not 0" in errors, errors)
+    status, errors = run("--summary", str(whole))
+    text = (whole / "summary.md").read_text("utf-8") if status == 0 else ""
+    check("a summary of them", "| systolic, plain | micro_epochs 0, "
+          "channel_epochs 0, reading plain | 0.5 | 1 |" in text
+          and "## polished" in text and "## shared" in text, errors)
 
 
 def main():

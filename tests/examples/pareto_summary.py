@@ -3,7 +3,7 @@
 """usage: pareto_summary.py PARETO_CIFAR10
 
 The summary of made-up results against the same figures computed here, of the
-same results in another order, of damaged ones; and whether the tables that are
+same results in another order, with variants of them, of damaged ones; and whether the tables that are
 committed are those of the runs they name. Prints 'ok - NAME' and
 'not ok - NAME'; fails if anything differs.
 """
@@ -124,10 +124,12 @@ def figures(method, rate, seed):
     return accuracy + 0.001 * (seed - 1), latency * (1 + 0.1 * (seed - 1))
 
 
-def write_run(folder, method, rate, seed):
-    accuracy, latency = figures(method, rate, seed)
+def write_run(folder, method, rate, seed, name=None, options=None, reached=None,
+              **results):
+    """A variant has a name, options and results of its own."""
+    accuracy, latency = reached or figures(method, rate, seed)
     macs, parameters = size(method, seed)
-    at = folder / name_of(method, rate, seed)
+    at = folder / (name or name_of(method, rate, seed))
     at.mkdir(parents=True)
     own = {"preset": "paper8", "seed": seed, "hw": method, "lambda": rate,
            "hw_batch": 64}
@@ -135,13 +137,14 @@ def write_run(folder, method, rate, seed):
               "test_images": 10000, "train_images": 20000, "micro_epochs": 3,
               "channel_epochs": 5, "train_epochs": 20, "train_batch": 64,
               "rows": 128, "columns": 128, "cost_scale": SCALE,
-              "widths_low": 8, "widths_high": 35, "widths_step": 1}
+              "widths_low": 8, "widths_high": 35, "widths_step": 1,
+              "tau": 1.0, "mask_place": 0, **(options or {})}
     result = {**own, "test_accuracy": accuracy, "repaired": 0,
               "macs": macs, "parameters": parameters, "operators": OPERATORS.get(method, OPERATORS["flops"]),
               "simulated_latency_ms": latency, "simulated_utilization": 0.25,
               "simulated_latency_ms_hw_batch": 64 * latency,
               "simulated_utilization_hw_batch": 0.5, "seconds_micro": 1.0,
-              "seconds_channels": 2.0, "seconds_train": 3.0}
+              "seconds_channels": 2.0, "seconds_train": 3.0, **results}
     for name, content in (("config", config), ("result", result),
                           ("network", network(method, seed))):
         (at / f"{name}.json").write_text(json.dumps(content), "utf-8")
@@ -254,6 +257,144 @@ def check_predictions(folder, summary):
     found = {line["model"]: line for line in summary["predictions"]}
     check("error", near(found["flops"]["error"][0], error))
     check("models", [line["networks"] for line in found.values()] == [20] * 5)
+
+
+# Of systolic: what a variant adds to the accuracy, and makes of the latency.
+POLISHED = {1: (-0.01, 0.8), 2: (-0.02, 0.9)}
+SHARED = {1: (0.005, 1.1), 2: (-0.003, 0.7)}
+NORM = (0.02, 0.5)
+
+
+def changed(change, rate, seed):
+    accuracy, latency = figures("systolic", rate, seed)
+    return accuracy + change[0], latency * change[1]
+
+
+def write_variants(folder):
+    older = {"polish": 1, "take": 2}
+    for seed in SEEDS:
+        write_run(folder, "systolic", 0.1, seed,
+                  f"systolic-shared-seed{seed}",
+                  {"keep_supernet": 1, "uniform_widths": 1, "train_epochs": 1},
+                  seconds_micro=2.0 * seed, seconds_channels=4.0)
+        for rate in LAMBDAS:
+            end = f"lambda{rate:g}-seed{seed}"
+            write_run(folder, "systolic", rate, seed,
+                      f"systolic-polished-{end}",
+                      {**older, "from": name_of("systolic", rate, seed)},
+                      changed(POLISHED[seed], rate, seed),
+                      polish={"moves": 3 * seed})
+            write_run(folder, "systolic", rate, seed, f"systolic-shared-{end}",
+                      {"from": f"systolic-shared-seed{seed}", "take": 0,
+                       "channel_epochs": 1, "initial_height": 1.0},
+                      changed(SHARED[seed], rate, seed), seconds_micro=0.0,
+                      seconds_channels=0.5)
+    # the first has main runs beside it, the second has none
+    write_run(folder, "systolic", 0.1, 1, "systolic-before-norm-lambda0.1-seed1",
+              {"mask_place": 1, "tau": 0.5, "widths_low": 8},
+              changed(NORM, 0.1, 1))
+    write_run(folder, "systolic", 7.0, 1, "systolic-far-lambda7-seed1", {},
+              (0.5, 0.25))
+
+
+def check_comparison(name, found, change, rates, moves):
+    """All pairs of the rates, against what was made up."""
+    pairs = [(rate, seed) for rate in rates for seed in SEEDS]
+    latencies = [change[seed][1] - 1 for _, seed in pairs]
+    accuracies = [change[seed][0] for _, seed in pairs]
+    before = [figures("systolic", *pair)[1] for pair in pairs]
+    after = [changed(change[pair[1]], *pair)[1] for pair in pairs]
+    check(name, found["pairs"] == len(pairs)
+          and near(found["latency_change"]["mean"], statistics.mean(latencies))
+          and near(found["latency_change"]["deviation"],
+                   statistics.stdev(latencies))
+          and near(found["accuracy_change"]["mean"],
+                   statistics.mean(accuracies))
+          and near(found["latency_ms"][0], statistics.mean(before))
+          and near(found["latency_ms"][1], statistics.mean(after))
+          and found["near_share"] == [1.0, 1.0]
+          and near(found["utilization_change"]["mean"] + 1, 1.0)
+          and found["moves"] == moves, found)
+
+
+def check_variants(summary, text):
+    points = {(point["label"], point["lambda"]): point
+              for point in summary["points"] if point["hw"] == "systolic"}
+    rows = {row["label"]: row for row in summary["methods"]
+            if row["hw"] == "systolic"}
+    for rate in LAMBDAS:
+        check_comparison(f"polished at {rate}",
+                         points["polished", rate]["comparison"], POLISHED,
+                         [rate], 4.5)
+        check_comparison(f"shared at {rate}",
+                         points["shared", rate]["comparison"], SHARED, [rate], 0)
+    check_comparison("polished", rows["polished"]["comparison"], POLISHED,
+                     LAMBDAS, 4.5)
+    saving = rows["shared"]["saving"]
+    pairs = [(rate, seed) for rate in LAMBDAS for seed in SEEDS]
+    check("saving", saving["pairs"] == 4
+          and near(saving["separate_seconds"], 4 * 3.0)
+          and near(saving["shared_seconds"], 6.0 + 8.0 + 4 * 0.5)
+          and near(saving["hypervolume"][0],
+                   area([figures("systolic", *pair) for pair in pairs]))
+          and near(saving["hypervolume"][1],
+                   area([changed(SHARED[pair[1]], *pair) for pair in pairs])),
+          saving)
+    norm = points["before-norm", 0.1]["comparison"]
+    check("ablation", norm["pairs"] == 1
+          and near(norm["latency_change"]["mean"], NORM[1] - 1)
+          and near(norm["accuracy_change"]["mean"], NORM[0])
+          and "| systolic, before-norm | tau 0.5, mask_place before-norm | 0.1 "
+          "| 1 | 92.00 | 25.0 | 25.0 | 100.0 | 1 | +2.00 | -50.0 | +0.0 | "
+          "100.0 |" in text, norm)
+    check("without main runs", points["far", 7.0]["comparison"] is None
+          and "| systolic, far | - | 7 | 1 | 50.00 | 250.0 | 25.0 | 100.0 | 0 "
+          "| - | - | - | - |" in text)
+    check("options of shared ones", "| channel_epochs 1 |" in text)
+
+
+def variants(root, whole, plain):
+    folder, again = root / "variants", root / "again"
+    shutil.copytree(whole, folder)
+    write_variants(folder)
+    status, _, errors = run(folder)
+    check("summary with variants", status == 0, errors)
+    if status != 0:
+        return
+    summary = json.loads((folder / "summary.json").read_text("utf-8"))
+    check_variants(summary, (folder / "summary.md").read_text("utf-8"))
+    check("what is judged is as without", all(
+        summary[key] == plain[key] for key in
+        ("setup", "judged_runs", "claims", "predictions"))
+          and [row for row in summary["methods"] if not row["label"]]
+          == plain["methods"]
+          and [row for row in summary["points"] if not row["label"]]
+          == plain["points"])
+    check("a picture of them",
+          (folder / "variants.svg").exists() or "without cairo" in errors)
+    with (folder / "runs.csv").open(encoding="utf-8", newline="") as file:
+        for row in reversed(list(csv.DictReader(file))):
+            shutil.copytree(folder / row["run"], again / row["run"])
+    run(again)
+    check("runs.csv has all that it is made of",
+          contents(again) == contents(folder))
+    for path in whole.iterdir():
+        if path.is_dir():
+            shutil.rmtree(again / path.name)
+    status, _, errors = run(again)
+    check("variants without main runs", status == 0, errors)
+    for name, changes in (
+            ("systolic-polished-lambda0.1-seed1", {"polish": 0}),
+            ("systolic-polished-lambda0.1-seed1", {"take": 0}),
+            ("systolic-shared-lambda0.1-seed1", {"from": None}),
+            ("systolic-shared-seed1", {"keep_supernet": 0}),
+            ("systolic-far-lambda7-seed1", {"lambda": 6.0})):
+        shutil.copytree(folder, root / "wrong")
+        edit(root / "wrong" / name / "config.json", **changes)
+        status, _, errors = run(root / "wrong")
+        check(f"{name} with {changes} is refused",
+              status == 1 and f"{name}/config.json: " in errors, errors)
+        shutil.rmtree(root / "wrong")
 
 
 def contents(folder):
@@ -392,6 +533,7 @@ def main():
         check_points(summary)
         check_choices(summary)
         check_predictions(whole, summary)
+        variants(root, whole, summary)
         before = contents(whole)
         if "without cairo" in errors:
             print("ok - pictures # SKIP built without cairo", flush=True)
@@ -408,6 +550,16 @@ def main():
         run(other)
         check("in another order, and with a run that is not complete",
               contents(other) == before)
+        edit(other / name_of("flops", 1.0, 1) / "config.json", polish=0,
+             take=0, initial_place=-1.0)
+        status, output, _ = run(other)
+        check("an older library's run beside a newer one's",
+              status == 0 and "DIFFER" not in output, output)
+        edit(other / name_of("flops", 1.0, 1) / "config.json", polish=1)
+        status, output, _ = run(other)
+        check("a newer option", status == 0 and "DIFFER in polish\n" in output,
+              output)
+        edit(other / name_of("flops", 1.0, 1) / "config.json", polish=0)
         edit(other / name_of("flops", 1.0, 2) / "config.json", train_epochs=99)
         shutil.rmtree(other / name_of("blackbox", 1.0, 2))
         status, output, _ = run(other)

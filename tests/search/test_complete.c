@@ -23,7 +23,7 @@ typedef struct scene {
     char folder[512], config[600], result[600];
 } scene;
 
-static void open_scene(scene *s)
+static void open_scene(scene *s, const char *name)
 {
     static const int64_t shape[4] = { IMAGES, 3, 16, 16 };
     static uint8_t images[IMAGES * 3 * 16 * 16];
@@ -45,7 +45,7 @@ static void open_scene(scene *s)
     assert_int_equal(ub_search_preset(&s->options, "quick"), UB_OK);
     s->options.train_images = 40;
     s->options.search_batch = 8;
-    snprintf(s->folder, sizeof(s->folder), "%s", test_path("complete"));
+    snprintf(s->folder, sizeof(s->folder), "%s", test_path(name));
     snprintf(s->config, sizeof(s->config), "%s/config.json", s->folder);
     snprintf(s->result, sizeof(s->result), "%s/result.json", s->folder);
 }
@@ -107,7 +107,7 @@ static void test_complete(void **state)
     scene s;
 
     (void) state;
-    open_scene(&s);
+    open_scene(&s, "complete");
     expect_complete(&s, 0); /* no folder */
     begin_run(&s);
     expect_complete(&s, 0);
@@ -131,9 +131,36 @@ static void test_complete(void **state)
     close_scene(&s);
 }
 
+/* Folders of results may be moved, together. */
+static void test_moved(void **state)
+{
+    static const char *const same[] = { "/nowhere/base", "base",
+                                        "../elsewhere/base//" };
+    ub_search_result result = { .size = sizeof(result) };
+    scene s;
+
+    (void) state;
+    open_scene(&s, "moved");
+    s.options.from = same[0];
+    assert_int_equal(mkdir(s.folder, 0777), 0);
+    assert_int_equal(ub_search_run(s.context, &s.options, s.images, s.images,
+                                   s.folder, 0, &result),
+                     UB_ERR_IO);
+    for (int i = 0; i < 3; i++) {
+        s.options.from = same[i];
+        expect_complete(&s, 0);
+    }
+    s.options.from = "/nowhere/base/other";
+    expect_failure(&s, UB_ERR_INVALID, "its from is \"base\", not \"other\"");
+    s.options.from = NULL;
+    expect_failure(&s, UB_ERR_INVALID, "its from is \"base\", not null");
+    close_scene(&s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_complete) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_complete),
+                                        cmocka_unit_test(test_moved) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

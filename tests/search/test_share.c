@@ -93,7 +93,8 @@ static void test_take_widths(void **state)
     assert_true(r.test_accuracy == base_result.test_accuracy);
     assert_true(r.seconds[0] == 0.0 && r.seconds[1] == 0.0);
     root = runs_json(folder, "result.json");
-    assert_string_equal(json_string_value(json_object_get(root, "from")), base);
+    assert_string_equal(json_string_value(json_object_get(root, "from")),
+                        "base");
     json_decref(root);
     o.polish = 1;
     snprintf(folder, sizeof(folder), "%s", runs_folder("polished"));
