@@ -221,6 +221,8 @@ static void tell_prediction(const pareto_summary *s, pareto_claim *c)
 void pareto_judge(const pareto_summary *summary,
                   pareto_claim claims[PARETO_CLAIMS])
 {
+    int64_t runs, wanted, lambdas, seeds;
+
     memset(claims, 0, PARETO_CLAIMS * sizeof(*claims));
     for (int i = 0; i < PARETO_CLAIMS; i++) {
         claims[i].verdict = PARETO_OPEN;
@@ -232,4 +234,9 @@ void pareto_judge(const pareto_summary *summary,
     judge_widths(summary, &claims[4]);
     judge_operators(summary, &claims[5]);
     tell_prediction(summary, &claims[6]);
+    pareto_count(summary, &runs, &wanted, &lambdas, &seeds);
+    for (int i = 0; i < PARETO_CLAIMS && runs < wanted; i++) {
+        if (claims[i].verdict != PARETO_TOLD)
+            claims[i].verdict = PARETO_OPEN;
+    }
 }

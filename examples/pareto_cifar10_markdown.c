@@ -69,8 +69,8 @@ static void put_setup(FILE *f, const pareto_summary *s)
             "%" PRId64 " of %" PRId64 " runs of systolic, flops, roofline and "
             "blackbox are there (%" PRId64 " lambdas, %" PRId64 " seeds)%s.",
             runs, wanted, lambdas, seeds,
-            runs < wanted ? ": the grid is INCOMPLETE, and verdicts are of "
-                            "what is there"
+            runs < wanted ? ": the grid is INCOMPLETE, and there are no "
+                            "verdicts"
                           : "");
     if (r->differing[0] != '\0')
         fprintf(f, " They DIFFER in %s.", r->differing);

@@ -567,6 +567,9 @@ def main():
         check("runs that differ, and a hole", status == 0
               and "15 of 16 runs, which DIFFER in train_epochs" in output
               and "INCOMPLETE" in text and "They DIFFER in train_epochs" in text)
+        check("a hole leaves no verdict", "runs are missing" in text
+              and not any(line.endswith(("| holds |", "hold |", "in part |"))
+                          for line in text.splitlines()))
         edit(other / name_of("systolic-full", 0.1, 1) / "config.json",
              hw_batch=1)
         status, output, _ = run(other)
