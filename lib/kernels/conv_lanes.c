@@ -34,8 +34,9 @@ static float *packed_weights(const struct job *job, int64_t group,
 }
 
 /* The weights of a tile's filters side by side. */
-static void pack_filters(const struct job *job, int64_t part)
+static void pack_task(void *arg, int64_t part, int worker)
 {
+    const struct job *job = arg;
     const int64_t group = part / job->filter_parts, taps = job->lanes.taps;
     const int64_t filter = part % job->filter_parts * job->filters;
     const int64_t filters = ub__min(job->filters, job->out - filter);
@@ -43,6 +44,7 @@ static void pack_filters(const struct job *job, int64_t part)
                      filter * job->w_filter;
     float *to = packed_weights(job, group, filter);
 
+    (void) worker;
     for (int64_t c = 0; c < job->in; c++, to += taps * job->filters)
         job->lanes.loops->transpose(filters, taps, w + c * job->w_channel,
                                     job->w_filter, to, job->filters);
@@ -274,8 +276,8 @@ static void run(struct job *job)
     const int64_t filter_parts = job->lanes.conv.groups * job->filter_parts;
 
     make_tables(job);
-    for (int64_t part = 0; part < filter_parts; part++)
-        pack_filters(job, part);
+    job->lanes.pack = pack_task;
+    job->lanes.packs = filter_parts;
     ub__lanes_run(job, find_rows, result_task, filter_parts * job->bands, 0);
 }
 

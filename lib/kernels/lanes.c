@@ -68,16 +68,14 @@ float *ub__turned(const ub__planes *p, int64_t block, int64_t channel)
     return p->turned + (block * p->channels + channel) * p->pitch;
 }
 
-static void turn_task(void *arg, int64_t task, int worker)
+static void turn_plane(const ub__lanes *l, int64_t task)
 {
-    const ub__lanes *l = arg;
     const int64_t channels = l->x.channels + l->gy.channels;
     const int64_t block = task / channels;
     const int64_t image = (l->block + block) * l->lanes;
     int64_t channel = task % channels, area;
     const ub__planes *p = &l->x;
 
-    (void) worker;
     if (channel >= p->channels) {
         channel -= p->channels;
         p = &l->gy;
@@ -87,6 +85,17 @@ static void turn_task(void *arg, int64_t task, int worker)
                    p->data + (image * p->channels + channel) * area +
                        p->first_row * p->width,
                    p->channels * area, ub__turned(p, block, channel), 0);
+}
+
+static void turn_task(void *arg, int64_t task, int worker)
+{
+    const ub__lanes *l = arg;
+    const int64_t planes = l->blocks * (l->x.channels + l->gy.channels);
+
+    if (task < planes)
+        turn_plane(l, task);
+    else
+        l->pack(arg, task - planes, worker);
 }
 
 void ub__lanes_run(void *arg, ub__rows_fn rows, ub__task_fn fn, int64_t tasks,
@@ -103,7 +112,8 @@ void ub__lanes_run(void *arg, ub__rows_fn rows, ub__task_fn fn, int64_t tasks,
             l->rows = ub__min(l->most_rows, l->height - l->row);
             rows(arg);
             ub__parallel(l->context,
-                         l->blocks * (l->x.channels + l->gy.channels),
+                         l->blocks * (l->x.channels + l->gy.channels) +
+                             (l->block == 0 && l->row == 0 ? l->packs : 0),
                          turn_task, l);
             ub__parallel(l->context, together ? tasks : l->blocks * tasks, fn,
                          arg);

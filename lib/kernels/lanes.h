@@ -34,6 +34,8 @@ typedef struct ub__lanes {
     int64_t most_blocks, most_rows; /* of a turn */
     int64_t height;                 /* rows in all */
     int64_t block, blocks, row, rows; /* of this turn; rows of results */
+    ub__task_fn pack; /* what is done beside the first turn; may be NULL */
+    int64_t packs;
 } ub__lanes;
 
 void ub__lanes_init(ub__lanes *l, ub_context *context, const ub__conv *conv);
