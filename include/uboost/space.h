@@ -244,6 +244,160 @@ UB_API_CHECK
 ub_status ub_space_derive(const ub_space *space, const int32_t *operators,
                           const int64_t *widths, ub_network **out);
 
+/* -- NAS-Bench-201 --------------------------------------------------------- */
+
+/**
+ * @name NAS-Bench-201
+ * 15,625 cells: a graph of four nodes with an edge from each to every later
+ * one, six edges with one of five operators each. A cell is six operators, in
+ * the order of its text: the edges 0-1; 0-2, 1-2; 0-3, 1-3, 2-3. It is written
+ *
+ *     |op~0|+|op~0|op~1|+|op~0|op~1|op~2|
+ *
+ * Its number, the index, is that of the published tables. Functions without a
+ * context set no error text.
+ *
+ * Source: Dong, Yang, "NAS-Bench-201: Extending the Scope of Reproducible
+ * Neural Architecture Search", ICLR 2020.
+ * @{
+ */
+
+/** Edges of a cell, so many operators describe it. */
+#define UB_NASBENCH201_EDGES     6
+/** Operators to choose from. */
+#define UB_NASBENCH201_OPERATORS 5
+/** Cells of the space. */
+#define UB_NASBENCH201_CELLS     15625
+/** Room for the text of a cell, canonical or not, with the 0 at its end. */
+#define UB_NASBENCH201_TEXT      128
+
+/** Operators of NAS-Bench-201, in index order. */
+typedef enum ub_nasbench201_operator {
+    UB_NASBENCH201_NONE = 0,        /**< "none": zero */
+    UB_NASBENCH201_SKIP = 1,        /**< "skip_connect": identity */
+    UB_NASBENCH201_CONV_1X1 = 2,    /**< "nor_conv_1x1": ReLU, convolution,
+                                         batch norm */
+    UB_NASBENCH201_CONV_3X3 = 3,    /**< "nor_conv_3x3" */
+    UB_NASBENCH201_AVG_POOL_3X3 = 4 /**< "avg_pool_3x3" */
+} ub_nasbench201_operator;
+
+/**
+ * The order of the cells, both ways. Immutable.
+ *
+ * Thread-safety: may be read from any thread, created and destroyed in the
+ * context's.
+ */
+typedef struct ub_nasbench201 ub_nasbench201;
+
+/** The name of an operator, such as "nor_conv_3x3", or NULL. */
+UB_API
+const char *ub_nasbench201_operator_name(int32_t op);
+
+/**
+ * Read the text of a cell.
+ *
+ * @param text           as above, nothing before or behind it
+ * @param[out] operators UB_NASBENCH201_EDGES; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  it is not the text of a cell
+ */
+UB_API_CHECK
+ub_status ub_nasbench201_read(const char *text, int32_t *operators);
+
+/**
+ * Write the text of a cell.
+ *
+ * @param operators  UB_NASBENCH201_EDGES
+ * @param[out] text  room for UB_NASBENCH201_TEXT; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an operator does not exist
+ */
+UB_API_CHECK
+ub_status ub_nasbench201_write(const int32_t *operators, char *text);
+
+/**
+ * A text that is the same for cells that compute the same up to edges of
+ * zeros, identities, and the order of sums; 6,466 differ. Node 0 is "0"; an
+ * edge is "#" if its operator is none or its source is "#", for skip_connect
+ * its source, otherwise "(source)@operator"; a node is its edges, sorted,
+ * joined by "+"; the cell is its last node.
+ *
+ * @param operators  UB_NASBENCH201_EDGES
+ * @param[out] text  room for UB_NASBENCH201_TEXT; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an operator does not exist
+ */
+UB_API_CHECK
+ub_status ub_nasbench201_canonical(const int32_t *operators, char *text);
+
+/**
+ * Parameters and FLOPs of the network that stacks a cell 5 + 5 + 5 times at 16,
+ * 32 and 64 channels, as NAS-Bench-201 counts them: a FLOP is a
+ * multiply-accumulate or a bias of the classifier. Edges that do nothing for
+ * the output count as well. With n1 and n3 convolutions in the cell:
+ * 72,656 + 65 classes + 28,000 n1 + 243,040 n3 parameters and
+ * side^2 (7,600 + 3,840 n1 + 34,560 n3) + 65 classes FLOPs.
+ *
+ * @param operators       UB_NASBENCH201_EDGES
+ * @param side            of the images, a multiple of 4 up to 1024: 32 for
+ *                        CIFAR, 16 for ImageNet16-120
+ * @param classes         1 to 1000000
+ * @param[out] parameters their number; may be NULL; untouched on failure
+ * @param[out] flops      their number; may be NULL; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an operator does not exist, or a number is out of
+ *                         range
+ */
+UB_API_CHECK
+ub_status ub_nasbench201_count(const int32_t *operators, int64_t side,
+                               int64_t classes, int64_t *parameters,
+                               int64_t *flops);
+
+/**
+ * Compute the order. The cells in the order of their codes, base 5 with the
+ * first operator leading, are shuffled as CPython's random.shuffle() does after
+ * random.seed(88), with the Mersenne Twister. Source of the generator:
+ * Matsumoto, Nishimura, "Mersenne Twister", ACM Transactions on Modeling and
+ * Computer Simulation 8(1), 1998.
+ *
+ * @param context   lends the memory
+ * @param[out] out  owned by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an argument is NULL
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_nasbench201_create(ub_context *context, ub_nasbench201 **out);
+
+/** Destroy an order and set the pointer to NULL; NULL is allowed. */
+UB_API
+void ub_nasbench201_destroy(ub_nasbench201 **order);
+
+/**
+ * The cell with an index.
+ *
+ * @param order           the order
+ * @param index           0 to UB_NASBENCH201_CELLS - 1
+ * @param[out] operators  UB_NASBENCH201_EDGES; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  index is out of range
+ */
+UB_API_CHECK
+ub_status ub_nasbench201_get(const ub_nasbench201 *order, int64_t index,
+                             int32_t *operators);
+
+/** The index of a cell of UB_NASBENCH201_EDGES operators; -1 if an operator
+ * does not exist. */
+UB_API
+int64_t ub_nasbench201_index(const ub_nasbench201 *order,
+                             const int32_t *operators);
+
+/** The index of the cell with a text; -1 if it is not the text of a cell. */
+UB_API
+int64_t ub_nasbench201_find(const ub_nasbench201 *order, const char *text);
+
+/** @} */
+
 UB_END_DECLS
 
 /** @} */
