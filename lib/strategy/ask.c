@@ -136,6 +136,12 @@ int64_t ub_strategy_weights(const ub_strategy *strategy)
 
 /* -- ask ------------------------------------------------------------------ */
 
+int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
+                         int64_t at)
+{
+    return batch->first + at * (1 + s->options.neighbours);
+}
+
 static int64_t budget_left(const ub_strategy *s)
 {
     return s->options.budget - s->batch.first - s->batch.n;

@@ -139,11 +139,18 @@ const ub__strategy_class *ub__strategy_class_of(int32_t kind);
 ub_status ub__strategy_check(ub_context *context, const ub_decisions *decisions,
                              const ub_strategy_options *options);
 
-/* A uniform candidate; a neighbour of one, in up to `radius` decisions drawn
- * without repetition, may be in place. */
+/* A uniform candidate; a neighbour of one, which differs in 1 to `radius` (any
+ * number of them as likely) decisions drawn without repetition: by a level of
+ * an ordered one, in any other choice of the rest. May be in place. Without a
+ * decision that has several choices it is the same. */
 void ub__draw(ub_strategy *s, int32_t *choices);
 void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
                         int32_t *choices);
+
+/* The id that candidate `at` of a batch will have, whether or not neighbours go
+ * between: what a class names as a parent. */
+int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
+                         int64_t at);
 
 /* Below 0 when a is better than b, 0 when neither is: by violation, then by
  * objective 0. Failed ones have infinite violation. */
