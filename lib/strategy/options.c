@@ -52,6 +52,8 @@ static const struct kind {
 } kinds[] = {
     [UB_STRATEGY_RANDOM] = { "random", &ub__strategy_random },
     [UB_STRATEGY_EXHAUSTIVE] = { "exhaustive", &ub__strategy_exhaustive },
+    [UB_STRATEGY_EVOLUTION] = { "evolution", &ub__strategy_evolution },
+    [UB_STRATEGY_NSGA2] = { "nsga2", &ub__strategy_nsga2 },
 };
 
 #define N_KINDS ((int32_t) (sizeof(kinds) / sizeof(kinds[0])))

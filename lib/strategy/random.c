@@ -7,9 +7,7 @@ void ub__draw(ub_strategy *s, int32_t *choices)
         choices[d] = (int32_t) ub_rng_below(&s->rng, (uint64_t) s->choices[d]);
 }
 
-/* Another choice of a decision that has several: a level up or down if it is
- * ordered, any other otherwise. */
-static int32_t other_choice(ub_strategy *s, int64_t d, int32_t choice)
+int32_t ub__draw_choice(ub_strategy *s, int64_t d, int32_t choice)
 {
     const int32_t last = s->choices[d] - 1;
     int32_t other;
@@ -40,7 +38,7 @@ void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
         if (s->choices[d] < 2)
             continue;
         if ((int64_t) ub_rng_below(&s->rng, (uint64_t) left--) < wanted) {
-            choices[d] = other_choice(s, d, from[d]);
+            choices[d] = ub__draw_choice(s, d, from[d]);
             wanted--;
         }
     }
