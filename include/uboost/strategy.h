@@ -7,7 +7,8 @@
 /**
  * @file
  * @defgroup strategy strategy
- * What ranks candidates by their metrics: the best within limits, Pareto
+ * Search over decisions by asking for candidates and telling their results;
+ * and what ranks candidates by their metrics: the best within limits, Pareto
  * fronts and ranks, hypervolume, Kendall's tau.
  *
  * Metrics are a matrix of n rows, the candidates, by m columns, row after row.
@@ -197,6 +198,397 @@ ub_status ub_kendall_tau(ub_context *context, int64_t n, const double *x,
 UB_API_CHECK
 ub_status ub_kendall_tau_matrix(ub_context *context, int64_t n, int64_t m,
                                 const double *values, double *out);
+
+/**
+ * @name Ask and tell
+ *
+ * A strategy proposes candidates and learns from their results; the caller
+ * owns the loop:
+ *
+ *     while (!ub_strategy_finished(strategy)) {
+ *         ub_strategy_ask(strategy, 8, candidates, &n);
+ *         for (i = 0; i < n; i++)
+ *             evaluate(&candidates[i], &results[i]);
+ *         ub_strategy_tell(strategy, n, results);
+ *     }
+ *
+ * Strategies work in batches whose size they choose. A batch is handed out in
+ * one call or in several; when each of its candidates has been told, in
+ * whatever order, the strategy learns from the batch and makes the next one.
+ * Therefore one seed and the same results give the same candidates, however
+ * many are evaluated at a time.
+ * @{
+ */
+
+/** Most decisions of a candidate. */
+#define UB_STRATEGY_MAX_DECISIONS  ((int64_t) 4096)
+/** Most choices of a decision, and of a group of decisions together. */
+#define UB_STRATEGY_MAX_CHOICES    ((int64_t) 4096)
+/** Largest budget, and largest batch. */
+#define UB_STRATEGY_MAX_BUDGET     ((int64_t) 1 << 31)
+/** Most objectives of a candidate. */
+#define UB_STRATEGY_MAX_OBJECTIVES ((int64_t) 8)
+
+/** What a strategy chooses between: decisions, each with its choices 0, 1, ...
+ * A decision of a ub_space has ub_space_operators() of them. */
+typedef struct ub_decisions {
+    size_t size;            /**< sizeof(ub_decisions) */
+    int64_t n;              /**< decisions, at least 1 */
+    const int32_t *choices; /**< number of choices of each, at least 1; copied
+                             */
+    const int32_t *groups;  /**< NULL: each decision is alone. Otherwise a
+                                 number for each, 0, 1, ... in order and
+                                 without gaps: decisions of one number are a
+                                 group, such as the kernel and the width of a
+                                 layer; copied */
+    const int32_t *ordered; /**< NULL: none is. Otherwise 1 for a decision whose
+                                 choices are levels: its neighbours are one
+                                 level up and down, not all others; copied */
+} ub_decisions;
+
+/** Strategies. Values are never renumbered. */
+typedef enum ub_strategy_kind {
+    UB_STRATEGY_RANDOM = 0,     /**< uniform draws, with repetition */
+    UB_STRATEGY_EXHAUSTIVE = 1, /**< every candidate once, the last decision
+                                     fastest; takes no heed of the seed */
+    UB_STRATEGY_EVOLUTION = 2,  /**< regularized evolution (Real et al., AAAI
+                                     2019): tournaments, one mutation, the
+                                     oldest dies */
+    UB_STRATEGY_NSGA2 = 3,      /**< NSGA-II (Deb et al., IEEE TEVC 2002):
+                                     several objectives, constrained
+                                     domination */
+    UB_STRATEGY_ANNEALING = 4,  /**< simulated annealing, one move at a time */
+    UB_STRATEGY_FOX = 5,        /**< FOX-NAS (ICCV-W 2021): random candidates,
+                                     a regression on them, annealing on the
+                                     regression, its best verified */
+    UB_STRATEGY_PARSEC = 6,     /**< PARSEC (arXiv 1902.05116): a distribution
+                                     of each decision, moved towards likely
+                                     candidates; a fixed number of samples */
+    UB_STRATEGY_FP_NAS = 7,     /**< FP-NAS (CVPR 2021): PARSEC with as many
+                                     samples as the entropy asks for, coarse to
+                                     fine over groups, cost-aware */
+    UB_STRATEGY_GUMBEL = 8      /**< relaxed candidates by Gumbel softmax,
+                                     descent along their gradients (U-Boost
+                                     NAS, section 4) */
+} ub_strategy_kind;
+
+/** Name of a kind as programs take it: "random", "exhaustive", "evolution",
+ * "nsga2", "annealing", "fox", "parsec", "fp-nas", "gumbel"; NULL otherwise. */
+UB_API
+const char *ub_strategy_kind_name(int32_t kind);
+
+/** How the results of a neighbourhood become one. */
+typedef enum ub_aggregate {
+    UB_AGGREGATE_MEAN = 0,   /**< mean */
+    UB_AGGREGATE_MEDIAN = 1, /**< median, the lower one of two */
+    UB_AGGREGATE_WORST = 2   /**< worst */
+} ub_aggregate;
+
+/** When annealing accepts a worse candidate. */
+typedef enum ub_accept {
+    UB_ACCEPT_METROPOLIS = 0, /**< with probability exp(-loss / temperature) */
+    UB_ACCEPT_THRESHOLD = 1   /**< when stuck, a loss below a threshold */
+} ub_accept;
+
+/**
+ * Features of a candidate for a regression, such as means over a stage and
+ * products; a pure function.
+ *
+ * @param user           as given in the options
+ * @param choices        one per decision
+ * @param[out] features  as many as the options say
+ */
+typedef void (*ub_features_fn)(void *user, const int32_t *choices,
+                               double *features);
+
+/** What a strategy does. Fill with ub_strategy_options_init() first. What a
+ * kind does not use is checked, then ignored. */
+typedef struct ub_strategy_options {
+    size_t size;               /**< set by ub_strategy_options_init() */
+    uint64_t seed;             /**< 1 */
+    int64_t budget;            /**< candidates asked for at most, repeated ones
+                                    and neighbours included; 1000 */
+    int64_t objectives;        /**< numbers in a result; 1 */
+    const int32_t *directions; /**< a ub_direction each; NULL: all are
+                                    minimised; copied. Strategies other than
+                                    NSGA-II go by objective 0 */
+    int32_t kind;              /**< UB_STRATEGY_EVOLUTION */
+    int32_t aggregate;         /**< of a neighbourhood; UB_AGGREGATE_MEAN */
+    int64_t batch;             /**< random, exhaustive, evolution: candidates
+                                    in a batch; 1 */
+
+    int64_t neighbours; /**< drawn around each candidate and evaluated with
+                             it (neighbourhood-aware NAS, arXiv 2105.06369);
+                             0: none */
+    int64_t radius;     /**< neighbours differ in at most so many decisions;
+                             1 */
+
+    int64_t population;    /**< evolution, NSGA-II; 50 */
+    int64_t tournament;    /**< evolution: candidates in a tournament; 10 */
+    double crossover_rate; /**< NSGA-II; 0.9 */
+    double mutation_rate;  /**< NSGA-II, of each decision; 0: 1 / decisions */
+
+    int32_t accept;           /**< annealing; UB_ACCEPT_METROPOLIS */
+    int32_t reserved;         /**< 0 */
+    int64_t moves;            /**< annealing: decisions changed at a time, at
+                                   most; 3 */
+    int64_t patience;         /**< annealing by threshold: rejections in a row
+                                   from which on it is stuck; 500 */
+    double threshold;         /**< the loss then accepted; 0.1 */
+    double first_temperature; /**< annealing: falls geometrically over the
+                                   budget, from here ...; 0.3 */
+    double last_temperature;  /**< ... to here; 0.005 */
+
+    int64_t fit;          /**< FOX-NAS: candidates to fit to; 300 */
+    int64_t verify;       /**< ... and to verify; 20 */
+    int64_t inner_budget; /**< ... moves on the regression; 20000 */
+    int64_t features;     /**< ... number of features; 0: one per choice */
+    ub_features_fn features_fn; /**< ... NULL when features is 0 */
+    void *features_user;        /**< ... */
+
+    int64_t samples;         /**< PARSEC: of a step; FP-NAS: of the first
+                                  step; 16 */
+    int64_t least_samples;   /**< FP-NAS: of a step; 2 */
+    double samples_per_nat;  /**< FP-NAS: of a step, for each nat of entropy;
+                                  0: what makes `samples` at first */
+    int64_t steps;           /**< PARSEC, FP-NAS, Gumbel: 0: as the budget
+                                  allows */
+    int64_t coarse_steps;    /**< FP-NAS: steps with a distribution for each
+                                  decision; from then on one for each group; 0:
+                                  for each group at once; -1: never */
+    double rate;             /**< PARSEC, FP-NAS: of the ascent; 0.25 */
+    double likelihood_scale; /**< PARSEC, FP-NAS: without a likelihood
+                                  in the result it is exp(objective 0 / this),
+                                  of its negative when minimised; 2 */
+    double cost_weight;      /**< FP-NAS: beta, of the violations; 0 */
+
+    double architecture_rate; /**< Gumbel: of Adam; 0.1 */
+    double temperature;       /**< Gumbel: of the first step; 1 */
+    double temperature_decay; /**< ... its factor at each step; 1 */
+    double temperature_floor; /**< ... 0.001 */
+} ub_strategy_options;
+
+/** Set every option to its default. */
+UB_API
+void ub_strategy_options_init(ub_strategy_options *options, size_t size);
+
+/** What a strategy needs and can; bits of ub_strategy_caps(). */
+typedef enum ub_strategy_cap {
+    UB_CAP_GRADIENT = 1,        /**< candidates are relaxed, results must have
+                                     gradients */
+    UB_CAP_LIKELIHOOD = 2,      /**< takes log_likelihood where it is known */
+    UB_CAP_MULTI_OBJECTIVE = 4, /**< heeds objectives beyond the first;
+                                     ub_strategy_best() is a Pareto front */
+    UB_CAP_DISTRIBUTION = 8     /**< ub_strategy_distribution() works;
+                                     ub_strategy_best() is its mode */
+} ub_strategy_cap;
+
+/** A proposal. Its pointers are valid until its batch has been told. */
+typedef struct ub_candidate {
+    size_t size;            /**< set by the caller */
+    int64_t id;             /**< for ub_strategy_tell(): 0, 1, 2, ... */
+    int64_t parent;         /**< the candidate whose neighbour, child or move it
+                                 is; -1: none */
+    const int32_t *choices; /**< one per decision; of a relaxed candidate the
+                                 likeliest */
+    const double *weights;  /**< NULL unless relaxed: a weight for each choice
+                                 of each decision in order, the sum over a
+                                 decision being 1 */
+} ub_candidate;
+
+/** What became of it. Fill with ub_result_init() first. */
+typedef struct ub_result {
+    size_t size;              /**< set by ub_result_init() */
+    int64_t id;               /**< of the candidate */
+    const double *objectives; /**< as many as the options say; an unknown or
+                                   infinite one makes it failed; NULL when
+                                   failed */
+    const double *gradient;   /**< of objective 0, for each weight of a relaxed
+                                   candidate; NULL otherwise */
+    double violation;         /**< of constraints, 0: none. Candidates without
+                                   come before those with, lower before higher;
+                                   0 */
+    double log_likelihood;    /**< of the validation batch; NaN: not known */
+    int32_t failed;           /**< 1: there is no result; 0 */
+    int32_t reserved;         /**< 0 */
+} ub_result;
+
+/** Set the fields to their defaults, id to the one given. */
+UB_API
+void ub_result_init(ub_result *result, size_t size, int64_t id);
+
+/** Where a strategy is. */
+typedef struct ub_strategy_stats {
+    size_t size;        /**< set by the caller */
+    int64_t asked;      /**< candidates handed out so far */
+    int64_t told;       /**< of them */
+    int64_t failed;     /**< of those told */
+    int64_t unique;     /**< different ones of those told; 0 if relaxed */
+    int64_t steps;      /**< batches learnt from */
+    int64_t batch;      /**< candidates of the batch at hand */
+    double entropy;     /**< of the distribution in nats; NaN: it has none */
+    double temperature; /**< of annealing, of Gumbel softmax; NaN: it has none
+                         */
+} ub_strategy_stats;
+
+/**
+ * A strategy in some state of its search.
+ *
+ * Thread-safety: as its context. Candidates may be evaluated in any threads.
+ */
+typedef struct ub_strategy ub_strategy;
+
+/**
+ * Create a strategy.
+ *
+ * @param context    owns the memory
+ * @param decisions  what there is to choose
+ * @param options    how, or NULL for the defaults
+ * @param[out] out   owned by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      an option or the decisions are out of range
+ * @retval UB_ERR_UNSUPPORTED  the kind cannot do what is asked, such as
+ *                             neighbours of an exhaustive search
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_strategy_create(ub_context *context, const ub_decisions *decisions,
+                             const ub_strategy_options *options,
+                             ub_strategy **out);
+
+/** Destroy a strategy and set the pointer to NULL; NULL is allowed. */
+UB_API
+void ub_strategy_destroy(ub_strategy **strategy);
+
+/** Bits of ub_strategy_cap. */
+UB_API
+int32_t ub_strategy_caps(const ub_strategy *strategy);
+
+/** Number of weights of a relaxed candidate: all choices of all decisions. */
+UB_API
+int64_t ub_strategy_weights(const ub_strategy *strategy);
+
+/**
+ * Ask for candidates.
+ *
+ * @param strategy   the strategy
+ * @param max        room in `out`, at least 1
+ * @param[out] out   candidates, each with its size set beforehand
+ * @param[out] n     how many; 0 when candidates must be told first, or when
+ *                   the search is finished
+ *
+ * @retval UB_ERR_INVALID  max or a size is out of range
+ * @retval UB_ERR_NUMERIC  what the strategy learnt from cannot be fitted
+ * @retval UB_ERR_NOMEM    out of memory; the call may be repeated
+ */
+UB_API_CHECK
+ub_status ub_strategy_ask(ub_strategy *strategy, int64_t max, ub_candidate *out,
+                          int64_t *n);
+
+/**
+ * Tell results, in any order and in as many calls as is convenient.
+ *
+ * @param strategy  unchanged on failure
+ * @param n         number of results
+ * @param results   of candidates asked and not yet told; copied
+ *
+ * @retval UB_ERR_INVALID  an id is not known or told already, or a result
+ *                         lacks what the strategy needs
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_strategy_tell(ub_strategy *strategy, int64_t n,
+                           const ub_result *results);
+
+/** 1 when the budget or the search is at its end and everything is told. */
+UB_API
+int ub_strategy_finished(const ub_strategy *strategy);
+
+/**
+ * The answer so far: the best candidate; of a strategy with a distribution its
+ * mode, of one with several objectives its Pareto front.
+ *
+ * The best has the lowest violation, then the best objective 0 (of a
+ * neighbourhood: aggregated); of equal ones it is the first. On the front are
+ * those that no other dominates among the least violating, in order of
+ * objective 0.
+ *
+ * @param strategy          the strategy
+ * @param max               room, in candidates
+ * @param[out] choices      max x decisions
+ * @param[out] objectives   max x objectives, NaN where never evaluated; may be
+ *                          NULL
+ * @param[out] n            how many there are, of which the first max are set;
+ *                          0 as long as no result is known
+ *
+ * @retval UB_ERR_INVALID  an argument is unusable
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_strategy_best(ub_strategy *strategy, int64_t max, int32_t *choices,
+                           double *objectives, int64_t *n);
+
+/**
+ * Probability of each choice of each decision.
+ *
+ * @param strategy            the strategy
+ * @param[out] probabilities  ub_strategy_weights() of them
+ *
+ * @retval UB_ERR_UNSUPPORTED  the strategy has no distribution
+ */
+UB_API_CHECK
+ub_status ub_strategy_distribution(const ub_strategy *strategy,
+                                   double *probabilities);
+
+/** Where the strategy is; out->size is set by the caller. */
+UB_API
+void ub_strategy_stats_get(const ub_strategy *strategy, ub_strategy_stats *out);
+
+/**
+ * Write the whole state to a file, random numbers and pending candidates
+ * included. A strategy that loads it goes on to the bit as this one would.
+ *
+ * @retval UB_ERR_IO     the file cannot be written
+ * @retval UB_ERR_NOMEM  out of memory
+ */
+UB_API_CHECK
+ub_status ub_strategy_save(ub_strategy *strategy, const char *path);
+
+/**
+ * Take over a state. Candidates that had been asked for and not told may be
+ * told, and are handed out anew.
+ *
+ * @param strategy  of the same decisions and options; unchanged on failure
+ * @param path      of the file
+ *
+ * @retval UB_ERR_IO       the file cannot be read
+ * @retval UB_ERR_FORMAT   it is no state, or damaged
+ * @retval UB_ERR_INVALID  it is of other decisions or options
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_strategy_load(ub_strategy *strategy, const char *path);
+
+/**
+ * Evaluate one candidate: set the fields of result, which ub_result_init() has
+ * filled. The arrays it points to must last until the next call.
+ *
+ * @return UB_OK, also for a failed result; anything else ends the search
+ */
+typedef ub_status (*ub_evaluate_fn)(void *user, const ub_candidate *candidate,
+                                    ub_result *result);
+
+/**
+ * Ask, evaluate and tell until the search is finished.
+ *
+ * @retval UB_ERR_NOMEM  out of memory, or any status of ub_strategy_ask(),
+ *                       ub_strategy_tell() and of `evaluate`
+ */
+UB_API_CHECK
+ub_status ub_strategy_run(ub_strategy *strategy, ub_evaluate_fn evaluate,
+                          void *user);
+
+/** @} */
 
 UB_END_DECLS
 
