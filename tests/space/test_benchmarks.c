@@ -76,36 +76,99 @@ static void test_nasbench201_counts(void **state)
     check_counts(16, 120, 7, 80456, 1953400, 983040);
 }
 
-static ub_space *fbnet(ub_context *context, ub_fbnet_variant variant)
-{
-    ub_space *space = NULL;
+/* -- FBNet ---------------------------------------------------------------- */
 
-    OK(ub_space_fbnet(context, NULL, variant, &space));
-    return space;
+enum { SKIP_LAYER = 8 };
+
+/* A convolution without bias, and its batch norm. */
+static void count_conv(int64_t in, int64_t out, int64_t window, int64_t map,
+                       int64_t counts[2])
+{
+    counts[0] += in * out * window + 2 * out;
+    counts[1] += in * out * window * map * map;
 }
 
+/* One layer, from its operator, channels, input map and stride. */
+static void count_layer(int32_t op, int64_t in, int64_t out, int64_t map,
+                        int64_t stride, int64_t counts[2])
+{
+    static const int64_t expansion[4] = { 1, 1, 3, 6 };
+    const int64_t middle = op == SKIP_LAYER ? 0 : in * expansion[op % 4];
+    const int64_t groups = op % 4 == 1 ? 2 : 1, kernel = op < 4 ? 3 : 5;
+
+    if (op == SKIP_LAYER) {
+        if (in != out || stride > 1)
+            count_conv(in, out, 1, map / stride, counts);
+        return;
+    }
+    counts[0] += in * middle / groups + 2 * middle;
+    counts[1] += in * middle / groups * map * map;
+    count_conv(1, middle, kernel * kernel, map / stride, counts);
+    count_conv(middle / groups, out, 1, map / stride, counts);
+}
+
+/* Parameters and MACs, from a table of its own. */
+static void count_fbnet(int imagenet, const int32_t *choice, int64_t counts[2])
+{
+    static const int64_t width[22] = { 16,  24,  24,  24,  24,  32,  32,  32,
+                                       32,  64,  64,  64,  64,  112, 112, 112,
+                                       112, 184, 184, 184, 184, 352 };
+    const int64_t head = imagenet ? 1984 : 1504;
+    const int64_t classes = imagenet ? 1000 : 100;
+    int64_t map = imagenet ? 112 : 32, in = 16;
+
+    counts[0] = counts[1] = 0;
+    count_conv(3, 16, 9, map, counts);
+    for (int i = 0; i < 22; i++) {
+        const int64_t stride = i == 5 || i == 9 || i == 17 ||
+                                       (imagenet && i == 1)
+                                   ? 2
+                                   : 1;
+
+        count_layer(choice[i], in, width[i], map, stride, counts);
+        in = width[i];
+        map /= stride;
+    }
+    count_conv(in, head, 1, map, counts);
+    counts[0] += (head + 1) * classes;
+    counts[1] += head * classes;
+}
+
+/* All operators alike, then any; those of one operator are published. */
 static void test_fbnet_counts(void **state)
 {
-    static const struct {
-        int64_t parameters, macs;
-    } expected[] = { { 1170676, 31322240 }, { 3175096, 118371152 } };
+    static const int64_t published[2][2] = { { 1170676, 31322240 },
+                                             { 3175096, 118371152 } };
+    ub_context *context = test_context(1);
+    ub_rng rng;
 
     (void) state;
-    for (int v = UB_FBNET_CIFAR100; v <= UB_FBNET_IMAGENET; v++) {
-        ub_context *context = test_context(1);
-        ub_space *space = fbnet(context, (ub_fbnet_variant) v);
-        ub_network *network = NULL;
-        int32_t choice[22] = { 0 };
+    ub_rng_init(&rng, 1, 1);
+    for (int v = 0; v < 2; v++) {
+        ub_space *space = NULL;
 
+        OK(ub_space_fbnet(context, NULL, (ub_fbnet_variant) v, &space));
         assert_int_equal(ub_space_decisions(space), 22);
-        OK(ub_space_derive(space, choice, NULL, &network));
-        assert_int_equal(ub_network_parameters(network),
-                         expected[v].parameters);
-        assert_int_equal(ub_network_macs(network), expected[v].macs);
-        ub_network_destroy(&network);
+        assert_string_equal(ub_space_operator_name(space, 5), "k5_e1_g2");
+        for (int i = 0; i < 100; i++) {
+            ub_network *network = NULL;
+            int32_t choice[22];
+            int64_t counts[2];
+
+            ub_space_sample(space, &rng, choice);
+            for (int k = 0; k < 22 && i < 9; k++)
+                choice[k] = i;
+            count_fbnet(v, choice, counts);
+            OK(ub_space_derive(space, choice, NULL, &network));
+            assert_int_equal(ub_network_parameters(network), counts[0]);
+            assert_int_equal(ub_network_macs(network), counts[1]);
+            if (i == 0)
+                assert_memory_equal(counts, published[v], sizeof(counts));
+            ub_network_destroy(&network);
+        }
         ub_space_destroy(&space);
-        ub_context_destroy(&context);
     }
+    ub_context_destroy(&context);
 }
 
 int main(void)
