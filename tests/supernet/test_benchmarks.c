@@ -371,6 +371,39 @@ static void test_derived(void **state)
     ub_context_destroy(&context);
 }
 
+/* All that a given choice is expected to take is what its network takes, also
+ * when both are eight times as wide. */
+static void check_latency(ub_context *context, const ub_space *space,
+                          const int32_t *choice)
+{
+    ub_supernet_expectation expected;
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost cost = { .size = sizeof(cost) };
+    ub_supernet_options o;
+    ub_util_options util;
+    ub_network *network = NULL, *wide = NULL;
+    ub_supernet *net = NULL;
+
+    ub_util_options_init(&util, sizeof(util));
+    OK(ub_util_model(UB_UTIL_EXACT, &util, &model));
+    OK(ub_space_derive(space, choice, NULL, &network));
+    for (int64_t scale = 1; scale <= 8; scale += 7) {
+        OK(ub_network_scaled(network, scale, &wide));
+        OK(ub_network_cost(wide, &model, 64, &cost, NULL, 0));
+        ub_supernet_options_init(&o, sizeof(o));
+        o.operators = choice;
+        o.include_ends = 1;
+        o.cost_scale = (double) scale;
+        OK(ub_supernet_create(context, space, &o, &model, 1, &net));
+        OK(ub_supernet_expect(net, &expected, NULL, NULL));
+        assert_close(expected.latency_ms, cost.latency_ms,
+                     1e-12 * cost.latency_ms);
+        ub_supernet_destroy(&net);
+        ub_network_destroy(&wide);
+    }
+    ub_network_destroy(&network);
+}
+
 /* A choice that is given, its state written and read. */
 static void test_given(void **state)
 {
@@ -392,6 +425,7 @@ static void test_given(void **state)
         o.operators = choice;
         OK(ub_supernet_create(context, space, &o, NULL, 1, &net));
         compare(context, space, net, choice);
+        check_latency(context, space, choice);
         assert_true(ub_space_sites(space) <= 154);
         ub_supernet_widths(net, widths);
         assert_int_equal(widths[ub_space_sites(space) - 1], fbnet ? 88 : 16);
