@@ -12,7 +12,7 @@
 
 int hwnas_failed(const hwnas *h, ub_status status)
 {
-    const char *text = ub_last_error(h->context);
+    const char *text = ub_context_last_error(h->context);
 
     fprintf(stderr, "hwnas: %s\n",
             text != NULL && text[0] != '\0' ? text : ub_status_str(status));
@@ -72,8 +72,8 @@ static const char *next_item(const char *list, char *item, size_t size)
 int hwnas_read_metrics(const hwnas *h, const char *fallback,
                        int64_t metrics[HWNAS_MAX_METRICS], int64_t *n)
 {
-    const char *list =
-        h->request->metrics != NULL ? h->request->metrics : fallback;
+    const char *list = h->request->metrics != NULL ? h->request->metrics
+                                                   : fallback;
     char name[UB_HWBENCH_NAME];
 
     *n = 0;
@@ -147,7 +147,8 @@ json_t *hwnas_number(double value)
 int hwnas_print_json(json_t *root)
 {
     int done = root != NULL &&
-               json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
+               json_dumpf(root, stdout,
+                          JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
 
     done = putchar('\n') != EOF && done;
     json_decref(root);
@@ -183,8 +184,8 @@ static const struct command {
 static int open_bench(hwnas *h)
 {
     const hwnas_request *r = h->request;
-    ub_status status =
-        ub_hwbench_open(h->context, r->tables, r->space, &h->bench);
+    ub_status status = ub_hwbench_open(h->context, r->tables, r->space,
+                                       &h->bench);
 
     if (status == UB_OK && r->columns != NULL)
         status = ub_hwbench_read(h->bench, r->dataset, r->columns);

@@ -29,17 +29,16 @@ int hwnas_convert(const hwnas *h)
 
     second.bench = NULL;
     benches[0] = h->bench;
-    if (ub_hwbench_open(h->context, h->request->tables, other,
-                        &second.bench) == UB_OK)
+    if (ub_hwbench_open(h->context, h->request->tables, other, &second.bench) ==
+        UB_OK)
         benches[n++] = second.bench;
     status = ub_hwbench_write(benches, n, h->request->out);
     if (status == UB_OK)
-        printf("%s: %lld columns of %s%s\n", h->request->out,
-               (long long) (from_tables(h) +
-                            (n > 1 ? from_tables(&second) : 0)),
-               h->request->space == UB_HWBENCH_FBNET ? "FBNet"
-                                                     : "NAS-Bench-201",
-               n > 1 ? " and the other space" : "");
+        printf(
+            "%s: %lld columns of %s%s\n", h->request->out,
+            (long long) (from_tables(h) + (n > 1 ? from_tables(&second) : 0)),
+            h->request->space == UB_HWBENCH_FBNET ? "FBNet" : "NAS-Bench-201",
+            n > 1 ? " and the other space" : "");
     ub_hwbench_destroy(&second.bench);
     return status == UB_OK || hwnas_failed(h, status);
 }

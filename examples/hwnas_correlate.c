@@ -52,9 +52,9 @@ static int print_matrix_json(const hwnas *h, int64_t n, const int64_t *metrics,
             json_array_append_new(row, hwnas_number(tau[i * n + k]));
         json_array_append_new(rows, row);
     }
-    json_object_set_new(root, "dataset",
-                        json_string(ub_hwbench_dataset_name(
-                            h->request->dataset)));
+    json_object_set_new(
+        root, "dataset",
+        json_string(ub_hwbench_dataset_name(h->request->dataset)));
     json_object_set_new(root, "metrics", names);
     json_object_set_new(root, "kendall_tau", rows);
     return hwnas_print_json(root);

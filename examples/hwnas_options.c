@@ -11,24 +11,31 @@
 static const char usage[] =
     "usage: hwnas COMMAND [options]\n"
     "\n"
-    "What networks cost on measured hardware: the cells of NAS-Bench-201 and the\n"
+    "What networks cost on measured hardware: the cells of NAS-Bench-201 and "
+    "the\n"
     "networks of FBNet, on the devices of HW-NAS-Bench.\n"
     "\n"
     "  query       all metrics of one network\n"
     "  pareto      the cells that no other is better than in all metrics\n"
     "  correlate   Kendall's tau of every pair of metrics\n"
-    "  search      look for a good network with a strategy that asks and is told\n"
+    "  search      look for a good network with a strategy that asks and is "
+    "told\n"
     "  convert     write the tables into one compact file\n"
     "\n"
-    "  --tables PATH     folder with the CSV files, HW-NAS-Bench-v1_0.pickle or a\n"
-    "                    file written by convert ($UBOOST_DATA/hwnas, else what\n"
+    "  --tables PATH     folder with the CSV files, HW-NAS-Bench-v1_0.pickle "
+    "or a\n"
+    "                    file written by convert ($UBOOST_DATA/hwnas, else "
+    "what\n"
     "                    needs no tables)\n"
     "  --space NAME      nasbench201 (default) or fbnet\n"
-    "  --dataset NAME    cifar10, cifar100, ImageNet16-120 or ImageNet (cifar10;\n"
+    "  --dataset NAME    cifar10, cifar100, ImageNet16-120 or ImageNet "
+    "(cifar10;\n"
     "                    fbnet: cifar100)\n"
-    "  --columns FILE    more metrics: CSV with a column index, or for fbnet key\n"
+    "  --columns FILE    more metrics: CSV with a column index, or for fbnet "
+    "key\n"
     "  --uboost          one more device: the systolic array, simulated\n"
-    "                    (uboost_latency, uboost_utilization) and by its closed\n"
+    "                    (uboost_latency, uboost_utilization) and by its "
+    "closed\n"
     "                    form (uboost_model_latency)\n"
     "  --array RxC       its processing elements (128x128)\n"
     "  --json            one JSON object on standard output\n"
@@ -37,7 +44,8 @@ static const char usage[] =
     "query:\n"
     "  --index N         of NAS-Bench-201\n"
     "  --arch STRING     such as '|none~0|+|none~0|none~1|+|...|'\n"
-    "  --ops DIGITS      an operator per layer, 22 digits 0 to 8 for fbnet; with\n"
+    "  --ops DIGITS      an operator per layer, 22 digits 0 to 8 for fbnet; "
+    "with\n"
     "                    or without spaces\n"
     "\n"
     "pareto, correlate:\n"
@@ -60,9 +68,28 @@ static const char usage[] =
     "  --out FILE        both spaces, as far as there are tables\n";
 
 enum {
-    TABLES, SPACE, DATASET, COLUMNS, UBOOST, ARRAY, JSON, INDEX, ARCH, OPS,
-    METRICS, LIMITS, PLOT, STRATEGY, DEVICE, BUDGET, SEED, NEIGHBOURS, NOISE,
-    OUT, HELP, N_OPTIONS
+    TABLES,
+    SPACE,
+    DATASET,
+    COLUMNS,
+    UBOOST,
+    ARRAY,
+    JSON,
+    INDEX,
+    ARCH,
+    OPS,
+    METRICS,
+    LIMITS,
+    PLOT,
+    STRATEGY,
+    DEVICE,
+    BUDGET,
+    SEED,
+    NEIGHBOURS,
+    NOISE,
+    OUT,
+    HELP,
+    N_OPTIONS
 };
 
 #define FIRST       256
@@ -70,17 +97,17 @@ enum {
 #define ALONE(name) no_argument, NULL, FIRST + (name)
 
 static const struct option options[] = {
-    { "tables", WITH(TABLES) },     { "space", WITH(SPACE) },
-    { "dataset", WITH(DATASET) },   { "columns", WITH(COLUMNS) },
-    { "uboost", ALONE(UBOOST) },    { "array", WITH(ARRAY) },
-    { "json", ALONE(JSON) },        { "index", WITH(INDEX) },
-    { "arch", WITH(ARCH) },         { "ops", WITH(OPS) },
-    { "metrics", WITH(METRICS) },   { "limits", WITH(LIMITS) },
-    { "plot", WITH(PLOT) },         { "strategy", WITH(STRATEGY) },
-    { "device", WITH(DEVICE) },     { "budget", WITH(BUDGET) },
-    { "seed", WITH(SEED) },         { "neighbours", WITH(NEIGHBOURS) },
-    { "noise", WITH(NOISE) },       { "out", WITH(OUT) },
-    { "help", ALONE(HELP) },        { NULL, 0, NULL, 0 },
+    { "tables", WITH(TABLES) },   { "space", WITH(SPACE) },
+    { "dataset", WITH(DATASET) }, { "columns", WITH(COLUMNS) },
+    { "uboost", ALONE(UBOOST) },  { "array", WITH(ARRAY) },
+    { "json", ALONE(JSON) },      { "index", WITH(INDEX) },
+    { "arch", WITH(ARCH) },       { "ops", WITH(OPS) },
+    { "metrics", WITH(METRICS) }, { "limits", WITH(LIMITS) },
+    { "plot", WITH(PLOT) },       { "strategy", WITH(STRATEGY) },
+    { "device", WITH(DEVICE) },   { "budget", WITH(BUDGET) },
+    { "seed", WITH(SEED) },       { "neighbours", WITH(NEIGHBOURS) },
+    { "noise", WITH(NOISE) },     { "out", WITH(OUT) },
+    { "help", ALONE(HELP) },      { NULL, 0, NULL, 0 },
 };
 
 static const char *const help[] = { usage, NULL };
@@ -156,10 +183,10 @@ static int read_numbers(const char *const *v, hwnas_request *r)
     return (v[INDEX] == NULL ||
             parse_integer("--index", v[INDEX], 0, UB_NASBENCH201_CELLS - 1,
                           &r->index)) &&
-           (v[ARRAY] == NULL || parse_array("--array", v[ARRAY], &r->rows,
-                                            &r->columns_of_array)) &&
-           (v[BUDGET] == NULL || parse_integer("--budget", v[BUDGET], 1,
-                                               100000000, &r->budget)) &&
+           (v[ARRAY] == NULL ||
+            parse_array("--array", v[ARRAY], &r->rows, &r->columns_of_array)) &&
+           (v[BUDGET] == NULL ||
+            parse_integer("--budget", v[BUDGET], 1, 100000000, &r->budget)) &&
            (v[SEED] == NULL ||
             parse_integer("--seed", v[SEED], 0, INT64_MAX, &r->seed)) &&
            (v[NEIGHBOURS] == NULL ||
@@ -181,8 +208,9 @@ static int check(const hwnas_request *r)
         fputs("query: FBNets are named by --ops\n", stderr);
         return 0;
     }
-    if (r->space == UB_HWBENCH_FBNET && (strcmp(r->command, "pareto") == 0 ||
-                                         strcmp(r->command, "correlate") == 0)) {
+    if (r->space == UB_HWBENCH_FBNET &&
+        (strcmp(r->command, "pareto") == 0 ||
+         strcmp(r->command, "correlate") == 0)) {
         fprintf(stderr, "%s: only --space nasbench201 can be listed\n",
                 r->command);
         return 0;
@@ -197,7 +225,10 @@ static int check(const hwnas_request *r)
 int hwnas_read_command_line(int argc, char **argv, hwnas_request *request)
 {
     const char *v[N_OPTIONS] = { NULL };
-    hwnas_request r = { .index = -1, .budget = 1000, .seed = 1, .rows = 128,
+    hwnas_request r = { .index = -1,
+                        .budget = 1000,
+                        .seed = 1,
+                        .rows = 128,
                         .columns_of_array = 128 };
 
     if (argc > 1 && argv[1][0] != '-') {

@@ -48,8 +48,8 @@ static ub_status find_front(const hwnas *h, front *f)
             shown[row * f->n_shown + k] =
                 allowed ? f->values[row * f->n_metrics + k] : NAN;
     }
-    status = ub_pareto_front(h->context, UB_NASBENCH201_CELLS, f->n_shown, shown,
-                             directions, f->rows, &f->n);
+    status = ub_pareto_front(h->context, UB_NASBENCH201_CELLS, f->n_shown,
+                             shown, directions, f->rows, &f->n);
     free(shown);
     return status;
 }
@@ -116,9 +116,9 @@ static int print_front_json(const hwnas *h, const front *f)
 
     for (int64_t i = 0; i < f->n; i++)
         json_array_append_new(rows, row_json(h, f, f->rows[i]));
-    json_object_set_new(root, "dataset",
-                        json_string(ub_hwbench_dataset_name(
-                            h->request->dataset)));
+    json_object_set_new(
+        root, "dataset",
+        json_string(ub_hwbench_dataset_name(h->request->dataset)));
     json_object_set_new(root, "front", rows);
     return hwnas_print_json(root);
 }

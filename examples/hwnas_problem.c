@@ -152,8 +152,8 @@ static ub_status load_cells(problem *p)
 
         choices_of(code, choices);
         index = ub_nasbench201_index(ub_hwbench_order(p->h->bench), choices);
-        memcpy(p->values + code * p->n_columns,
-               by_index + index * p->n_columns, row);
+        memcpy(p->values + code * p->n_columns, by_index + index * p->n_columns,
+               row);
     }
     free(by_index);
     return status;
@@ -212,6 +212,17 @@ static void find_best_cell(problem *p)
     }
 }
 
+/* What a relaxed candidate is to raise, of each cell; unknown ones are bad. */
+static double merit(const problem *p, int64_t code)
+{
+    const double *values = p->values + code * p->n_columns;
+    const double violation = violation_of(p, values);
+
+    if (isnan(values[0]) || isnan(violation))
+        return 0.0;
+    return values[0] - PENALTY * violation;
+}
+
 static int create_cells(problem *p)
 {
     ub_status status;
@@ -224,13 +235,17 @@ static int create_cells(problem *p)
     p->directions[1] = UB_MINIMIZE;
     if (!known(p, 0) || !known(p, 1))
         return 0;
-    p->relaxed = calloc(UB_NASBENCH201_CELLS, 2 * sizeof(*p->relaxed));
-    status = p->relaxed != NULL ? load_cells(p) : UB_ERR_NOMEM;
+    p->relaxed = calloc(UB_NASBENCH201_CELLS, sizeof(*p->relaxed));
+    p->merits = calloc(UB_NASBENCH201_CELLS, sizeof(*p->merits));
+    status = p->relaxed != NULL && p->merits != NULL ? load_cells(p)
+                                                     : UB_ERR_NOMEM;
     if (status != UB_OK)
         return hwnas_failed(p->h, status);
     if (p->h->request->strategy != UB_STRATEGY_NSGA2 && !any_limit(p) &&
         !assume_limit(p))
         return 0;
+    for (int64_t code = 0; code < UB_NASBENCH201_CELLS; code++)
+        p->merits[code] = merit(p, code);
     find_best_cell(p);
     return 1;
 }
@@ -271,24 +286,13 @@ void problem_destroy(problem *p)
 {
     free(p->values);
     free(p->relaxed);
-    p->values = p->relaxed = NULL;
+    free(p->merits);
+    p->values = p->relaxed = p->merits = NULL;
 }
 
 /* -- evaluation ----------------------------------------------------------- */
 
-/* What a relaxed candidate is to raise, of each cell; unknown ones are bad. */
-static double merit(const problem *p, int64_t code)
-{
-    const double *values = p->values + code * p->n_columns;
-    const double violation = violation_of(p, values);
-
-    if (isnan(values[0]) || isnan(violation))
-        return 0.0;
-    return values[0] - PENALTY * violation;
-}
-
-/* Sum over the choices of a decision other than `kept`, which is outermost of
- * those that are left: table[left] of n rows becomes one of n / 5. */
+/* The expectation over the last of the decisions that a table is by. */
 static void contract(double *table, int64_t n, const double *weights)
 {
     for (int64_t i = 0; i < n / UB_NASBENCH201_OPERATORS; i++) {
@@ -300,37 +304,33 @@ static void contract(double *table, int64_t n, const double *weights)
     }
 }
 
-/* The expectation is linear in the weights of each decision: its derivative is
- * the expectation with the decision fixed. Decision `kept` comes innermost. */
+/* The expectation is linear in the weights of each decision: its derivative by
+ * them is the expectation over the others. Decision `kept` comes first. */
 static void differentiate(problem *p, const double *weights, int kept)
 {
-    double *table = p->relaxed;
-    int64_t n = UB_NASBENCH201_CELLS;
+    int64_t n = UB_NASBENCH201_CELLS, below = 1;
 
+    for (int d = kept + 1; d < UB_NASBENCH201_EDGES; d++)
+        below *= UB_NASBENCH201_OPERATORS;
     for (int64_t code = 0; code < n; code++) {
-        int32_t choices[UB_NASBENCH201_EDGES];
-        int64_t at = 0;
+        const int64_t high = code / below / UB_NASBENCH201_OPERATORS;
+        const int64_t choice = code / below % UB_NASBENCH201_OPERATORS;
 
-        choices_of(code, choices);
-        at = choices[kept];
-        for (int d = 0; d < UB_NASBENCH201_EDGES; d++)
-            at = d == kept ? at : at * UB_NASBENCH201_OPERATORS + choices[d];
-        table[at] = p->relaxed[UB_NASBENCH201_CELLS + code];
+        p->relaxed[choice * (n / UB_NASBENCH201_OPERATORS) + high * below +
+                   code % below] = p->merits[code];
     }
     for (int d = UB_NASBENCH201_EDGES - 1; d >= 0; d--) {
         if (d != kept) {
-            contract(table, n, weights + d * UB_NASBENCH201_OPERATORS);
+            contract(p->relaxed, n, weights + d * UB_NASBENCH201_OPERATORS);
             n /= UB_NASBENCH201_OPERATORS;
         }
     }
-    memcpy(p->gradient + kept * UB_NASBENCH201_OPERATORS, table,
-           UB_NASBENCH201_OPERATORS * sizeof(*table));
+    memcpy(p->gradient + kept * UB_NASBENCH201_OPERATORS, p->relaxed,
+           UB_NASBENCH201_OPERATORS * sizeof(*p->relaxed));
 }
 
 static void evaluate_relaxed_cell(problem *p, const double *weights)
 {
-    for (int64_t code = 0; code < UB_NASBENCH201_CELLS; code++)
-        p->relaxed[UB_NASBENCH201_CELLS + code] = merit(p, code);
     for (int d = 0; d < UB_NASBENCH201_EDGES; d++)
         differentiate(p, weights, d);
     p->objective[0] = p->objective[1] = 0.0;

@@ -12,7 +12,7 @@ enum { PROBLEM_COLUMNS = HWNAS_MAX_METRICS + 4 };
  * epochs, within limits; of FBNet the lowest cost. */
 typedef struct problem {
     const hwnas *h;
-    int cells;           /* 1: NAS-Bench-201 */
+    int cells; /* 1: NAS-Bench-201 */
     int64_t decisions;
     int32_t choices[UB_HWBENCH_FBNET_LAYERS]; /* of each decision */
     int64_t objectives;
@@ -28,7 +28,8 @@ typedef struct problem {
     ub_rng rng;          /* of noise */
     double objective[2]; /* of the result at hand */
     double gradient[UB_HWBENCH_FBNET_LAYERS * UB_HWBENCH_FBNET_OPERATORS];
-    double *relaxed;     /* room to take expectations in */
+    double *merits;  /* of cells, what relaxed candidates are to raise */
+    double *relaxed; /* room to take expectations in */
 
     int32_t oracle[UB_HWBENCH_FBNET_LAYERS]; /* the best there is; -1: none */
 } problem;

@@ -83,9 +83,8 @@ static int print_network(const hwnas *h, const network *n)
     if (ub_nasbench201_write(n->choices, text) != UB_OK ||
         ub_nasbench201_count(n->choices, 32, 10, &parameters, &flops) != UB_OK)
         return 0;
-    printf("NAS-Bench-201 number %lld (%s) on %s\n%s\n\n",
-           (long long) n->index, digits,
-           ub_hwbench_dataset_name(h->request->dataset), text);
+    printf("NAS-Bench-201 number %lld (%s) on %s\n%s\n\n", (long long) n->index,
+           digits, ub_hwbench_dataset_name(h->request->dataset), text);
     return 1;
 }
 

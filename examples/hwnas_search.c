@@ -11,8 +11,8 @@
 
 /* What a search has found. */
 typedef struct outcome {
-    int64_t n;           /* candidates */
-    int32_t *choices;    /* n x decisions */
+    int64_t n;        /* candidates */
+    int32_t *choices; /* n x decisions */
     ub_strategy_stats stats;
     double seconds;
 } outcome;
