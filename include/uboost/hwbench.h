@@ -14,7 +14,7 @@
  * or FBNet's 22 layers of 9 operators, and columns. A column is a metric on a
  * data set, such as "raspi4_latency" on "cifar10". For NAS-Bench-201 it holds
  * one value per cell. For FBNet it holds one value per block, and what a
- * network costs is the sum of its 25 blocks in their order, from the stem to
+ * network costs is the sum of its 26 blocks in their order, from the stem to
  * the classifier, in double precision.
  *
  * Every table has the standard metrics, ub_hwbench_standard, of each of its
@@ -46,7 +46,7 @@ UB_BEGIN_DECLS
 #define UB_HWBENCH_FBNET_OPERATORS 9
 /** Blocks of an FBNet: the stem, the layers, the head, the pool, the
  * classifier. All but the layers have one operator, number 0. */
-#define UB_HWBENCH_FBNET_BLOCKS    25
+#define UB_HWBENCH_FBNET_BLOCKS    26
 /** Room for the key of a block, with the 0 at its end. */
 #define UB_HWBENCH_KEY             80
 

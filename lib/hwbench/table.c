@@ -163,17 +163,20 @@ static int is_text(const char *text, size_t size, int may_be_empty)
            ub__hwbench_is_name(text, (size_t) (end - text), size);
 }
 
+/* Values begin behind all records. */
 static int is_record(const ub_hwbench *bench, const ub__mapping *file,
-                     const record *r)
+                     uint32_t columns, const record *r)
 {
+    const uint64_t first = sizeof(header) + columns * sizeof(*r);
     const uint64_t bytes = (uint64_t) bench->rows * sizeof(double);
 
     return is_text(r->name, sizeof(r->name), 0) &&
            is_text(r->unit, sizeof(r->unit), 1) &&
            ub__hwbench_has_dataset(bench->space, r->dataset) &&
            (r->direction == UB_MINIMIZE || r->direction == UB_MAXIMIZE) &&
-           r->n == (uint64_t) bench->rows && bytes <= file->size &&
-           r->offset <= file->size - bytes && r->offset % sizeof(double) == 0;
+           r->n == (uint64_t) bench->rows && r->offset >= first &&
+           bytes <= file->size && r->offset <= file->size - bytes &&
+           r->offset % sizeof(double) == 0;
 }
 
 static int has_infinity(const double *values, int64_t n)
@@ -229,9 +232,11 @@ static ub_status add_records(ub_hwbench *bench, const char *path,
         ub_status status;
 
         memcpy(&r, at, sizeof(r));
-        if (r.space != bench->space)
+        if (r.space != bench->space &&
+            (r.space == UB_HWBENCH_FBNET || r.space == UB_HWBENCH_NASBENCH201))
             continue;
-        if (!is_record(bench, &bench->mapping, &r))
+        if (r.space != bench->space ||
+            !is_record(bench, &bench->mapping, columns, &r))
             return ub__fail(bench->context, UB_ERR_FORMAT,
                             "%s: column %lu makes no sense", path,
                             (unsigned long) i);
