@@ -78,15 +78,12 @@ static void add_column(problem *p, int64_t metric)
     p->columns[p->n_columns++] = metric;
 }
 
-/* A metric by that name, or the latency of a device of that name. */
+/* The latency of a device of that name, or the metric of that name. */
 static int find_device(const hwnas *h, int64_t *metric)
 {
     char name[UB_HWBENCH_NAME];
 
-    *metric = ub_hwbench_find(h->bench, h->request->dataset,
-                              h->request->device);
-    if (*metric >= 0)
-        return 1;
+    *metric = -1;
     if (snprintf(name, sizeof(name), "%s_latency", h->request->device) <
         (int) sizeof(name))
         *metric = ub_hwbench_find(h->bench, h->request->dataset, name);
