@@ -17,7 +17,7 @@ typedef struct hwnas_request {
     const char *metrics, *limits; /* lists of names; of NAME=VALUE */
     const char *device;
     int32_t strategy;
-    int64_t budget, seed, neighbours;
+    int64_t budget, seed, neighbours, samples;
     int64_t rows, columns_of_array; /* of U-Boost's array */
     double noise;
     const char *out, *plot;

@@ -23,9 +23,14 @@ static void all_known(const hwnas *h, int64_t *metrics, int64_t *n)
 static int print_matrix(const hwnas *h, int64_t n, const int64_t *metrics,
                         const double *tau)
 {
-    printf("Kendall's tau-b on %s, over the cells of which both are known\n\n"
-           "%-32s",
-           ub_hwbench_dataset_name(h->request->dataset), "");
+    printf("Kendall's tau-b on %s, over ",
+           ub_hwbench_dataset_name(h->request->dataset));
+    if (h->request->space == UB_HWBENCH_FBNET)
+        printf("%lld random networks of FBNet, seed %lld",
+               (long long) h->request->samples, (long long) h->request->seed);
+    else
+        printf("the cells of which both are known");
+    printf("\n\n%-32s", "");
     for (int64_t k = 0; k < n; k++)
         printf(" %6lld", (long long) k);
     printf("\n");
@@ -69,7 +74,9 @@ static int plot(const hwnas *h, int64_t n, const int64_t *metrics,
     ub_status status;
 
     ub_plot_options_init(&options, sizeof(options));
-    options.title = "Rank correlation of metrics, NAS-Bench-201";
+    options.title = h->request->space == UB_HWBENCH_FBNET
+                        ? "Rank correlation of metrics, FBNet"
+                        : "Rank correlation of metrics, NAS-Bench-201";
     options.width = 400 + 60 * n;
     options.height = 300 + 30 * n;
     for (int64_t i = 0; i < n; i++)
@@ -83,6 +90,56 @@ static int plot(const hwnas *h, int64_t n, const int64_t *metrics,
         status = ub_plot_write(plot, h->request->plot);
     ub_plot_destroy(&plot);
     return status == UB_OK || hwnas_failed(h, status);
+}
+
+/* Random networks of FBNet, which are too many to list. */
+static ub_status sample_networks(const hwnas *h, int64_t n,
+                                 const int64_t *metrics, double *values)
+{
+    ub_rng rng;
+
+    ub_rng_init(&rng, (uint64_t) h->request->seed, 0);
+    for (int64_t row = 0; row < h->request->samples; row++) {
+        int32_t choices[UB_HWBENCH_FBNET_LAYERS];
+
+        for (int d = 0; d < UB_HWBENCH_FBNET_LAYERS; d++)
+            choices[d] = (int32_t) ub_rng_below(&rng,
+                                                UB_HWBENCH_FBNET_OPERATORS);
+        for (int64_t k = 0; k < n; k++) {
+            ub_hwbench_value value;
+            const ub_status status = ub_hwbench_get_fbnet(h->bench, metrics[k],
+                                                          choices, &value);
+
+            if (status != UB_OK)
+                return status;
+            values[row * n + k] = value.value;
+        }
+    }
+    return UB_OK;
+}
+
+static ub_status correlate_samples(const hwnas *h, int64_t n,
+                                   const int64_t *metrics, double *tau)
+{
+    double *values = calloc((size_t) (h->request->samples * n),
+                            sizeof(*values));
+    ub_status status = UB_ERR_NOMEM;
+
+    if (values != NULL)
+        status = sample_networks(h, n, metrics, values);
+    if (status == UB_OK)
+        status = ub_kendall_tau_matrix(h->context, h->request->samples, n,
+                                       values, tau);
+    free(values);
+    return status;
+}
+
+static ub_status correlate(const hwnas *h, int64_t n, const int64_t *metrics,
+                           double *tau)
+{
+    if (h->request->space == UB_HWBENCH_FBNET)
+        return correlate_samples(h, n, metrics, tau);
+    return ub_hwbench_kendall_tau(h->bench, n, metrics, BITS, tau);
 }
 
 int hwnas_correlate(const hwnas *h)
@@ -102,7 +159,7 @@ int hwnas_correlate(const hwnas *h)
     }
     tau = calloc((size_t) (n * n), sizeof(*tau));
     if (tau != NULL)
-        status = ub_hwbench_kendall_tau(h->bench, n, metrics, BITS, tau);
+        status = correlate(h, n, metrics, tau);
     done = status == UB_OK || hwnas_failed(h, status);
     if (done)
         done = h->request->json ? print_matrix_json(h, n, metrics, tau)

@@ -52,6 +52,7 @@ static const char usage[] =
     "  --metrics LIST    names between commas (pareto: test_accuracy and\n"
     "                    raspi4_latency; correlate: all that are known)\n"
     "  --limits LIST     NAME=VALUE between commas, the worst that is allowed\n"
+    "  --samples N       correlate, fbnet: random networks (5000)\n"
     "  --plot FILE       .png or .svg, if built with cairo\n"
     "\n"
     "search, by accuracy after 12 epochs (fbnet: by cost alone):\n"
@@ -87,6 +88,7 @@ enum {
     SEED,
     NEIGHBOURS,
     NOISE,
+    SAMPLES,
     OUT,
     HELP,
     N_OPTIONS
@@ -106,8 +108,9 @@ static const struct option options[] = {
     { "plot", WITH(PLOT) },       { "strategy", WITH(STRATEGY) },
     { "device", WITH(DEVICE) },   { "budget", WITH(BUDGET) },
     { "seed", WITH(SEED) },       { "neighbours", WITH(NEIGHBOURS) },
-    { "noise", WITH(NOISE) },     { "out", WITH(OUT) },
-    { "help", ALONE(HELP) },      { NULL, 0, NULL, 0 },
+    { "noise", WITH(NOISE) },     { "samples", WITH(SAMPLES) },
+    { "out", WITH(OUT) },         { "help", ALONE(HELP) },
+    { NULL, 0, NULL, 0 },
 };
 
 static const char *const help[] = { usage, NULL };
@@ -192,6 +195,8 @@ static int read_numbers(const char *const *v, hwnas_request *r)
            (v[NEIGHBOURS] == NULL ||
             parse_integer("--neighbours", v[NEIGHBOURS], 0,
                           UB_STRATEGY_MAX_CHOICES, &r->neighbours)) &&
+           (v[SAMPLES] == NULL ||
+            parse_integer("--samples", v[SAMPLES], 2, 1000000, &r->samples)) &&
            (v[NOISE] == NULL ||
             parse_number("--noise", v[NOISE], 0, 1e6, &r->noise));
 }
@@ -208,11 +213,8 @@ static int check(const hwnas_request *r)
         fputs("query: FBNets are named by --ops\n", stderr);
         return 0;
     }
-    if (r->space == UB_HWBENCH_FBNET &&
-        (strcmp(r->command, "pareto") == 0 ||
-         strcmp(r->command, "correlate") == 0)) {
-        fprintf(stderr, "%s: only --space nasbench201 can be listed\n",
-                r->command);
+    if (r->space == UB_HWBENCH_FBNET && strcmp(r->command, "pareto") == 0) {
+        fputs("pareto: only --space nasbench201 can be listed\n", stderr);
         return 0;
     }
     if (strcmp(r->command, "convert") == 0 && r->out == NULL) {
@@ -228,6 +230,7 @@ int hwnas_read_command_line(int argc, char **argv, hwnas_request *request)
     hwnas_request r = { .index = -1,
                         .budget = 1000,
                         .seed = 1,
+                        .samples = 5000,
                         .rows = 128,
                         .columns_of_array = 128 };
 
