@@ -73,7 +73,7 @@ static ub_status forward_operator(run *r, int64_t cell, int64_t edge,
         if (status == UB_OK)
             status = forward_step(r, step, c->candidates[candidate][s],
                                   s == op->strided ? stride : 1,
-                                  step->kind == UB_STEP_CONV ? mask : NULL,
+                                  ub__step_sets_width(step->kind) ? mask : NULL,
                                   input, &y);
         if (status != UB_OK)
             return status;
