@@ -121,6 +121,10 @@ static void test_complete(void **state)
     s.options.flip = 0;
     expect_failure(&s, UB_ERR_INVALID, "its flip is missing, not 0");
     s.options.flip = 1;
+    test_file_write(s.result, "{", 1);
+    expect_failure(&s, UB_ERR_FORMAT, "result.json");
+    test_file_write(s.result, "", 0);
+    expect_failure(&s, UB_ERR_FORMAT, "result.json");
     test_file_write(s.config, "[", 1);
     expect_failure(&s, UB_ERR_FORMAT, "config.json");
     test_file_write(s.config, "[]", 2);
