@@ -208,6 +208,7 @@ def variants(root, whole):
     status, errors = run(*GRID, *wanted, "--out", str(broken), "--jobs", "2")
     check("a base that fails", status == 1 and "2 of 4 runs failed" in errors
           and f"{SHARED}: not begun, for {BASE} failed" in errors
+          and f"{BASE}: its folder cannot be used" in errors
           and (broken / POLISHED / "result.json").exists(), errors)
     labels(whole)
 
