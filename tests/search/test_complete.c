@@ -156,6 +156,10 @@ static void test_moved(void **state)
     }
     s.options.from = "/nowhere/base/other";
     expect_failure(&s, UB_ERR_INVALID, "its from is \"base\", not \"other\"");
+    s.options.from = "/nowhere/\xff";
+    expect_failure(&s, UB_ERR_INVALID, "UTF-8");
+    s.options.from = "/\xff/base";
+    expect_complete(&s, 0);
     s.options.from = NULL;
     expect_failure(&s, UB_ERR_INVALID, "its from is \"base\", not null");
     close_scene(&s);
