@@ -28,12 +28,9 @@ static void open_scene(scene *s, const char *name)
     static const int64_t shape[4] = { IMAGES, 3, 16, 16 };
     static uint8_t images[IMAGES * 3 * 16 * 16];
     int32_t labels[IMAGES];
-    ub_context_options options;
 
     memset(s, 0, sizeof(*s));
-    ub_context_options_init(&options, sizeof(options));
-    options.progress = stop_at_once;
-    assert_int_equal(ub_context_create(&options, &s->context), UB_OK);
+    s->context = test_progress_context(1, stop_at_once, NULL);
     for (int i = 0; i < IMAGES; i++)
         labels[i] = i % 3;
     for (size_t i = 0; i < sizeof(images); i++)
