@@ -237,7 +237,8 @@ typedef struct ub_search_result {
  * @param result    filled; result->size must be set
  *
  * @retval UB_ERR_INVALID      an option is out of range, or the run in the
- *                             folder has other options
+ *                             folder has other options, or is complete and has
+ *                             no checkpoint any more
  * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ; the
  *                             supernet of `from` has other layers
  * @retval UB_ERR_IO           a file cannot be read or written; `from` has not
