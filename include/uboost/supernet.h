@@ -102,8 +102,8 @@ void ub_supernet_options_init(ub_supernet_options *options, size_t size);
  * @retval UB_ERR_SHAPE        shapes of the space do not fit each other
  * @retval UB_ERR_UNSUPPORTED  widths without operators given, in a space
  *                             without preprocessing or with blocks, or where
- *                             an operator has a residual or a step with an
- *                             expansion
+ *                             an operator has a residual, or a step with an
+ *                             expansion or groups, or a norm of its own
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK

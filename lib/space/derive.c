@@ -298,7 +298,8 @@ static ub_status add_cell(derivation *d, int64_t cell, const place *inputs,
         status = add_cell_nodes(d, cell, inputs[0], nodes);
     if (status == UB_OK && nodes[output].layer < 0)
         status = add_zeros(d, cell, output, inputs[0], &nodes[output]);
-    *out = nodes[output];
+    if (status == UB_OK)
+        *out = nodes[output];
     return status;
 }
 

@@ -1,111 +1,174 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "space/space.h"
+#include "base/base.h"
 
-static const ub_operator_step conv1[] = {
-    { UB_STEP_RELU, 0, 1, 1, 0, 1 },
-    { UB_STEP_CONV, 0, 1, 1, 0, 1 },
-};
-static const ub_operator_step conv3[] = {
-    { UB_STEP_RELU, 0, 1, 1, 0, 1 },
-    { UB_STEP_CONV, 0, 3, 1, 0, 1 },
-};
-static const ub_operator_step pool[] = { { UB_STEP_AVG_POOL, 0, 3, 1, 0, 1 } };
+#include <string.h>
+#include <uboost/space.h>
 
-static const ub_operator operators[] = {
-    { sizeof(ub_operator), "none", NULL, 0, 1, 0 },
-    { sizeof(ub_operator), "skip_connect", NULL, 0, 0, 0 },
-    { sizeof(ub_operator), "nor_conv_1x1", conv1, 2, 0, 0 },
-    { sizeof(ub_operator), "nor_conv_3x3", conv3, 2, 0, 0 },
-    { sizeof(ub_operator), "avg_pool_3x3", pool, 1, 0, 0 },
-};
-static const ub__edge edges[] = {
-    { 0, 1 }, { 0, 2 }, { 1, 2 }, { 0, 3 }, { 1, 3 }, { 2, 3 },
-};
+#define EDGES UB_NASBENCH201_EDGES
+#define NODES 4
 
-static const ub_operator_step stem_steps[] = { { UB_STEP_CONV, 0, 3, 1, 0,
-                                                 1 } };
-static const ub_operator stem[] = {
-    { sizeof(ub_operator), "stem", stem_steps, 1, 0, 0 },
-};
+/* Edges by their targets, as the text has them. */
+static const signed char source_of[EDGES] = { 0, 0, 1, 0, 1, 2 };
 
-/* A residual block: the convolutions and what goes by them. */
-static const ub_operator_step convs[] = {
-    { UB_STEP_RELU, 0, 1, 1, 0, 1 },
-    { UB_STEP_CONV, 1, 3, 1, 0, 1 },
-    { UB_STEP_CONV, 0, 3, 1, 0, 1 },
-};
-static const ub_operator_step shortcut[] = {
-    { UB_STEP_AVG_POOL, 0, 0, 1, 0, 1 },
-    { UB_STEP_PLAIN_CONV, 0, 1, 1, 0, 1 },
-};
-static const ub_operator reduction[] = {
-    { sizeof(ub_operator), "reduction", convs, 3, 0, 0 },
-    { sizeof(ub_operator), "shortcut", shortcut, 2, 0, 0 },
-};
-
-static const ub_operator_step head_steps[] = { { UB_STEP_NORM, 1, 1, 1, 0,
-                                                 1 } };
-static const ub_operator head[] = {
-    { sizeof(ub_operator), "head", head_steps, 1, 0, 0 },
-};
-
-/* A third of the cells at each of three widths. */
-static ub_status fill_row(ub_space *space, int64_t cells)
+static int is_cell(const int32_t *operators)
 {
-    const int64_t width = space->options.base_width;
-    const ub_space_cell first = { width, 1, 0 };
-    const ub_space_cell last = { 4 * width, 1, 0 };
-    ub_status status = ub_space_add_block(space, &first, stem, 1);
-
-    for (int64_t i = 0; i < cells && status == UB_OK; i++) {
-        const int64_t third = i / (cells / 3);
-        const ub_space_cell cell = { width << third, 1, 0 };
-        const ub_space_cell block = { width << third, 2, 0 };
-
-        if (third > 0 && i % (cells / 3) == 0)
-            status = ub_space_add_block(space, &block, reduction, 2);
-        if (status == UB_OK)
-            status = ub_space_add_cell(space, &cell);
+    if (operators == NULL)
+        return 0;
+    for (int i = 0; i < EDGES; i++) {
+        if (operators[i] < 0 || operators[i] >= UB_NASBENCH201_OPERATORS)
+            return 0;
     }
-    return status == UB_OK ? ub_space_add_block(space, &last, head, 1) : status;
+    return 1;
 }
 
-ub_status ub_space_nasbench201(ub_context *context,
-                               const ub_space_options *options, int64_t cells,
-                               ub_space **out)
+/* Whether the text begins with the word, which is then left behind. */
+static int take(const char **text, const char *word)
 {
-    ub_space_options o;
-    ub_space *space = NULL;
-    ub_status status;
+    const size_t length = strlen(word);
 
-    if (context == NULL)
-        return UB_ERR_INVALID;
-    if (out == NULL || cells < 3 || cells % 3 != 0)
-        return ub__fail(context, UB_ERR_INVALID,
-                        "nasbench201 space: %lld cells, expected a multiple "
-                        "of 3",
-                        (long long) cells);
-    status = ub__space_options(context, options, &o);
-    if (status != UB_OK)
-        return status;
-    if (options == NULL)
-        o.name = "nasbench201";
-    o.inputs = 1;
-    o.nodes = 4;
-    o.output = 3;
-    o.preprocess = o.stem_kernel = 0;
-    o.stem_pool = 0;
-    o.shared = o.global_pool = 1;
-    status = ub_space_create(context, &o, &space);
-    if (status == UB_OK)
-        status = ub__space_fill(space, operators, UB__COUNT(operators), edges,
-                                UB__COUNT(edges));
-    if (status == UB_OK)
-        status = fill_row(space, cells);
-    if (status != UB_OK) {
-        ub_space_destroy(&space);
-        return status;
+    if (strncmp(*text, word, length) != 0)
+        return 0;
+    *text += length;
+    return 1;
+}
+
+/* No name begins another one. */
+static int take_operator(const char **text, int32_t *out)
+{
+    for (int32_t op = 0; op < UB_NASBENCH201_OPERATORS; op++) {
+        if (take(text, ub_nasbench201_operator_name(op))) {
+            *out = op;
+            return 1;
+        }
     }
-    *out = space;
+    return 0;
+}
+
+/* What the text has behind an operator: "~1|", and between nodes "+|". */
+static const char *behind(int edge)
+{
+    static const char text[EDGES][6] = { "~0|+|", "~0|", "~1|+|",
+                                         "~0|",   "~1|", "~2|" };
+
+    return text[edge];
+}
+
+static char *append(char *end, const char *text)
+{
+    const size_t length = strlen(text);
+
+    memcpy(end, text, length + 1);
+    return end + length;
+}
+
+static void write_edge(int32_t op, const char *source, char *out)
+{
+    if (op == UB_NASBENCH201_NONE || strcmp(source, "#") == 0) {
+        append(out, "#");
+    } else if (op == UB_NASBENCH201_SKIP) {
+        append(out, source);
+    } else {
+        out = append(out, "(");
+        out = append(out, source);
+        out = append(out, ")@");
+        append(out, ub_nasbench201_operator_name(op));
+    }
+}
+
+/* Edges first .. first + n - 1, sorted and joined. */
+static void write_node(int n, char edges[][UB_NASBENCH201_TEXT], char *out)
+{
+    int order[NODES - 1] = { 0, 1, 2 };
+
+    for (int i = 1; i < n; i++) {
+        for (int k = i; k > 0; k--) {
+            const int below = order[k - 1], above = order[k];
+
+            if (strcmp(edges[below], edges[above]) > 0) {
+                order[k - 1] = above;
+                order[k] = below;
+            }
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        out = append(out, i > 0 ? "+" : "");
+        out = append(out, edges[order[i]]);
+    }
+}
+
+const char *ub_nasbench201_operator_name(int32_t op)
+{
+    switch (op) {
+    case UB_NASBENCH201_NONE: return "none";
+    case UB_NASBENCH201_SKIP: return "skip_connect";
+    case UB_NASBENCH201_CONV_1X1: return "nor_conv_1x1";
+    case UB_NASBENCH201_CONV_3X3: return "nor_conv_3x3";
+    case UB_NASBENCH201_AVG_POOL_3X3: return "avg_pool_3x3";
+    default: return NULL;
+    }
+}
+
+ub_status ub_nasbench201_read(const char *text, int32_t *operators)
+{
+    int32_t read[EDGES];
+
+    if (text == NULL || operators == NULL || !take(&text, "|"))
+        return UB_ERR_INVALID;
+    for (int i = 0; i < EDGES; i++) {
+        if (!take_operator(&text, &read[i]) || !take(&text, behind(i)))
+            return UB_ERR_INVALID;
+    }
+    if (*text != '\0')
+        return UB_ERR_INVALID;
+    memcpy(operators, read, sizeof(read));
+    return UB_OK;
+}
+
+ub_status ub_nasbench201_write(const int32_t *operators, char *text)
+{
+    if (!is_cell(operators) || text == NULL)
+        return UB_ERR_INVALID;
+    text = append(text, "|");
+    for (int i = 0; i < EDGES; i++) {
+        text = append(text, ub_nasbench201_operator_name(operators[i]));
+        text = append(text, behind(i));
+    }
+    return UB_OK;
+}
+
+ub_status ub_nasbench201_canonical(const int32_t *operators, char *text)
+{
+    char nodes[NODES][UB_NASBENCH201_TEXT] = { "0" };
+    char edges[NODES - 1][UB_NASBENCH201_TEXT];
+    int edge = 0;
+
+    if (!is_cell(operators) || text == NULL)
+        return UB_ERR_INVALID;
+    for (int node = 1; node < NODES; node++) {
+        for (int i = 0; i < node; i++, edge++)
+            write_edge(operators[edge], nodes[source_of[edge]], edges[i]);
+        write_node(node, edges, nodes[node]);
+    }
+    append(text, nodes[NODES - 1]);
+    return UB_OK;
+}
+
+ub_status ub_nasbench201_count(const int32_t *operators, int64_t side,
+                               int64_t classes, int64_t *parameters,
+                               int64_t *flops)
+{
+    int64_t n1 = 0, n3 = 0;
+
+    if (!is_cell(operators) || side < 4 || side > 1024 || side % 4 != 0 ||
+        classes < 1 || classes > 1000000)
+        return UB_ERR_INVALID;
+    for (int i = 0; i < EDGES; i++) {
+        n1 += operators[i] == UB_NASBENCH201_CONV_1X1;
+        n3 += operators[i] == UB_NASBENCH201_CONV_3X3;
+    }
+    if (parameters != NULL)
+        *parameters = 72656 + 65 * classes + 28000 * n1 + 243040 * n3;
+    if (flops != NULL)
+        *flops = side * side * (7600 + 3840 * n1 + 34560 * n3) + 65 * classes;
     return UB_OK;
 }

@@ -14,8 +14,7 @@ int ub__step_is_pool(int32_t kind)
     return kind == UB_STEP_MAX_POOL || kind == UB_STEP_AVG_POOL;
 }
 
-/* A convolution that may have any width. */
-static int sets_width(int32_t kind)
+int ub__step_sets_width(int32_t kind)
 {
     return kind == UB_STEP_CONV || kind == UB_STEP_PLAIN_CONV;
 }
@@ -23,7 +22,7 @@ static int sets_width(int32_t kind)
 int64_t ub__step_width(const ub_operator_step *step, int64_t channels,
                        int64_t in, int64_t width)
 {
-    if (!sets_width(step->kind))
+    if (!ub__step_sets_width(step->kind))
         return channels;
     return step->expansion ? step->expansion * in : width;
 }
@@ -53,7 +52,7 @@ static ub_status check_step(ub_context *context, const char *name,
                         "operator \"%s\": kernel %lld with dilation %lld", name,
                         (long long) step->kernel, (long long) step->dilation);
     if (!ub__in_range(step->expansion, 0, 64) ||
-        (!sets_width(step->kind) && step->expansion != 0) ||
+        (!ub__step_sets_width(step->kind) && step->expansion != 0) ||
         !ub__in_range(step->groups, 0, 1 << 16))
         return ub__fail(context, UB_ERR_INVALID,
                         "operator \"%s\": expansion %lld, %lld groups", name,
@@ -98,7 +97,7 @@ static ub_operator_step clean_step(const ub_operator_step *step)
     if (!ub__step_is_conv(s.kind) && !ub__step_is_pool(s.kind))
         s.kernel = s.dilation = 1;
     if (s.groups == 0 ||
-        !(sets_width(s.kind) || s.kind == UB_STEP_CHANNEL_SHUFFLE))
+        !(ub__step_sets_width(s.kind) || s.kind == UB_STEP_CHANNEL_SHUFFLE))
         s.groups = 1;
     return s;
 }
@@ -135,7 +134,8 @@ ub_status ub__operator_copy(ub_context *context, const ub_operator *op,
     slot->residual = op->residual;
     for (int64_t i = 0; i < op->n_steps; i++) {
         slot->steps[i] = clean_step(&op->steps[i]);
-        if (sets_width(op->steps[i].kind) && op->steps[i].expansion == 0)
+        if (ub__step_sets_width(op->steps[i].kind) &&
+            op->steps[i].expansion == 0)
             slot->takes_width = 1;
     }
     slot->strided = find_strided(slot);

@@ -18,8 +18,10 @@ typedef struct ub__operator {
 /* How many steps an operator runs: none where it hands on its input. */
 int64_t ub__operator_steps(const ub__operator *op, int64_t in, int64_t width,
                            int64_t stride);
-/* Whether a step is a convolution of any kind, or a pool. */
+/* Whether a step is a convolution of any kind, one that may have any width, or
+ * a pool. */
 int ub__step_is_conv(int32_t kind);
+int ub__step_sets_width(int32_t kind);
 int ub__step_is_pool(int32_t kind);
 /* Channels that a step makes of `channels`, in an operator that reads `in`. */
 int64_t ub__step_width(const ub_operator_step *step, int64_t channels,

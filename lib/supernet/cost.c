@@ -157,7 +157,7 @@ static soft_width step_width(const walk *w, int64_t cell, int64_t edge,
 {
     const int64_t inputs = w->net->space->options.inputs;
 
-    if (step->kind != UB_STEP_CONV && step->kind != UB_STEP_PLAIN_CONV)
+    if (!ub__step_sets_width(step->kind))
         return width;
     if (step->expansion)
         return (soft_width){ (double) step->expansion * in.value, -1 };

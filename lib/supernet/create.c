@@ -26,7 +26,18 @@ static int searches_widths(const ub_supernet_options *o)
     return o->widths.low != 0 || o->widths.high != 0 || o->widths.step != 0;
 }
 
-/* An operator whose inner widths hang on its input's cannot be masked. */
+/* An operator whose inner widths hang on its input's cannot be masked, nor one
+ * that has channels in groups, or brings masked ones back by a norm. */
+static int fixes_width(const ub__operator *op)
+{
+    int fixed = op->residual != UB_RESIDUAL_NONE && op->n_steps > 0;
+
+    for (int64_t s = 0; s < op->n_steps; s++)
+        fixed |= op->steps[s].expansion != 0 || op->steps[s].groups > 1 ||
+                 op->steps[s].kind == UB_STEP_NORM;
+    return fixed;
+}
+
 static ub_status check_widths(ub_context *context, const ub_space *space,
                               const ub_supernet_options *o)
 {
@@ -41,14 +52,11 @@ static ub_status check_widths(ub_context *context, const ub_space *space,
                         "supernet: widths are searched with operators given, "
                         "inputs preprocessed and no blocks");
     for (int64_t i = 0; i < space->n_operators; i++) {
-        const ub__operator *op = &space->operators[i];
-        for (int64_t s = 0; s < op->n_steps; s++) {
-            if (op->steps[s].expansion != 0 || op->residual)
-                return ub__fail(context, UB_ERR_UNSUPPORTED,
-                                "supernet: the width of operator \"%s\" cannot "
-                                "be searched",
-                                op->name);
-        }
+        if (fixes_width(&space->operators[i]))
+            return ub__fail(context, UB_ERR_UNSUPPORTED,
+                            "supernet: the width of operator \"%s\" cannot be "
+                            "searched",
+                            space->operators[i].name);
     }
     return UB_OK;
 }

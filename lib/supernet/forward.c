@@ -12,7 +12,28 @@ typedef struct run {
     const int32_t *operators;  /* one per decision, or NULL: mixed edges */
     ub_variable **probability; /* per decision, for mixed edges */
     ub_variable **masks;       /* per site, NULL where there is none */
+    ub_variable *rectified[UB_SPACE_MAX_ITEMS][2]; /* of a cell: x, ReLU of x */
+    int n_rectified;
 } run;
+
+/* Operators of all edges that leave a node mostly rectify the same. */
+static ub_status rectify(run *r, ub_variable *x, ub_variable **out)
+{
+    ub_status status;
+
+    for (int i = 0; i < r->n_rectified; i++) {
+        if (r->rectified[i][0] == x) {
+            *out = r->rectified[i][1];
+            return UB_OK;
+        }
+    }
+    status = ub_op_relu(r->tape, x, out);
+    if (status == UB_OK && r->n_rectified < UB_SPACE_MAX_ITEMS) {
+        r->rectified[r->n_rectified][0] = x;
+        r->rectified[r->n_rectified++][1] = *out;
+    }
+    return status;
+}
 
 static ub_status pool(run *r, const ub_operator_step *step, int64_t stride,
                       ub_variable *x, ub_variable **out)
@@ -37,7 +58,7 @@ static ub_status forward_step(run *r, const ub_operator_step *step,
                                   out);
     *out = (ub__mixed_term){ 0 };
     if (step->kind == UB_STEP_RELU)
-        return ub_op_relu(r->tape, x, &out->x);
+        return rectify(r, x, &out->x);
     if (step->kind == UB_STEP_CHANNEL_SHUFFLE)
         return ub_op_channel_shuffle(r->tape, x, step->groups, &out->x);
     return pool(r, step, stride, x, &out->x);
@@ -73,7 +94,7 @@ static ub_status forward_operator(run *r, int64_t cell, int64_t edge,
         if (status == UB_OK)
             status = forward_step(r, step, c->candidates[candidate][s],
                                   s == op->strided ? stride : 1,
-                                  step->kind == UB_STEP_CONV ? mask : NULL,
+                                  ub__step_sets_width(step->kind) ? mask : NULL,
                                   input, &y);
         if (status != UB_OK)
             return status;
@@ -255,6 +276,7 @@ static ub_status forward_network(run *r, ub_variable *images,
 
     inputs[1] = inputs[0];
     for (int64_t i = 0; i < space->n_cells && status == UB_OK; i++) {
+        r->n_rectified = 0;
         status = space->cells[i].n_summed > 0
                      ? forward_block(r, i, inputs[0], &x)
                      : forward_cell(r, i, inputs, &x);
@@ -346,7 +368,7 @@ ub_status ub_supernet_forward(ub_supernet *supernet, ub_tape *tape,
                               ub_variable *images, ub_supernet_mode mode,
                               ub_variable **logits)
 {
-    run r = { supernet, tape, UB_NORM_TRAINING, NULL, NULL, NULL };
+    run r = { .net = supernet, .tape = tape, .training = UB_NORM_TRAINING };
     ub_context *context;
     int64_t n, sites;
     int32_t *argmax;
