@@ -145,9 +145,10 @@ typedef struct ub_hwbench ub_hwbench;
  * @param context   where errors go
  * @param path      a folder with any of the files below; or a file that
  *                  ub_hwbench_write() wrote, which stays mapped and must not
- *                  be cut while the table lives; or NULL: only what needs no
- *                  file. For NAS-Bench-201 the files in a folder are
- *                  nb201_hwnasbench_D.csv with D of cifar10, cifar100 and
+ *                  be cut while the table lives; or the published
+ *                  HW-NAS-Bench-v1_0.pickle, of which nothing is executed; or
+ *                  NULL: only what needs no file. For NAS-Bench-201 the files
+ * in a folder are nb201_hwnasbench_D.csv with D of cifar10, cifar100 and
  *                  ImageNet16-120, nb201_accuracy.csv,
  *                  nb201_12epoch_accuracy.tsv and nb201_help_latency_ms.csv
  *                  (27 more columns on CIFAR-10, by the names they have
@@ -162,8 +163,9 @@ typedef struct ub_hwbench ub_hwbench;
  * @retval UB_ERR_FORMAT       a file is not what it claims to be; the error
  *                             names line or place
  * @retval UB_ERR_RANGE        a file is too large
- * @retval UB_ERR_UNSUPPORTED  a later version of the format, or one written on
- *                             a machine with another byte order
+ * @retval UB_ERR_UNSUPPORTED  a later version of the format, one written on a
+ *                             machine with another byte order, or a pickle of
+ *                             more than numbers and texts
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK

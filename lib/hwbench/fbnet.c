@@ -2,6 +2,7 @@
 #include "hwbench/hwbench.h"
 
 #include <math.h>
+#include <string.h>
 
 #define LAYERS UB_HWBENCH_FBNET_LAYERS
 #define SKIP   8
@@ -158,6 +159,33 @@ double ub__hwbench_fbnet_form(int32_t standard, int32_t dataset, int64_t block,
     a = block_amount(dataset, block, op);
     return (double) (standard == UB_HWBENCH_PARAMS ? a.parameters : a.flops) /
            1e6;
+}
+
+void ub__hwbench_block_keys(ub__block_key keys[UB__HWBENCH_BLOCK_KEYS])
+{
+    ub__block_key *key = keys;
+
+    for (int32_t slot = 0; slot < 2; slot++) {
+        for (int64_t row = 0; row < UB__HWBENCH_FBNET_ROWS; row++) {
+            const int64_t block = row / UB_HWBENCH_FBNET_OPERATORS;
+            const int32_t op = (int32_t) (row % UB_HWBENCH_FBNET_OPERATORS);
+
+            if (ub_hwbench_fbnet_key(ub__hwbench_fbnet_datasets[slot], block,
+                                     op, key->text) != UB_OK)
+                continue;
+            key->row = row;
+            key->slot = slot;
+            key->seen = 0;
+            key++;
+        }
+    }
+}
+
+int ub__hwbench_is_spare_key(const char *text, size_t size)
+{
+    static const char spare[] = "FC_Cin1504_Cout10";
+
+    return size == sizeof(spare) - 1 && memcmp(text, spare, size) == 0;
 }
 
 const char *ub_hwbench_fbnet_operator_name(int32_t op)

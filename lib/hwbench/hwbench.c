@@ -88,6 +88,26 @@ static ub_status add_all(ub_hwbench *bench)
     return status;
 }
 
+static ub_status read_file(ub_hwbench *bench, const char *path)
+{
+    ub__mapping *file = &bench->mapping;
+    ub_status status = ub__file_map(bench->context, path, UB__HWBENCH_MAX_FILE,
+                                    file);
+
+    if (status != UB_OK)
+        return status;
+    if (ub__hwbench_is_table(file->data, file->size))
+        return ub__hwbench_read_table(bench, path);
+    if (!ub__hwbench_is_pickle(file->data, file->size))
+        return ub__fail(bench->context, UB_ERR_FORMAT,
+                        "%s: neither a folder of tables, nor a table, nor a "
+                        "pickle of tables",
+                        path);
+    status = ub__hwbench_import(bench, path);
+    ub__file_unmap(file);
+    return status;
+}
+
 int ub__hwbench_has_dataset(int32_t space, int32_t dataset)
 {
     if (space == UB_HWBENCH_FBNET)
@@ -139,7 +159,7 @@ ub_status ub_hwbench_open(ub_context *context, const char *path, int32_t space,
     status = ub__hwbench_create(context, space, &bench);
     if (status == UB_OK && path != NULL)
         status = ub__is_folder(path) ? ub__hwbench_read_folder(bench, path)
-                                     : ub__hwbench_read_table(bench, path);
+                                     : read_file(bench, path);
     if (status != UB_OK) {
         ub_hwbench_destroy(&bench);
         return status;

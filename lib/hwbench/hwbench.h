@@ -97,6 +97,23 @@ double ub__hwbench_fbnet_form(int32_t standard, int32_t dataset, int64_t block,
 /* Whether a block has the operator. */
 int ub__hwbench_has_block(int64_t block, int32_t op);
 
+/* All blocks of FBNet with the keys they have in tables; a key can be that of
+ * many. Slots are numbers of ub__hwbench_fbnet_datasets. */
+typedef struct ub__block_key {
+    char text[UB_HWBENCH_KEY];
+    int64_t row;
+    int32_t slot;
+    int32_t seen; /* 0; for readers */
+} ub__block_key;
+#define UB__HWBENCH_BLOCK_KEYS                                   \
+    (2 * (UB_HWBENCH_FBNET_LAYERS * UB_HWBENCH_FBNET_OPERATORS + \
+          UB_HWBENCH_FBNET_BLOCKS - UB_HWBENCH_FBNET_LAYERS))
+static const int32_t ub__hwbench_fbnet_datasets[2] = { UB_HWBENCH_CIFAR100,
+                                                       UB_HWBENCH_IMAGENET };
+void ub__hwbench_block_keys(ub__block_key keys[UB__HWBENCH_BLOCK_KEYS]);
+/* Whether a table may have it though no network uses it. */
+int ub__hwbench_is_spare_key(const char *text, size_t size);
+
 /* Standard metrics that average_hw_metric multiplies, in this order. */
 static const signed char ub__hwbench_factors[] = {
     UB_HWBENCH_EDGEGPU_LATENCY, UB_HWBENCH_EDGEGPU_ENERGY,
@@ -113,8 +130,11 @@ static const signed char ub__hwbench_factors[] = {
 
 /* Whether data begins as a table of ours does. */
 int ub__hwbench_is_table(const void *data, size_t size);
-/* Columns of a binary table, which stays mapped. */
+/* Columns of the mapped binary table, which stays mapped. */
 ub_status ub__hwbench_read_table(ub_hwbench *bench, const char *path);
+/* Columns of the mapped pickle, copied. */
+int ub__hwbench_is_pickle(const void *data, size_t size);
+ub_status ub__hwbench_import(ub_hwbench *bench, const char *path);
 /* All files of a folder. */
 ub_status ub__hwbench_read_folder(ub_hwbench *bench, const char *path);
 

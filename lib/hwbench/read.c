@@ -21,27 +21,16 @@ typedef struct target {
     double *values[2];
 } target;
 
-/* A block with the key it has in a table. */
-typedef struct block_key {
-    char text[UB_HWBENCH_KEY];
-    int slot; /* of the data set */
-    int64_t row;
-} block_key;
-
 typedef struct reader {
     ub_hwbench *bench;
     ub__csv csv;
     int32_t dataset; /* of columns that do not say */
     ub__field *fields;
     target *targets;
-    size_t n; /* fields of every line */
-    block_key *keys;
-    size_t n_keys;
+    size_t n;            /* fields of every line */
+    ub__block_key *keys; /* of FBNet */
     unsigned char *seen; /* cells */
 } reader;
-
-static const int32_t fbnet_datasets[2] = { UB_HWBENCH_CIFAR100,
-                                           UB_HWBENCH_IMAGENET };
 
 UB__PRINTF(2, 3)
 static ub_status fail_line(const reader *r, const char *format, ...)
@@ -129,7 +118,7 @@ static int is_fbnet(const reader *r)
 
 static int32_t dataset_of(const reader *r, const target *t, int slot)
 {
-    return is_fbnet(r) ? fbnet_datasets[slot] : t->dataset;
+    return is_fbnet(r) ? ub__hwbench_fbnet_datasets[slot] : t->dataset;
 }
 
 /* Another column of the file, or one of the table. */
@@ -308,15 +297,15 @@ static ub_status read_block(const reader *r)
         if (r->targets[i].role == ROLE_BLOCK)
             name = &r->fields[i];
     }
-    for (size_t k = 0; k < r->n_keys; k++) {
-        block_key *key = &r->keys[k];
+    for (size_t k = 0; k < UB__HWBENCH_BLOCK_KEYS; k++) {
+        ub__block_key *key = &r->keys[k];
 
         if (!is_text(name, key->text))
             continue;
-        if (!found && r->seen[k])
+        if (!found && key->seen)
             return fail_line(r, "'%s' was in a line before", key->text);
         found = 1;
-        r->seen[k] = 1;
+        key->seen = 1;
         for (size_t i = 0; i < r->n; i++) {
             target *t = &r->targets[i];
             ub_status status;
@@ -328,8 +317,7 @@ static ub_status read_block(const reader *r)
                 return status;
         }
     }
-    /* The published tables have this one, which no network uses. */
-    if (!found && !is_text(name, "FC_Cin1504_Cout10"))
+    if (!found && !ub__hwbench_is_spare_key(name->text, name->size))
         return fail_line(r, "'%.*s' is no block of FBNet", shown(name),
                          name->text);
     return UB_OK;
@@ -353,40 +341,17 @@ static ub_status read_lines(reader *r)
 
 /* -- all of it ------------------------------------------------------------- */
 
-static ub_status make_keys(reader *r)
-{
-    r->keys = ub__alloc(r->csv.context, 2 * UB__HWBENCH_FBNET_ROWS,
-                        sizeof(*r->keys));
-    if (r->keys == NULL)
-        return UB_ERR_NOMEM;
-    for (int slot = 0; slot < 2; slot++) {
-        for (int64_t row = 0; row < UB__HWBENCH_FBNET_ROWS; row++) {
-            block_key *key = &r->keys[r->n_keys];
-            const int64_t block = row / UB_HWBENCH_FBNET_OPERATORS;
-
-            if (ub_hwbench_fbnet_key(
-                    fbnet_datasets[slot], block,
-                    (int32_t) (row % UB_HWBENCH_FBNET_OPERATORS),
-                    key->text) != UB_OK)
-                continue;
-            key->slot = slot;
-            key->row = row;
-            r->n_keys++;
-        }
-    }
-    return UB_OK;
-}
-
 static ub_status start(reader *r)
 {
     ub_context *context = r->csv.context;
-    const size_t seen = UB__HWBENCH_CELLS;
 
     r->fields = ub__alloc(context, UB_HWBENCH_MAX_METRICS, sizeof(*r->fields));
-    r->seen = ub__calloc(context, seen, 1);
-    if (r->fields == NULL || r->seen == NULL)
+    r->seen = ub__calloc(context, UB__HWBENCH_CELLS, 1);
+    r->keys = ub__alloc(context, UB__HWBENCH_BLOCK_KEYS, sizeof(*r->keys));
+    if (r->fields == NULL || r->seen == NULL || r->keys == NULL)
         return UB_ERR_NOMEM;
-    return is_fbnet(r) ? make_keys(r) : UB_OK;
+    ub__hwbench_block_keys(r->keys);
+    return UB_OK;
 }
 
 static int64_t new_columns(const reader *r)

@@ -262,17 +262,9 @@ int ub__hwbench_is_table(const void *data, size_t size)
 
 ub_status ub__hwbench_read_table(ub_hwbench *bench, const char *path)
 {
-    ub_context *context = bench->context;
     header h = { .columns = 0 };
-    ub_status status = ub__file_map(context, path, UB__HWBENCH_MAX_FILE,
-                                    &bench->mapping);
+    ub_status status = check_header(bench->context, path, &bench->mapping, &h);
 
-    if (status != UB_OK)
-        return status;
-    if (!ub__hwbench_is_table(bench->mapping.data, bench->mapping.size))
-        return ub__fail(context, UB_ERR_FORMAT,
-                        "%s: neither a folder of tables nor a table", path);
-    status = check_header(context, path, &bench->mapping, &h);
     if (status != UB_OK)
         return status;
     return add_records(bench, path, h.columns);
