@@ -54,6 +54,8 @@ static const struct kind {
     [UB_STRATEGY_EXHAUSTIVE] = { "exhaustive", &ub__strategy_exhaustive },
     [UB_STRATEGY_EVOLUTION] = { "evolution", &ub__strategy_evolution },
     [UB_STRATEGY_NSGA2] = { "nsga2", &ub__strategy_nsga2 },
+    [UB_STRATEGY_ANNEALING] = { "annealing", &ub__strategy_annealing },
+    [UB_STRATEGY_FOX] = { "fox", &ub__strategy_fox },
 };
 
 #define N_KINDS ((int32_t) (sizeof(kinds) / sizeof(kinds[0])))
