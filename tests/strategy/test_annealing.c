@@ -207,9 +207,48 @@ static double mean_gap(ub_context *context, predictors *p, double exact,
     return gap;
 }
 
-static void test_fox_space(void **state)
+static const double limits[] = { 45, 55, 65, 80 };
+
+/* Annealing ends within 0.1 points of the optimum on average, and several times
+ * closer than what only ever goes up. */
+static void test_gaps(void **state)
 {
-    static const double limits[] = { 45, 55, 65, 80 };
+    static double front[2 * MAX_FRONT];
+    ub_context *context = test_context(1);
+    predictors p;
+    int64_t n;
+
+    (void) state;
+    if (!read_predictors(context, &p)) {
+        ub_context_destroy(&context);
+        skip();
+    }
+    n = whole_front(context, &p, front);
+    for (int i = 0; i < 3; i++) {
+        const double exact = optimum(context, n, front, limits[i]);
+        ub_strategy_options options;
+        double annealed, threshold, greedy;
+
+        p.limit = limits[i];
+        ub_strategy_options_init(&options, sizeof(options));
+        annealed = mean_gap(context, &p, exact, &options, 20);
+        options.accept = UB_ACCEPT_THRESHOLD;
+        threshold = mean_gap(context, &p, exact, &options, 5);
+        options.accept = UB_ACCEPT_METROPOLIS;
+        options.first_temperature = options.last_temperature = 1e-300;
+        greedy = mean_gap(context, &p, exact, &options, 20);
+        print_message("%.0f ms: annealing %.4f, by threshold %.4f, greedy "
+                      "%.4f below the optimum\n",
+                      limits[i], annealed, threshold, greedy);
+        assert_true(annealed <= 0.10);
+        assert_true(3.0 * annealed <= greedy);
+        assert_true(threshold <= 0.25); /* as observed, twice */
+    }
+    ub_context_destroy(&context);
+}
+
+static void test_optima(void **state)
+{
     static const double known[] = { 72.5725, 73.6787, 74.3424, 75.1294 };
     static double front[2 * MAX_FRONT];
     ub_context *context = test_context(1);
@@ -222,33 +261,104 @@ static void test_fox_space(void **state)
         skip();
     }
     n = whole_front(context, &p, front);
-    print_message("front of %d\n", (int) n);
+    assert_int_equal(n, 654);
     for (int i = 0; i < 4; i++)
         assert_close(optimum(context, n, front, limits[i]), known[i], 5e-5);
-    for (int i = 0; i < 3; i++) {
-        ub_strategy_options options;
-        double annealed, greedy, threshold, exact;
+    ub_context_destroy(&context);
+}
 
-        p.limit = limits[i];
-        exact = optimum(context, n, front, limits[i]);
-        ub_strategy_options_init(&options, sizeof(options));
-        annealed = mean_gap(context, &p, exact, &options, 10);
-        options.accept = UB_ACCEPT_THRESHOLD;
-        threshold = mean_gap(context, &p, exact, &options, 10);
-        options.accept = UB_ACCEPT_METROPOLIS;
-        options.first_temperature = options.last_temperature = 1e-300;
-        greedy = mean_gap(context, &p, exact, &options, 10);
-        print_message("%.0f ms: annealing %.4f, by threshold %.4f, greedy "
-                      "%.4f below the optimum\n",
-                      limits[i], annealed, threshold, greedy);
+/* -- rules ---------------------------------------------------------------- */
+
+/* Levels on a line; the way to the least violation leads up, that to the best
+ * objective down to level 3. */
+static ub_status evaluate_line(void *user, const ub_candidate *candidate,
+                               ub_result *result)
+{
+    double *objective = user;
+
+    *objective = candidate->choices[0];
+    result->objectives = objective;
+    result->violation = candidate->choices[0] < 3 ? 3.0 - *objective : 0.0;
+    return UB_OK;
+}
+
+/* Wherever it starts, the constraint is met first, and never left; then no
+ * temperature is so low that the objective is not. */
+static void test_constraint(void **state)
+{
+    const int32_t choices[] = { 9 }, ordered[] = { 1 };
+    const ub_decisions line = {
+        .size = sizeof(line), .n = 1, .choices = choices, .ordered = ordered
+    };
+    ub_context *context = test_context(1);
+    ub_strategy_options options;
+
+    (void) state;
+    ub_strategy_options_init(&options, sizeof(options));
+    options.kind = UB_STRATEGY_ANNEALING;
+    options.budget = 30;
+    options.first_temperature = options.last_temperature = 1e-300;
+    for (int i = 0; i < 20; i++) {
+        ub_strategy *strategy = NULL;
+        double objective;
+        int32_t best;
+        int64_t n;
+
+        options.seed = (uint64_t) i;
+        assert_int_equal(
+            ub_strategy_create(context, &line, &options, &strategy), UB_OK);
+        assert_int_equal(ub_strategy_run(strategy, evaluate_line, &objective),
+                         UB_OK);
+        assert_int_equal(ub_strategy_best(strategy, 1, &best, NULL, &n), UB_OK);
+        assert_int_equal(best, 3);
+        ub_strategy_destroy(&strategy);
     }
+    ub_context_destroy(&context);
+}
+
+/* The temperature falls geometrically over the budget. */
+static void test_temperature(void **state)
+{
+    const int32_t choices[] = { 9 };
+    const ub_decisions one = { .size = sizeof(one),
+                               .n = 1,
+                               .choices = choices };
+    ub_context *context = test_context(1);
+    ub_strategy_options options;
+    ub_strategy *strategy = NULL;
+    ub_candidate candidate = { .size = sizeof(candidate) };
+    ub_strategy_stats stats = { .size = sizeof(stats) };
+    int64_t n;
+
+    (void) state;
+    ub_strategy_options_init(&options, sizeof(options));
+    options.kind = UB_STRATEGY_ANNEALING;
+    options.budget = 4;
+    options.first_temperature = 16.0;
+    options.last_temperature = 1.0;
+    assert_int_equal(ub_strategy_create(context, &one, &options, &strategy),
+                     UB_OK);
+    for (int i = 0; i < 4; i++) {
+        ub_result result;
+
+        assert_int_equal(ub_strategy_ask(strategy, 1, &candidate, &n), UB_OK);
+        ub_strategy_stats_get(strategy, &stats);
+        assert_close(stats.temperature, pow(2.0, 4 - i), 1e-12);
+        ub_result_init(&result, sizeof(result), candidate.id);
+        result.failed = 1;
+        assert_int_equal(ub_strategy_tell(strategy, 1, &result), UB_OK);
+    }
+    ub_strategy_destroy(&strategy);
     ub_context_destroy(&context);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fox_space),
+        cmocka_unit_test(test_optima),
+        cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_constraint),
+        cmocka_unit_test(test_temperature),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
