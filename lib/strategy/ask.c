@@ -389,27 +389,6 @@ int ub_strategy_finished(const ub_strategy *strategy)
 
 /* -- what is known -------------------------------------------------------- */
 
-/* The mode of a distribution, and what is known of it. */
-static ub_status best_mode(ub_strategy *s, int32_t *choices)
-{
-    const int64_t weights = ub_strategy_weights(s);
-    double *p = ub__alloc(s->context, (size_t) weights, sizeof(*p));
-
-    if (p == NULL)
-        return UB_ERR_NOMEM;
-    s->class->distribution(s, p);
-    for (int64_t d = 0; d < s->shape.decisions; d++) {
-        const double *of = p + s->offsets[d];
-        int32_t best = 0;
-
-        for (int32_t c = 1; c < s->choices[d]; c++)
-            best = of[c] > of[best] ? c : best;
-        choices[d] = best;
-    }
-    ub__free(s->context, p);
-    return UB_OK;
-}
-
 static void objectives_of(const ub_strategy *s, const int32_t *choices,
                           double *objectives)
 {
@@ -433,7 +412,6 @@ ub_status ub_strategy_best(ub_strategy *strategy, int64_t max, int32_t *choices,
                            double *objectives, int64_t *n)
 {
     ub_strategy *s = strategy;
-    ub_status status;
 
     if (max < 1 || choices == NULL || n == NULL)
         return ub__fail(s->context, UB_ERR_INVALID,
@@ -444,9 +422,7 @@ ub_status ub_strategy_best(ub_strategy *strategy, int64_t max, int32_t *choices,
         *n = 0;
         return UB_OK;
     }
-    status = best_mode(s, choices);
-    if (status != UB_OK)
-        return status;
+    s->class->mode(s, choices);
     if (objectives != NULL)
         objectives_of(s, choices, objectives);
     *n = 1;

@@ -93,6 +93,7 @@ typedef struct ub__strategy_class {
     void (*archive)(ub_strategy *s, ub__archive *a);
     /* With UB_CAP_DISTRIBUTION. */
     void (*distribution)(const ub_strategy *s, double *probabilities);
+    void (*mode)(const ub_strategy *s, int32_t *choices);
     double (*entropy)(const ub_strategy *s);
     double (*temperature)(const ub_strategy *s);
 } ub__strategy_class;
