@@ -161,9 +161,14 @@ ub_status ub__history_best(ub_strategy *s, int64_t max, int32_t *choices,
                            double *objectives, int64_t *n);
 
 /* Neighbourhoods. expand: from the inner batch make the one that is asked, each
- * candidate followed by its neighbours. reduce: fill in the results of the
- * inner one. Both leave all as it was on failure. */
+ * candidate followed by its neighbours; the inner one is cut off where the
+ * budget does not allow for all of them. reduce: fill in the results of the
+ * inner one. Both leave all as it was on failure. check: refuse a state that is
+ * read with other neighbours than are drawn. */
 ub_status ub__neighbourhood_expand(ub_strategy *s);
 ub_status ub__neighbourhood_reduce(ub_strategy *s);
+void ub__neighbourhood_check(ub_strategy *s, ub__archive *a);
+/* Whether a candidate of the batch asked is a neighbour of one before it. */
+int ub__is_neighbour(const ub__batch *batch, int64_t at);
 
 #endif

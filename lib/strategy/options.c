@@ -164,6 +164,10 @@ static ub_status check_kind(ub_context *context,
     if (options->neighbours > 0 && options->kind == UB_STRATEGY_EXHAUSTIVE)
         return ub__fail(context, UB_ERR_UNSUPPORTED,
                         "strategy: an exhaustive search has all neighbours");
+    if (options->neighbours > 0 && options->kind == UB_STRATEGY_GUMBEL &&
+        options->aggregate != UB_AGGREGATE_MEAN)
+        return ub__fail(context, UB_ERR_UNSUPPORTED,
+                        "strategy: of gradients there is only the mean");
     for (int64_t k = 0; options->directions != NULL && k < options->objectives;
          k++) {
         if (options->directions[k] != UB_MINIMIZE &&

@@ -113,6 +113,8 @@ static void archive_all(ub_strategy *s, ub__archive *a)
         check_flags(a, &s->batch);
     if (s->options.neighbours > 0)
         ub__batch_archive(a, s, &s->inner);
+    if (s->options.neighbours > 0)
+        ub__neighbourhood_check(s, a);
     ub__history_archive(a, s);
     if (a->status == UB_OK && s->class->archive != NULL)
         s->class->archive(s, a);
