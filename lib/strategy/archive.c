@@ -9,13 +9,19 @@
 static const char magic[8] = { 'U', 'B', 's', 't', 'a', 't', 'e', '1' };
 
 #define HEADER 20
-#define LIMIT  ((size_t) 1 << 32)
+#define LIMIT  ((size_t) UINT32_MAX)
 
 void ub__archive_refuse(ub__archive *a, const char *why)
 {
     if (a->status == UB_OK)
         a->status = ub__fail(a->context, UB_ERR_FORMAT, "%s: byte %zu: %s",
                              a->path, a->at, why);
+}
+
+void ub__archive_expect(ub__archive *a, int64_t n, int64_t bytes)
+{
+    if (a->status == UB_OK && n > (int64_t) (a->size - a->at) / bytes)
+        ub__archive_refuse(a, "more is announced than there is");
 }
 
 static int room(ub__archive *a, size_t n)

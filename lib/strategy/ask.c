@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* A larger size is an uninitialised field. */
+#define SIZE_LIMIT ((size_t) 4096)
+
 static int32_t *copy_int32(ub_context *context, const int32_t *from, int64_t n)
 {
     int32_t *to = ub__alloc(context, (size_t) n, sizeof(*to));
@@ -136,6 +139,12 @@ int64_t ub_strategy_weights(const ub_strategy *strategy)
 
 /* -- ask ------------------------------------------------------------------ */
 
+int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
+                         int64_t at)
+{
+    return batch == &s->inner ? batch->parents[at] : batch->first + at;
+}
+
 static int64_t budget_left(const ub_strategy *s)
 {
     return s->options.budget - s->batch.first - s->batch.n;
@@ -194,6 +203,32 @@ static ub_status refill(ub_strategy *s)
     return status;
 }
 
+/* Arrays of a caller whose structs are longer than ours have its stride. */
+static ub_candidate *candidate_at(ub_candidate *candidates, int64_t i)
+{
+    return (ub_candidate *) ((char *) candidates +
+                             (size_t) i * candidates->size);
+}
+
+static const ub_result *result_at(const ub_result *results, int64_t i)
+{
+    return (const ub_result *) ((const char *) results +
+                                (size_t) i * results->size);
+}
+
+static ub_status check_sizes(ub_strategy *s, int64_t max, ub_candidate *out)
+{
+    for (int64_t i = 0; i < max; i++) {
+        const size_t size = candidate_at(out, i)->size;
+
+        if (size < sizeof(*out) || size > SIZE_LIMIT || size != out->size)
+            return ub__fail(s->context, UB_ERR_INVALID,
+                            "ask: the size of candidate %lld is %zu",
+                            (long long) i, size);
+    }
+    return UB_OK;
+}
+
 static void hand_out(ub_strategy *s, int64_t at, ub_candidate *out)
 {
     ub__batch *b = &s->batch;
@@ -222,19 +257,14 @@ ub_status ub_strategy_ask(ub_strategy *strategy, int64_t max, ub_candidate *out,
     if (max < 1 || out == NULL || n == NULL)
         return ub__fail(s->context, UB_ERR_INVALID,
                         "ask: room for %lld candidates", (long long) max);
-    for (int64_t i = 0; i < max; i++) {
-        if (out[i].size < sizeof(out[i]))
-            return ub__fail(s->context, UB_ERR_INVALID,
-                            "ask: the size of candidate %lld is not set",
-                            (long long) i);
-    }
-    if (!s->exhausted && s->batch.told == s->batch.n)
+    status = check_sizes(s, max, out);
+    if (status == UB_OK && !s->exhausted && s->batch.told == s->batch.n)
         status = refill(s);
     if (status != UB_OK)
         return status;
     for (; s->cursor < s->batch.n && given < max; s->cursor++) {
         if (!(s->batch.flags[s->cursor] & UB__TOLD))
-            hand_out(s, s->cursor, &out[given++]);
+            hand_out(s, s->cursor, candidate_at(out, given++));
     }
     *n = given;
     return UB_OK;
@@ -256,7 +286,7 @@ static ub_status check_result(const ub_strategy *s, const ub_result *result)
                         (long long) result->id);
     if (result->failed)
         return UB_OK;
-    if (result->objectives == NULL || !(result->violation >= 0.0))
+    if (result->objectives == NULL || result->violation < 0.0)
         return ub__fail(s->context, UB_ERR_INVALID,
                         "tell: candidate %lld has %s", (long long) result->id,
                         result->objectives == NULL ? "no objectives"
@@ -305,14 +335,9 @@ static void forget(ub_strategy *s, int64_t at)
 {
     ub__batch *b = &s->batch;
 
-    if (!(b->flags[at] & UB__TOLD))
-        return;
+    ub__batch_clear_result(b, at);
     b->flags[at] = UB__ASKED;
     b->told--;
-    b->violations[at] = INFINITY;
-    b->likelihoods[at] = NAN;
-    for (int64_t k = 0; k < s->shape.objectives; k++)
-        b->objectives[at * s->shape.objectives + k] = NAN;
 }
 
 /* A centre is remembered with what its neighbourhood says, and its neighbours
@@ -377,7 +402,7 @@ ub_status ub_strategy_tell(ub_strategy *strategy, int64_t n,
         ub_result_init(&result, sizeof(result), -1);
         status = ub__options_in(s->context, "ub_result", &result,
                                 sizeof(result), sizeof(result),
-                                &results[stored]);
+                                result_at(results, stored));
         if (status == UB_OK)
             status = check_result(s, &result);
         if (status != UB_OK)
@@ -387,7 +412,7 @@ ub_status ub_strategy_tell(ub_strategy *strategy, int64_t n,
     if (status == UB_OK && n > 0 && s->batch.told == s->batch.n)
         status = conclude(s);
     for (int64_t i = 0; i < stored && status != UB_OK; i++)
-        forget(s, results[i].id - s->batch.first);
+        forget(s, result_at(results, i)->id - s->batch.first);
     s->told += status == UB_OK ? n : 0;
     return status;
 }

@@ -26,6 +26,9 @@ void ub__archive_bytes(ub__archive *a, uint8_t *values, int64_t n);
 /* Any double, NaN included. */
 void ub__archive_doubles(ub__archive *a, double *values, int64_t n);
 void ub__archive_rng(ub__archive *a, ub_rng *rng);
+/* Refuse to read n of so many bytes each where the file has no more of them;
+ * before memory is asked for. */
+void ub__archive_expect(ub__archive *a, int64_t n, int64_t bytes);
 /* Refuse what was read. */
 void ub__archive_refuse(ub__archive *a, const char *why);
 
@@ -54,7 +57,8 @@ typedef struct ub__batch {
     int64_t told;
     int32_t *choices;    /* n x decisions */
     double *weights;     /* n x weights */
-    int64_t *parents;    /* n */
+    int64_t *parents;    /* n; of an inner batch whose neighbours are made: ids
+                            of its candidates */
     uint8_t *flags;      /* n */
     double *objectives;  /* n x objectives, NaN when failed */
     double *violations;  /* n, infinite when failed */
@@ -66,6 +70,8 @@ typedef struct ub__batch {
 ub_status ub__batch_add(ub_context *context, ub__batch *batch,
                         const int32_t *choices, const double *weights,
                         int64_t parent);
+/* As if a candidate had neither been asked for nor told. */
+void ub__batch_clear_result(ub__batch *batch, int64_t at);
 void ub__batch_clear(ub_context *context, ub__batch *batch);
 void ub__batch_archive(ub__archive *a, ub_strategy *s, ub__batch *batch);
 /* n candidates' choices, each within its decision's. */
@@ -140,11 +146,21 @@ const ub__strategy_class *ub__strategy_class_of(int32_t kind);
 ub_status ub__strategy_check(ub_context *context, const ub_decisions *decisions,
                              const ub_strategy_options *options);
 
-/* A uniform candidate; a neighbour of one, in up to `radius` decisions drawn
- * without repetition, may be in place. */
+/* A uniform candidate. */
 void ub__draw(ub_strategy *s, int32_t *choices);
+/* Another choice of a decision that has several: a level up or down if it is
+ * ordered, any other otherwise. */
+int32_t ub__draw_choice(ub_strategy *s, int64_t d, int32_t choice);
+/* A candidate that differs from another in 1 to `radius` decisions, any number
+ * of them as likely, drawn without repetition; may be in place. Without a
+ * decision that has several choices it is the same. */
 void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
                         int32_t *choices);
+
+/* The id that candidate `at` of a batch will have, whether or not neighbours go
+ * between: what a class names as a parent. */
+int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
+                         int64_t at);
 
 /* Below 0 when a is better than b, 0 when neither is: by violation, then by
  * objective 0. Failed ones have infinite violation. */
@@ -155,6 +171,7 @@ int ub__compare(const ub_strategy *s, double violation_a, double objective_a,
 ub_status ub__history_reserve(ub_strategy *s, int64_t more);
 void ub__history_add(ub_strategy *s, const int32_t *choices,
                      const double *objectives, double violation);
+int ub__history_has(const ub_strategy *s, const int32_t *choices);
 void ub__history_clear(ub_context *context, ub__history *history);
 void ub__history_archive(ub__archive *a, ub_strategy *s);
 ub_status ub__history_best(ub_strategy *s, int64_t max, int32_t *choices,

@@ -50,9 +50,9 @@ static ub_status make_room(ub_context *context, ub__batch *b)
     return UB_OK;
 }
 
-/* No result yet. */
-static void clear_result(ub__batch *b, int64_t at)
+void ub__batch_clear_result(ub__batch *batch, int64_t at)
 {
+    ub__batch *b = batch;
     const ub__shape *shape = &b->shape;
 
     b->flags[at] = 0;
@@ -79,7 +79,7 @@ ub_status ub__batch_add(ub_context *context, ub__batch *batch,
         memcpy(batch->weights + at * batch->shape.weights, weights,
                (size_t) batch->shape.weights * sizeof(*weights));
     batch->parents[at] = parent;
-    clear_result(batch, at);
+    ub__batch_clear_result(batch, at);
     batch->n++;
     return UB_OK;
 }
@@ -110,10 +110,12 @@ void ub__choices_archive(ub__archive *a, int32_t *choices, int64_t n,
  * for. */
 static ub_status read_room(ub__archive *a, ub__batch *batch, int64_t n)
 {
-    if (n > (int64_t) (a->size - a->at)) {
-        ub__archive_refuse(a, "more candidates than bytes");
-        return a->status;
-    }
+    const ub__shape *shape = &batch->shape;
+
+    ub__archive_expect(
+        a, n,
+        8 * (shape->decisions + 2 * shape->weights + shape->objectives + 3) +
+            1);
     while (batch->capacity < n && a->status == UB_OK) {
         batch->n = batch->capacity;
         a->status = make_room(a->context, batch);

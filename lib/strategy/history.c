@@ -16,19 +16,33 @@ static uint64_t hash(const int32_t *choices, int64_t n)
     return h;
 }
 
-/* Enter a row; counts if its candidate is new. Half of the slots are free. */
+/* The slot of a candidate, or the free one that it would take. Half of the
+ * slots are free. */
+static int64_t find_slot(const ub_strategy *s, const int32_t *choices)
+{
+    const ub__history *h = &s->history;
+    const int64_t d = s->shape.decisions, slots = 2 * h->capacity;
+    int64_t at = (int64_t) (hash(choices, d) % (uint64_t) slots);
+
+    while (h->slots[at] >= 0 && memcmp(h->choices + h->slots[at] * d, choices,
+                                       (size_t) d * sizeof(*choices)) != 0)
+        at = at + 1 < slots ? at + 1 : 0;
+    return at;
+}
+
+int ub__history_has(const ub_strategy *s, const int32_t *choices)
+{
+    return s->history.n > 0 && s->history.slots[find_slot(s, choices)] >= 0;
+}
+
+/* Counts if its candidate is new. */
 static void enter(ub_strategy *s, int64_t row)
 {
     ub__history *h = &s->history;
-    const int64_t d = s->shape.decisions, slots = 2 * h->capacity;
-    const int32_t *choices = h->choices + row * d;
-    int64_t at = (int64_t) (hash(choices, d) % (uint64_t) slots);
+    const int64_t at = find_slot(s, h->choices + row * s->shape.decisions);
 
-    for (; h->slots[at] >= 0; at = at + 1 < slots ? at + 1 : 0) {
-        if (memcmp(h->choices + h->slots[at] * d, choices,
-                   (size_t) d * sizeof(*choices)) == 0)
-            return;
-    }
+    if (h->slots[at] >= 0)
+        return;
     h->slots[at] = row;
     h->unique++;
 }
@@ -112,9 +126,9 @@ void ub__history_archive(ub__archive *a, ub_strategy *s)
     if (a->status != UB_OK)
         return;
     if (!a->writing) {
-        if (n > (int64_t) (a->size - a->at))
-            ub__archive_refuse(a, "more results than bytes");
-        else
+        ub__archive_expect(a, n,
+                           8 * (s->shape.decisions + s->shape.objectives + 1));
+        if (a->status == UB_OK)
             a->status = ub__history_reserve(s, n);
     }
     if (a->status != UB_OK)

@@ -242,6 +242,37 @@ static void draw(const ub_strategy *s, neighbourhood *h, int64_t id,
 
 /* -- expand --------------------------------------------------------------- */
 
+/* Candidates at to end - 1 of the batch: a centre and its neighbours. */
+typedef struct range {
+    int64_t at, end;
+} range;
+
+int ub__is_neighbour(const ub__batch *batch, int64_t at)
+{
+    return batch->parents[at] >= batch->first;
+}
+
+static range range_from(const ub__batch *batch, int64_t at)
+{
+    range r = { at, at + 1 };
+
+    while (r.end < batch->n && ub__is_neighbour(batch, r.end))
+        r.end++;
+    return r;
+}
+
+/* The inner batch has n candidates that are asked under these ids. */
+static void name_centres(ub_strategy *s, int64_t n)
+{
+    range r = { 0, 0 };
+
+    for (int64_t i = 0; i < n; i++) {
+        r = range_from(&s->batch, r.end);
+        s->inner.parents[i] = s->batch.first + r.at;
+    }
+    s->inner.n = n;
+}
+
 static ub_status add_neighbours(ub_strategy *s, const neighbourhood *h,
                                 int64_t centre, int32_t *choices,
                                 double *weights)
@@ -281,7 +312,7 @@ static ub_status expand(ub_strategy *s, neighbourhood *h, int32_t *choices,
         status = add_neighbours(s, h, i, choices, weights);
     }
     if (status == UB_OK)
-        s->inner.n = i;
+        name_centres(s, i);
     return status;
 }
 
@@ -305,25 +336,6 @@ ub_status ub__neighbourhood_expand(ub_strategy *s)
 }
 
 /* -- reduce --------------------------------------------------------------- */
-
-/* Candidates at to end - 1 of the batch: a centre and its neighbours. */
-typedef struct range {
-    int64_t at, end;
-} range;
-
-int ub__is_neighbour(const ub__batch *batch, int64_t at)
-{
-    return batch->parents[at] >= batch->first;
-}
-
-static range range_from(const ub__batch *batch, int64_t at)
-{
-    range r = { at, at + 1 };
-
-    while (r.end < batch->n && ub__is_neighbour(batch, r.end))
-        r.end++;
-    return r;
-}
 
 static int below(const void *arg, int64_t a, int64_t b)
 {
@@ -458,6 +470,7 @@ static int fits(const ub_strategy *s, neighbourhood *h)
         r = range_from(b, r.end);
         draw(s, h, b->first + r.at, b->choices + r.at * d);
         if (r.end - r.at != 1 + h->n ||
+            s->inner.parents[i] != b->first + r.at ||
             memcmp(b->choices + r.at * d, s->inner.choices + i * d,
                    (size_t) d * sizeof(*b->choices)) != 0)
             return 0;

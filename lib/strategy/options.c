@@ -52,6 +52,8 @@ static const struct kind {
 } kinds[] = {
     [UB_STRATEGY_RANDOM] = { "random", &ub__strategy_random },
     [UB_STRATEGY_EXHAUSTIVE] = { "exhaustive", &ub__strategy_exhaustive },
+    [UB_STRATEGY_EVOLUTION] = { "evolution", &ub__strategy_evolution },
+    [UB_STRATEGY_NSGA2] = { "nsga2", &ub__strategy_nsga2 },
     [UB_STRATEGY_PARSEC] = { "parsec", &ub__strategy_parsec },
     [UB_STRATEGY_FP_NAS] = { "fp-nas", &ub__strategy_fp_nas },
     [UB_STRATEGY_GUMBEL] = { "gumbel", &ub__strategy_gumbel },

@@ -7,6 +7,43 @@ void ub__draw(ub_strategy *s, int32_t *choices)
         choices[d] = (int32_t) ub_rng_below(&s->rng, (uint64_t) s->choices[d]);
 }
 
+int32_t ub__draw_choice(ub_strategy *s, int64_t d, int32_t choice)
+{
+    const int32_t last = s->choices[d] - 1;
+    int32_t other;
+
+    if (s->ordered[d]) {
+        if (choice == 0 || choice == last)
+            return choice == 0 ? 1 : last - 1;
+        return ub_rng_below(&s->rng, 2) ? choice + 1 : choice - 1;
+    }
+    other = (int32_t) ub_rng_below(&s->rng, (uint64_t) last);
+    return other + (other >= choice);
+}
+
+/* Each decision is taken with the probability that makes all subsets of the
+ * size wanted equally likely (selection sampling). */
+void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
+                        int32_t *choices)
+{
+    int64_t left = 0, wanted;
+
+    for (int64_t d = 0; d < s->shape.decisions; d++)
+        left += s->choices[d] > 1;
+    wanted = radius < left ? radius : left;
+    wanted = (int64_t) ub_rng_below(&s->rng, (uint64_t) wanted);
+    wanted += left > 0;
+    for (int64_t d = 0; d < s->shape.decisions; d++) {
+        choices[d] = from[d];
+        if (s->choices[d] < 2)
+            continue;
+        if ((int64_t) ub_rng_below(&s->rng, (uint64_t) left--) < wanted) {
+            choices[d] = ub__draw_choice(s, d, from[d]);
+            wanted--;
+        }
+    }
+}
+
 int ub__compare(const ub_strategy *s, double violation_a, double objective_a,
                 double violation_b, double objective_b)
 {

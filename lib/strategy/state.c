@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "strategy/ask.h"
 
-#include <string.h>
+#include <math.h>
 
 /* What a state belongs to: options and decisions, as numbers. Pointers are no
  * part of it, nor what a caller may change from one run to the next. */
@@ -79,21 +79,62 @@ static void archive_identity(ub_strategy *s, ub__archive *a)
                              a->path);
 }
 
-static void check_flags(ub__archive *a, const ub__batch *batch)
+/* A result that is there has numbers, one that is not is infinitely bad. */
+static void check_results(ub__archive *a, const ub_strategy *s,
+                          const double *violations, const double *objectives,
+                          int64_t n)
 {
-    int64_t told = 0;
+    const int64_t m = s->shape.objectives;
 
-    for (int64_t i = 0; i < batch->n && a->status == UB_OK; i++) {
-        const uint8_t flags = batch->flags[i];
+    for (int64_t i = 0; i < n; i++) {
+        int known = 1;
 
-        told += (flags & UB__TOLD) != 0;
-        if (flags > (UB__ASKED | UB__TOLD | UB__FAILED) ||
-            ((flags & UB__TOLD) && !(flags & UB__ASKED)) ||
-            ((flags & UB__FAILED) && !(flags & UB__TOLD)))
-            ub__archive_refuse(a, "a candidate in no state there is");
+        for (int64_t k = 0; k < m; k++)
+            known &= isfinite(objectives[i * m + k]);
+        if (!(violations[i] >= 0.0) || (isfinite(violations[i]) && !known))
+            ub__archive_refuse(a, "a result that can be none");
     }
-    if (a->status == UB_OK && told != batch->told)
-        ub__archive_refuse(a, "candidates are told and are not");
+}
+
+/* What is told is asked, what failed is told, and has no result. */
+static int flags_fit(const ub__batch *batch, int64_t i)
+{
+    const uint8_t flags = batch->flags[i];
+
+    if (!(flags & UB__TOLD))
+        return flags <= UB__ASKED && batch->violations[i] == INFINITY;
+    return (flags & UB__ASKED) && flags < 2 * UB__FAILED &&
+           ((flags & UB__FAILED) != 0) == !isfinite(batch->violations[i]);
+}
+
+/* All before the batch at hand was asked for, told and remembered. */
+static void check_counts(ub__archive *a, const ub_strategy *s)
+{
+    const ub__batch *b = &s->batch;
+    int64_t asked = b->first, told = b->first, seen = b->first;
+
+    for (int64_t i = 0; i < b->n; i++) {
+        if (!flags_fit(b, i))
+            ub__archive_refuse(a, "a candidate in no state there is");
+        asked += (b->flags[i] & UB__ASKED) != 0;
+        told += (b->flags[i] & UB__TOLD) != 0;
+    }
+    seen += b->told == b->n ? b->n : 0;
+    if (s->asked != asked || s->told != told || told != b->first + b->told ||
+        s->failed > told || s->steps > told ||
+        b->first + b->n > s->options.budget ||
+        s->history.n != (s->shape.weights > 0 ? 0 : seen))
+        ub__archive_refuse(a, "the counts do not fit each other");
+}
+
+static void check_all(ub__archive *a, const ub_strategy *s)
+{
+    const ub__history *h = &s->history;
+
+    check_results(a, s, s->batch.violations, s->batch.objectives, s->batch.n);
+    check_results(a, s, s->inner.violations, s->inner.objectives, s->inner.n);
+    check_results(a, s, h->violations, h->objectives, h->n);
+    check_counts(a, s);
 }
 
 static void archive_all(ub_strategy *s, ub__archive *a)
@@ -109,13 +150,13 @@ static void archive_all(ub_strategy *s, ub__archive *a)
     ub__archive_int32(a, &exhausted, 1, 0, 1);
     s->exhausted = exhausted;
     ub__batch_archive(a, s, &s->batch);
-    if (a->status == UB_OK && !a->writing)
-        check_flags(a, &s->batch);
     if (s->options.neighbours > 0)
         ub__batch_archive(a, s, &s->inner);
+    ub__history_archive(a, s);
+    if (a->status == UB_OK && !a->writing)
+        check_all(a, s);
     if (s->options.neighbours > 0)
         ub__neighbourhood_check(s, a);
-    ub__history_archive(a, s);
     if (a->status == UB_OK && s->class->archive != NULL)
         s->class->archive(s, a);
 }
