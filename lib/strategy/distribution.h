@@ -51,6 +51,12 @@ void ub__likeliest(const ub_strategy *s, const double *weights,
                    int32_t *choices);
 int ub__maximizes(const ub_strategy *s);
 
+/* Of weights = softmax((logits + noise) / temperature): the gradient by the
+ * logits, w (g - <g, w>) / temperature, from that by the weights. Kept within
+ * 1e100. */
+void ub__gumbel_gradient(const double *weights, const double *gradient,
+                         int64_t n, double temperature, double *out);
+
 /* -- what PARSEC and FP-NAS share ----------------------------------------- */
 
 /* Add n candidates drawn from a distribution, all or none. */

@@ -11,6 +11,7 @@ static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
 
 typedef struct gumbel {
     double *logits, *first, *second; /* and their moments */
+    double *gradient;                /* memory for update() */
     double *weights;                 /* one candidate */
     int32_t *choices;
     int64_t updates; /* of the logits */
@@ -24,12 +25,13 @@ static ub_status create(ub_strategy *s)
     state->logits = ub__calloc(s->context, n, sizeof(*state->logits));
     state->first = ub__calloc(s->context, n, sizeof(*state->first));
     state->second = ub__calloc(s->context, n, sizeof(*state->second));
+    state->gradient = ub__calloc(s->context, n, sizeof(*state->gradient));
     state->weights = ub__calloc(s->context, n, sizeof(*state->weights));
     state->choices = ub__calloc(s->context, (size_t) s->shape.decisions,
                                 sizeof(*state->choices));
     if (state->logits == NULL || state->first == NULL ||
-        state->second == NULL || state->weights == NULL ||
-        state->choices == NULL)
+        state->second == NULL || state->gradient == NULL ||
+        state->weights == NULL || state->choices == NULL)
         return UB_ERR_NOMEM;
     for (size_t i = 0; i < n; i++)
         state->logits[i] = ub_rng_normal(&s->rng);
@@ -43,6 +45,7 @@ static void destroy(ub_strategy *s)
     ub__free(s->context, state->logits);
     ub__free(s->context, state->first);
     ub__free(s->context, state->second);
+    ub__free(s->context, state->gradient);
     ub__free(s->context, state->weights);
     ub__free(s->context, state->choices);
 }
@@ -78,7 +81,6 @@ static ub_status generate(ub_strategy *s, ub__batch *batch)
 typedef struct step {
     double rate;  /* of the bias-corrected first moment */
     double decay; /* of the second: the correction */
-    double scale; /* of gradients by the weights times weights */
 } step;
 
 static double bounded(double g)
@@ -95,24 +97,22 @@ static void adam(gumbel *state, int64_t i, double g, const step *by)
     state->logits[i] -= by->rate * *m / (sqrt(*v / by->decay) + epsilon);
 }
 
-/* The gradient by the logits is w (g - <g, w>) / temperature. */
-static void descend(const ub_strategy *s, int64_t d, const double *weights,
-                    const double *gradient, const step *by)
+void ub__gumbel_gradient(const double *weights, const double *gradient,
+                         int64_t n, double temperature, double *out)
 {
-    gumbel *state = s->state;
     double mean = 0.0;
 
-    for (int32_t c = 0; c < s->choices[d]; c++)
-        mean += bounded(gradient[c]) * weights[c];
-    for (int32_t c = 0; c < s->choices[d]; c++)
-        adam(state, s->offsets[d] + c,
-             bounded(weights[c] * (bounded(gradient[c]) - mean) * by->scale),
-             by);
+    for (int64_t i = 0; i < n; i++)
+        mean += bounded(gradient[i]) * weights[i];
+    for (int64_t i = 0; i < n; i++)
+        out[i] = bounded(weights[i] * (bounded(gradient[i]) - mean) /
+                         temperature);
 }
 
 static ub_status update(ub_strategy *s, const ub__batch *batch)
 {
     gumbel *state = s->state;
+    const double sign = ub__maximizes(s) ? -1.0 : 1.0;
     double t;
     step by;
 
@@ -121,10 +121,12 @@ static ub_status update(ub_strategy *s, const ub__batch *batch)
     t = (double) ++state->updates;
     by.rate = s->options.architecture_rate / (1.0 - pow(beta1, t));
     by.decay = 1.0 - pow(beta2, t);
-    by.scale = (ub__maximizes(s) ? -1.0 : 1.0) / temperature(s);
     for (int64_t d = 0; d < s->shape.decisions; d++)
-        descend(s, d, batch->weights + s->offsets[d],
-                batch->gradients + s->offsets[d], &by);
+        ub__gumbel_gradient(batch->weights + s->offsets[d],
+                            batch->gradients + s->offsets[d], s->choices[d],
+                            temperature(s), state->gradient + s->offsets[d]);
+    for (int64_t i = 0; i < ub_strategy_weights(s); i++)
+        adam(state, i, sign * state->gradient[i], &by);
     return UB_OK;
 }
 
