@@ -174,6 +174,9 @@ void ub__history_add(ub_strategy *s, const int32_t *choices,
 int ub__history_has(const ub_strategy *s, const int32_t *choices);
 void ub__history_clear(ub_context *context, ub__history *history);
 void ub__history_archive(ub__archive *a, ub_strategy *s);
+/* The first rows of different candidates that have results, the best first;
+ * to be freed. */
+ub_status ub__history_sort(ub_strategy *s, int64_t **out_rows, int64_t *out_n);
 ub_status ub__history_best(ub_strategy *s, int64_t max, int32_t *choices,
                            double *objectives, int64_t *n);
 

@@ -141,6 +141,37 @@ void ub__history_archive(ub__archive *a, ub_strategy *s)
         enter_all(s);
 }
 
+static int compare_rows(const void *arg, int64_t a, int64_t b)
+{
+    const ub_strategy *s = arg;
+    const ub__history *h = &s->history;
+    const int64_t m = s->shape.objectives;
+
+    return ub__compare(s, h->violations[a], h->objectives[a * m],
+                       h->violations[b], h->objectives[b * m]);
+}
+
+ub_status ub__history_sort(ub_strategy *s, int64_t **out_rows, int64_t *out_n)
+{
+    const ub__history *h = &s->history;
+    const size_t room = (size_t) h->unique;
+    int64_t *rows = ub__alloc(s->context, 2 * room, sizeof(*rows)), n = 0;
+
+    if (rows == NULL)
+        return UB_ERR_NOMEM;
+    for (int64_t row = 0; row < h->n; row++) {
+        const int32_t *choices = h->choices + row * s->shape.decisions;
+
+        if (h->violations[row] < INFINITY &&
+            h->slots[find_slot(s, choices)] == row)
+            rows[n++] = row;
+    }
+    ub__merge_sort(n, rows, rows + room, compare_rows, s);
+    *out_rows = rows;
+    *out_n = n;
+    return UB_OK;
+}
+
 /* The least violation there is; infinite without results. */
 static double least_violation(const ub__history *h)
 {

@@ -54,6 +54,8 @@ static const struct kind {
     [UB_STRATEGY_EXHAUSTIVE] = { "exhaustive", &ub__strategy_exhaustive },
     [UB_STRATEGY_EVOLUTION] = { "evolution", &ub__strategy_evolution },
     [UB_STRATEGY_NSGA2] = { "nsga2", &ub__strategy_nsga2 },
+    [UB_STRATEGY_ANNEALING] = { "annealing", &ub__strategy_annealing },
+    [UB_STRATEGY_FOX] = { "fox", &ub__strategy_fox },
     [UB_STRATEGY_PARSEC] = { "parsec", &ub__strategy_parsec },
     [UB_STRATEGY_FP_NAS] = { "fp-nas", &ub__strategy_fp_nas },
     [UB_STRATEGY_GUMBEL] = { "gumbel", &ub__strategy_gumbel },
