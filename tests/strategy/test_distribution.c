@@ -428,6 +428,59 @@ static void test_found(void **state)
     check_found(UB_STRATEGY_FP_NAS, NULL, likely, 20);
 }
 
+/* So many steps of a strategy. */
+static void run_steps(ub_strategy *s, int64_t steps, struct target *target)
+{
+    ub_strategy_stats stats = { .size = sizeof(stats) };
+
+    while (stats.steps < steps) {
+        ub_candidate candidate = { .size = sizeof(candidate) };
+        ub_result result;
+        int64_t n;
+
+        assert_int_equal(ub_strategy_ask(s, 1, &candidate, &n), UB_OK);
+        assert_int_equal(n, 1);
+        ub_result_init(&result, sizeof(result), candidate.id);
+        assert_int_equal(evaluate(target, &candidate, &result), UB_OK);
+        assert_int_equal(ub_strategy_tell(s, 1, &result), UB_OK);
+        ub_strategy_stats_get(s, &stats);
+    }
+}
+
+/* After the coarse steps the distribution is that of a strategy which stays
+ * coarse, and only after the next step another; by groups from the beginning it
+ * is another after one step. */
+static void test_switch(void **state)
+{
+    static const int64_t coarse[] = { -1, 5, 0 };
+    ub_context *context = test_context(1);
+    struct target target = { .sign = 1.0 };
+    ub_strategy *s[3];
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS);
+
+        options.coarse_steps = coarse[i];
+        s[i] = create(context, &options);
+    }
+    for (int64_t steps = 1; steps <= 6; steps++) {
+        double p[3][15], apart[3] = { 0.0 };
+
+        for (int i = 0; i < 3; i++) {
+            run_steps(s[i], steps, &target);
+            assert_int_equal(ub_strategy_distribution(s[i], p[i]), UB_OK);
+            for (int k = 0; k < 15; k++)
+                apart[i] = fmax(apart[i], fabs(p[i][k] - p[0][k]));
+        }
+        assert_true(steps <= 5 ? apart[1] <= 1e-12 : apart[1] > 1e-6);
+        assert_true(apart[2] > 1e-6);
+    }
+    for (int i = 0; i < 3; i++)
+        ub_strategy_destroy(&s[i]);
+    ub_context_destroy(&context);
+}
+
 /* FP-4: of each step as many samples as the entropy times what the first step
  * fixes, rounded, and no fewer than the least; PARSEC has the same number. */
 static void test_samples(void **state)
@@ -604,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_likelihood_gradient),
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_found),
+        cmocka_unit_test(test_switch),
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_joint_mode),
         cmocka_unit_test(test_extremes),
