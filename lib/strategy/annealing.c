@@ -130,7 +130,7 @@ static void archive(ub_strategy *s, ub__archive *archive)
     ub__choices_archive(archive, a->choices, 1, s);
     ub__archive_doubles(archive, &a->objective, 1);
     ub__archive_doubles(archive, &a->violation, 1);
-    ub__archive_int64(archive, &a->id, 1, -1, UB_STRATEGY_MAX_BUDGET);
+    ub__archive_int64(archive, &a->id, 1, -1, ub__last_id(s));
     ub__archive_int64(archive, &a->rejections, 1, 0, UB_STRATEGY_MAX_BUDGET);
 }
 

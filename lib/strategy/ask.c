@@ -145,9 +145,14 @@ int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
     return batch == &s->inner ? batch->parents[at] : batch->first + at;
 }
 
+int64_t ub__last_id(const ub_strategy *s)
+{
+    return s->batch.first + s->batch.n - 1;
+}
+
 static int64_t budget_left(const ub_strategy *s)
 {
-    return s->options.budget - s->batch.first - s->batch.n;
+    return s->options.budget - 1 - ub__last_id(s);
 }
 
 /* Candidates of the class; on failure there are none, and random numbers are as

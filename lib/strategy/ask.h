@@ -141,6 +141,9 @@ extern const ub__strategy_class ub__strategy_random, ub__strategy_exhaustive,
     ub__strategy_fox, ub__strategy_parsec, ub__strategy_fp_nas,
     ub__strategy_gumbel;
 
+/* The whole state. */
+void ub__strategy_archive(ub_strategy *strategy, ub__archive *archive);
+
 /* NULL for a kind that is none. */
 const ub__strategy_class *ub__strategy_class_of(int32_t kind);
 ub_status ub__strategy_check(ub_context *context, const ub_decisions *decisions,
@@ -161,6 +164,8 @@ void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
  * between: what a class names as a parent. */
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
                          int64_t at);
+/* The last id there is, -1 without any. */
+int64_t ub__last_id(const ub_strategy *s);
 
 /* Below 0 when a is better than b, 0 when neither is: by violation, then by
  * objective 0. Failed ones have infinite violation. */

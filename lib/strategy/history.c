@@ -182,13 +182,18 @@ static double least_violation(const ub__history *h)
     return least;
 }
 
+static int64_t objectives_used(const ub_strategy *s)
+{
+    return s->class->caps & UB_CAP_MULTI_OBJECTIVE ? s->shape.objectives : 1;
+}
+
 /* Rows that are the best, or the front, among the least violating. */
 static ub_status best_rows(ub_strategy *s, int64_t *rows, double *values,
                            int64_t *front, int64_t *n)
 {
     const ub__history *h = &s->history;
     const int64_t m = s->shape.objectives;
-    const int64_t used = s->class->caps & UB_CAP_MULTI_OBJECTIVE ? m : 1;
+    const int64_t used = objectives_used(s);
     const double least = least_violation(h);
     int64_t known = 0;
     ub_status status;
@@ -218,7 +223,7 @@ static int64_t without_repetition(const ub_strategy *s, int64_t *rows,
     const int64_t d = s->shape.decisions;
     int64_t kept = 0;
 
-    if (!(s->class->caps & UB_CAP_MULTI_OBJECTIVE))
+    if (objectives_used(s) == 1)
         return n < 1 ? n : 1;
     for (int64_t i = 0; i < n; i++) {
         const int32_t *choices = s->history.choices + rows[i] * d;

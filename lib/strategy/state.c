@@ -137,8 +137,10 @@ static void check_all(ub__archive *a, const ub_strategy *s)
     check_counts(a, s);
 }
 
-static void archive_all(ub_strategy *s, ub__archive *a)
+void ub__strategy_archive(ub_strategy *strategy, ub__archive *archive)
 {
+    ub_strategy *s = strategy;
+    ub__archive *a = archive;
     int32_t exhausted = s->exhausted;
 
     archive_identity(s, a);
@@ -169,7 +171,7 @@ ub_status ub_strategy_save(ub_strategy *strategy, const char *path)
 
     if (path == NULL)
         return ub__fail(strategy->context, UB_ERR_INVALID, "save: no path");
-    archive_all(strategy, &a);
+    ub__strategy_archive(strategy, &a);
     return ub__archive_write(&a);
 }
 
@@ -198,7 +200,7 @@ ub_status ub_strategy_load(ub_strategy *strategy, const char *path)
         return status;
     status = create_like(strategy, &fresh);
     if (status == UB_OK) {
-        archive_all(fresh, &a);
+        ub__strategy_archive(fresh, &a);
         fresh->cursor = 0;
     } else {
         a.status = status;
