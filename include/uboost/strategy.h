@@ -217,6 +217,38 @@ ub_status ub_kendall_tau_matrix(ub_context *context, int64_t n, int64_t m,
  * whatever order, the strategy learns from the batch and makes the next one.
  * Therefore one seed and the same results give the same candidates, however
  * many are evaluated at a time.
+ *
+ * PARSEC ("Probabilistic Neural Architecture Search", arXiv 1902.05116) and
+ * FP-NAS ("FP-NAS: Fast Probabilistic Neural Architecture Search", CVPR 2021,
+ * arXiv 2011.10949) hold a softmax of logits, at first 0, for each decision.
+ * FP-NAS goes over to one for all choices of a group together, which at first
+ * is the same distribution. A batch is drawn from it: `samples` candidates, or
+ * round(samples_per_nat x entropy) of FP-NAS. With likelihoods p_k, violations
+ * C_k, and beta = 0 but for FP-NAS,
+ *
+ *     logits += rate x sum_k (p_k / sum p - beta C_k / sum C) grad log P_k
+ *
+ * where P_k is the candidate's probability and the gradient is by the logits.
+ * Without any violation its term is 0; failed candidates have no part in it.
+ *
+ * Gumbel softmax has batches of one relaxed candidate: of each decision the
+ * softmax((logits + noise) / temperature) with standard Gumbel noise, drawn
+ * anew for each step, and logits that start as standard normal numbers. The
+ * gradient told is carried to the logits, which take a step of Adam (Kingma,
+ * Ba, ICLR 2015: 0.9, 0.999, 1e-8); after a failed one they stay.
+ *
+ * With `neighbours` each candidate is followed by as many, or all there are,
+ * drawn without repetition from those that differ in 1 to `radius` decisions;
+ * `parent` is the candidate's id. The strategy learns from what they say
+ * together: of objectives, violation and log-likelihood the mean, median or
+ * worst, without those that failed, but the candidate fails if it fails itself.
+ * A relaxed candidate's neighbours have the weights of up to `radius` decisions
+ * shifted cyclically, or, if the decision is ordered, by one level up or down,
+ * what is at the end staying there; the gradient is the mean of all, each
+ * shifted back. Source: "Neighborhood-Aware Neural Architecture Search", BMVC
+ * 2021, arXiv 2105.06369. With random search on NAS-Bench-201 it finds better
+ * cells than random search alone with as many evaluations where those are as
+ * noisy as with shared weights, and worse ones where they are not.
  * @{
  */
 

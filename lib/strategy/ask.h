@@ -57,7 +57,8 @@ typedef struct ub__batch {
     int64_t told;
     int32_t *choices;    /* n x decisions */
     double *weights;     /* n x weights */
-    int64_t *parents;    /* n */
+    int64_t *parents;    /* n; of an inner batch whose neighbours are made: ids
+                            of its candidates */
     uint8_t *flags;      /* n */
     double *objectives;  /* n x objectives, NaN when failed */
     double *violations;  /* n, infinite when failed */
@@ -98,6 +99,7 @@ typedef struct ub__strategy_class {
     void (*archive)(ub_strategy *s, ub__archive *a);
     /* With UB_CAP_DISTRIBUTION. */
     void (*distribution)(const ub_strategy *s, double *probabilities);
+    void (*mode)(const ub_strategy *s, int32_t *choices);
     double (*entropy)(const ub_strategy *s);
     double (*temperature)(const ub_strategy *s);
 } ub__strategy_class;
@@ -184,9 +186,14 @@ ub_status ub__history_best(ub_strategy *s, int64_t max, int32_t *choices,
                            double *objectives, int64_t *n);
 
 /* Neighbourhoods. expand: from the inner batch make the one that is asked, each
- * candidate followed by its neighbours. reduce: fill in the results of the
- * inner one. Both leave all as it was on failure. */
+ * candidate followed by its neighbours; the inner one is cut off where the
+ * budget does not allow for all of them. reduce: fill in the results of the
+ * inner one. Both leave all as it was on failure. check: refuse a state that is
+ * read with other neighbours than are drawn. */
 ub_status ub__neighbourhood_expand(ub_strategy *s);
 ub_status ub__neighbourhood_reduce(ub_strategy *s);
+void ub__neighbourhood_check(ub_strategy *s, ub__archive *a);
+/* Whether a candidate of the batch asked is a neighbour of one before it. */
+int ub__is_neighbour(const ub__batch *batch, int64_t at);
 
 #endif
