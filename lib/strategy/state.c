@@ -96,6 +96,24 @@ static void check_results(ub__archive *a, const ub_strategy *s,
     }
 }
 
+/* The weights of each decision of a relaxed candidate are a distribution. */
+static void check_weights(ub__archive *a, const ub_strategy *s,
+                          const ub__batch *batch)
+{
+    for (int64_t i = 0; i < batch->n && s->shape.weights > 0; i++) {
+        const double *w = batch->weights + i * s->shape.weights;
+
+        for (int64_t d = 0; d < s->shape.decisions; d++) {
+            double sum = 0.0;
+
+            for (int64_t k = s->offsets[d]; k < s->offsets[d + 1]; k++)
+                sum += w[k] >= 0.0 ? w[k] : NAN;
+            if (!(fabs(sum - 1.0) <= 1e-9))
+                ub__archive_refuse(a, "weights that can be none");
+        }
+    }
+}
+
 /* What is told is asked, what failed is told, and has no result. */
 static int flags_fit(const ub__batch *batch, int64_t i)
 {
@@ -134,6 +152,8 @@ static void check_all(ub__archive *a, const ub_strategy *s)
     check_results(a, s, s->batch.violations, s->batch.objectives, s->batch.n);
     check_results(a, s, s->inner.violations, s->inner.objectives, s->inner.n);
     check_results(a, s, h->violations, h->objectives, h->n);
+    check_weights(a, s, &s->batch);
+    check_weights(a, s, &s->inner);
     check_counts(a, s);
 }
 

@@ -11,13 +11,18 @@
 #define PROBLEM_WEIGHTS   64
 #define PROBLEM_BUDGET    512
 
-enum { PROBLEM_MIXED, PROBLEM_ONE, PROBLEM_FORCED, PROBLEMS };
+enum {
+    PROBLEM_MIXED,  /* decisions of all sorts */
+    PROBLEM_ONE,    /* a single one; annealing by threshold */
+    PROBLEM_FORCED, /* none with any choice */
+    PROBLEM_AROUND, /* mixed ones, with neighbours */
+    PROBLEMS
+};
 
-/* Decisions of a problem: mixed ones, a single one, none with any choice. */
 extern const ub_decisions problem_decisions[PROBLEMS];
 
 /* Options that make small batches of every kind, two objectives. */
-ub_strategy_options problem_options(int32_t kind, int64_t budget);
+ub_strategy_options problem_options(int32_t kind, int problem, int64_t budget);
 
 enum { PROBLEM_FAILURES = 1, PROBLEM_ALL_FAIL = 2, PROBLEM_VIOLATIONS = 4 };
 
