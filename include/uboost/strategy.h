@@ -217,6 +217,38 @@ ub_status ub_kendall_tau_matrix(ub_context *context, int64_t n, int64_t m,
  * whatever order, the strategy learns from the batch and makes the next one.
  * Therefore one seed and the same results give the same candidates, however
  * many are evaluated at a time.
+ *
+ * PARSEC ("Probabilistic Neural Architecture Search", arXiv 1902.05116) and
+ * FP-NAS ("FP-NAS: Fast Probabilistic Neural Architecture Search", CVPR 2021,
+ * arXiv 2011.10949) hold a softmax of logits, at first 0, for each decision.
+ * FP-NAS goes over to one for all choices of a group together, which at first
+ * is the same distribution. A batch is drawn from it: `samples` candidates, or
+ * round(samples_per_nat x entropy) of FP-NAS. With likelihoods p_k, violations
+ * C_k, and beta = 0 but for FP-NAS,
+ *
+ *     logits += rate x sum_k (p_k / sum p - beta C_k / sum C) grad log P_k
+ *
+ * where P_k is the candidate's probability and the gradient is by the logits.
+ * Without any violation its term is 0; failed candidates have no part in it.
+ *
+ * Gumbel softmax has batches of one relaxed candidate: of each decision the
+ * softmax((logits + noise) / temperature) with standard Gumbel noise, drawn
+ * anew for each step, and logits that start as standard normal numbers. The
+ * gradient told is carried to the logits, which take a step of Adam (Kingma,
+ * Ba, ICLR 2015: 0.9, 0.999, 1e-8); after a failed one they stay.
+ *
+ * With `neighbours` each candidate is followed by as many, or all there are,
+ * drawn without repetition from those that differ in 1 to `radius` decisions;
+ * `parent` is the candidate's id. The strategy learns from what they say
+ * together: of objectives, violation and log-likelihood the mean, median or
+ * worst, without those that failed, but the candidate fails if it fails itself.
+ * A relaxed candidate's neighbours have the weights of up to `radius` decisions
+ * shifted cyclically, or, if the decision is ordered, by one level up or down,
+ * what is at the end staying there; the gradient is the mean of all, each
+ * shifted back. Source: "Neighborhood-Aware Neural Architecture Search", BMVC
+ * 2021, arXiv 2105.06369. With random search on NAS-Bench-201 it finds better
+ * cells than random search alone with as many evaluations where those are as
+ * noisy as with shared weights, and worse ones where they are not.
  * @{
  */
 
@@ -587,6 +619,96 @@ typedef ub_status (*ub_evaluate_fn)(void *user, const ub_candidate *candidate,
 UB_API_CHECK
 ub_status ub_strategy_run(ub_strategy *strategy, ub_evaluate_fn evaluate,
                           void *user);
+
+/** @} */
+
+/**
+ * @name Regression
+ *
+ * Ordinary least squares with an intercept, y = b0 + b1 x1 + ... + bk xk, by
+ * Householder's reflections: predictors that are cheap to fit and that people
+ * can read, as those of FOX-NAS.
+ *
+ * A feature that depends linearly on the intercept and the features before it,
+ * as the last of a set of indicators does, is dropped: its coefficient is 0.
+ * @{
+ */
+
+/** Most features. */
+#define UB_REGRESSION_MAX_FEATURES ((int64_t) 1 << 24)
+
+/**
+ * What was fitted.
+ *
+ * Thread-safety: as its context; ub_regression_predict() from any threads.
+ */
+typedef struct ub_regression ub_regression;
+
+/** How well it fits. */
+typedef struct ub_regression_stats {
+    size_t size;           /**< set by the caller */
+    int64_t rows;          /**< fitted to */
+    int64_t features;      /**< dropped ones included */
+    int64_t rank;          /**< features that are not dropped, and the
+                                intercept */
+    double r2;             /**< share of the variance that is explained; NaN: y
+                                is constant */
+    double residual_error; /**< standard error of the residuals, with rows -
+                                rank degrees of freedom; NaN when there are
+                                none */
+} ub_regression_stats;
+
+/**
+ * Fit.
+ *
+ * Source: Golub, "Numerical Methods for Solving Linear Least Squares Problems",
+ * Numerische Mathematik 7, 1965.
+ *
+ * @param context   owns the memory
+ * @param n         rows, 1 to UB_STRATEGY_MAX_CANDIDATES; fewer than features
+ *                  will do
+ * @param k         features, 0 to UB_REGRESSION_MAX_FEATURES
+ * @param x         n x k
+ * @param y         n numbers
+ * @param[out] out  owned by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  n or k is out of range
+ * @retval UB_ERR_NUMERIC  a number is not finite, or the fit overflows
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_regression_create(ub_context *context, int64_t n, int64_t k,
+                               const double *x, const double *y,
+                               ub_regression **out);
+
+/** Destroy a regression and set the pointer to NULL; NULL is allowed. */
+UB_API
+void ub_regression_destroy(ub_regression **regression);
+
+/** The y to expect of k features. */
+UB_API
+double ub_regression_predict(const ub_regression *regression,
+                             const double *features);
+
+/**
+ * What makes up the predictions.
+ *
+ * @param regression         the regression
+ * @param[out] coefficients  k + 1, that of the intercept first; 0 of dropped
+ *                           features; may be NULL
+ * @param[out] errors        k + 1 standard errors of them; NaN of dropped
+ *                           features, and of all when rows - rank is 0. A
+ *                           coefficient divided by its error is Student's t;
+ *                           may be NULL
+ */
+UB_API
+void ub_regression_coefficients(const ub_regression *regression,
+                                double *coefficients, double *errors);
+
+/** How well it fits; out->size is set by the caller. */
+UB_API
+void ub_regression_stats_get(const ub_regression *regression,
+                             ub_regression_stats *out);
 
 /** @} */
 

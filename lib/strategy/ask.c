@@ -142,53 +142,70 @@ int64_t ub_strategy_weights(const ub_strategy *strategy)
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
                          int64_t at)
 {
-    return batch->first + at * (1 + s->options.neighbours);
+    return batch == &s->inner ? batch->parents[at] : batch->first + at;
+}
+
+int64_t ub__last_id(const ub_strategy *s)
+{
+    return s->batch.first + s->batch.n - 1;
 }
 
 static int64_t budget_left(const ub_strategy *s)
 {
-    return s->options.budget - s->batch.first - s->batch.n;
+    return s->options.budget - 1 - ub__last_id(s);
 }
 
-static ub_status generate(ub_strategy *s, int64_t first)
+/* Candidates of the class; on failure there are none, and random numbers are as
+ * before. */
+static ub_status propose(ub_strategy *s, ub__batch *batch, int64_t first)
 {
-    const int64_t neighbours = s->options.neighbours;
-    ub__batch *batch = neighbours > 0 ? &s->inner : &s->batch;
-    const int64_t most = (s->options.budget - first) / (1 + neighbours);
-    ub_status status = UB_OK;
+    const ub_rng rng = s->rng;
+    const int64_t most = s->options.budget - first;
+    ub_status status;
 
     batch->n = batch->told = 0;
     batch->first = first;
-    if (most > 0)
-        status = s->class->generate(s, batch);
-    if (status != UB_OK)
-        return status;
+    status = s->class->generate(s, batch);
+    if (status != UB_OK) {
+        batch->n = 0;
+        s->rng = rng;
+    }
     batch->n = batch->n < most ? batch->n : most;
-    return neighbours > 0 ? ub__neighbourhood_expand(s) : UB_OK;
+    return status;
+}
+
+/* Where the neighbours of candidates could not be made, only they are. */
+static ub_status generate(ub_strategy *s, int64_t first)
+{
+    ub_status status = UB_OK;
+
+    if (s->options.neighbours == 0)
+        return propose(s, &s->batch, first);
+    if (s->inner.n == 0 || s->inner.first != first)
+        status = propose(s, &s->inner, first);
+    s->batch.first = first;
+    s->batch.n = 0;
+    if (status == UB_OK)
+        status = ub__neighbourhood_expand(s);
+    if (status != UB_OK)
+        s->batch.n = 0;
+    return status;
 }
 
 /* Make the next batch; on failure all is as it was. */
 static ub_status refill(ub_strategy *s)
 {
-    const ub_rng rng = s->rng;
-    const int64_t first = s->batch.first + s->batch.n;
     ub_status status;
 
     if (budget_left(s) <= 0) {
         s->exhausted = 1;
         return UB_OK;
     }
-    status = generate(s, first);
-    s->batch.first = first;
+    status = generate(s, s->batch.first + s->batch.n);
     s->batch.told = 0;
     s->cursor = 0;
-    if (status != UB_OK) {
-        s->batch.n = s->inner.n = 0;
-        s->rng = rng;
-        return status;
-    }
-    s->exhausted = s->batch.n == 0;
-    return UB_OK;
+    s->exhausted = status == UB_OK && s->batch.n == 0;
+    return status;
 }
 
 /* Arrays of a caller whose structs are longer than ours have its stride. */
@@ -332,24 +349,24 @@ static void forget(ub_strategy *s, int64_t at)
  * only as seen. */
 static void remember(ub_strategy *s)
 {
-    const int64_t step = s->batch.n / (s->inner.n > 0 ? s->inner.n : 1);
-    const int64_t m = s->shape.objectives;
+    const ub__batch *b = &s->batch;
+    int64_t centre = 0;
 
-    for (int64_t i = 0; i < s->batch.n; i++) {
-        const ub__batch *from = &s->batch;
-        double violation = from->violations[i];
+    for (int64_t i = 0; i < b->n; i++) {
+        const ub__batch *from = b;
+        double violation = b->violations[i];
         int64_t at = i;
 
-        s->failed += (from->flags[i] & UB__FAILED) != 0;
-        if (s->options.neighbours > 0 && i % step == 0) {
-            from = &s->inner;
-            at = i / step;
-            violation = from->violations[at];
-        } else if (s->options.neighbours > 0) {
+        s->failed += (b->flags[i] & UB__FAILED) != 0;
+        if (s->options.neighbours > 0 && ub__is_neighbour(b, i)) {
             violation = INFINITY;
+        } else if (s->options.neighbours > 0) {
+            from = &s->inner;
+            at = centre++;
+            violation = from->violations[at];
         }
-        ub__history_add(s, s->batch.choices + i * s->shape.decisions,
-                        from->objectives + at * m, violation);
+        ub__history_add(s, b->choices + i * s->shape.decisions,
+                        from->objectives + at * s->shape.objectives, violation);
     }
 }
 
@@ -414,27 +431,6 @@ int ub_strategy_finished(const ub_strategy *strategy)
 
 /* -- what is known -------------------------------------------------------- */
 
-/* The mode of a distribution, and what is known of it. */
-static ub_status best_mode(ub_strategy *s, int32_t *choices)
-{
-    const int64_t weights = ub_strategy_weights(s);
-    double *p = ub__alloc(s->context, (size_t) weights, sizeof(*p));
-
-    if (p == NULL)
-        return UB_ERR_NOMEM;
-    s->class->distribution(s, p);
-    for (int64_t d = 0; d < s->shape.decisions; d++) {
-        const double *of = p + s->offsets[d];
-        int32_t best = 0;
-
-        for (int32_t c = 1; c < s->choices[d]; c++)
-            best = of[c] > of[best] ? c : best;
-        choices[d] = best;
-    }
-    ub__free(s->context, p);
-    return UB_OK;
-}
-
 static void objectives_of(const ub_strategy *s, const int32_t *choices,
                           double *objectives)
 {
@@ -458,7 +454,6 @@ ub_status ub_strategy_best(ub_strategy *strategy, int64_t max, int32_t *choices,
                            double *objectives, int64_t *n)
 {
     ub_strategy *s = strategy;
-    ub_status status;
 
     if (max < 1 || choices == NULL || n == NULL)
         return ub__fail(s->context, UB_ERR_INVALID,
@@ -469,9 +464,7 @@ ub_status ub_strategy_best(ub_strategy *strategy, int64_t max, int32_t *choices,
         *n = 0;
         return UB_OK;
     }
-    status = best_mode(s, choices);
-    if (status != UB_OK)
-        return status;
+    s->class->mode(s, choices);
     if (objectives != NULL)
         objectives_of(s, choices, objectives);
     *n = 1;

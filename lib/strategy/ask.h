@@ -57,7 +57,8 @@ typedef struct ub__batch {
     int64_t told;
     int32_t *choices;    /* n x decisions */
     double *weights;     /* n x weights */
-    int64_t *parents;    /* n */
+    int64_t *parents;    /* n; of an inner batch whose neighbours are made: ids
+                            of its candidates */
     uint8_t *flags;      /* n */
     double *objectives;  /* n x objectives, NaN when failed */
     double *violations;  /* n, infinite when failed */
@@ -98,6 +99,7 @@ typedef struct ub__strategy_class {
     void (*archive)(ub_strategy *s, ub__archive *a);
     /* With UB_CAP_DISTRIBUTION. */
     void (*distribution)(const ub_strategy *s, double *probabilities);
+    void (*mode)(const ub_strategy *s, int32_t *choices);
     double (*entropy)(const ub_strategy *s);
     double (*temperature)(const ub_strategy *s);
 } ub__strategy_class;
@@ -139,6 +141,9 @@ extern const ub__strategy_class ub__strategy_random, ub__strategy_exhaustive,
     ub__strategy_fox, ub__strategy_parsec, ub__strategy_fp_nas,
     ub__strategy_gumbel;
 
+/* The whole state. */
+void ub__strategy_archive(ub_strategy *strategy, ub__archive *archive);
+
 /* NULL for a kind that is none. */
 const ub__strategy_class *ub__strategy_class_of(int32_t kind);
 ub_status ub__strategy_check(ub_context *context, const ub_decisions *decisions,
@@ -159,6 +164,8 @@ void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
  * between: what a class names as a parent. */
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
                          int64_t at);
+/* The last id there is, -1 without any. */
+int64_t ub__last_id(const ub_strategy *s);
 
 /* Below 0 when a is better than b, 0 when neither is: by violation, then by
  * objective 0. Failed ones have infinite violation. */
@@ -172,13 +179,21 @@ void ub__history_add(ub_strategy *s, const int32_t *choices,
 int ub__history_has(const ub_strategy *s, const int32_t *choices);
 void ub__history_clear(ub_context *context, ub__history *history);
 void ub__history_archive(ub__archive *a, ub_strategy *s);
+/* The first rows of different candidates that have results, the best first;
+ * to be freed. */
+ub_status ub__history_sort(ub_strategy *s, int64_t **out_rows, int64_t *out_n);
 ub_status ub__history_best(ub_strategy *s, int64_t max, int32_t *choices,
                            double *objectives, int64_t *n);
 
 /* Neighbourhoods. expand: from the inner batch make the one that is asked, each
- * candidate followed by its neighbours. reduce: fill in the results of the
- * inner one. Both leave all as it was on failure. */
+ * candidate followed by its neighbours; the inner one is cut off where the
+ * budget does not allow for all of them. reduce: fill in the results of the
+ * inner one. Both leave all as it was on failure. check: refuse a state that is
+ * read with other neighbours than are drawn. */
 ub_status ub__neighbourhood_expand(ub_strategy *s);
 ub_status ub__neighbourhood_reduce(ub_strategy *s);
+void ub__neighbourhood_check(ub_strategy *s, ub__archive *a);
+/* Whether a candidate of the batch asked is a neighbour of one before it. */
+int ub__is_neighbour(const ub__batch *batch, int64_t at);
 
 #endif

@@ -135,7 +135,10 @@ void ub__batch_archive(ub__archive *a, ub_strategy *s, ub__batch *batch)
     batch->n = n;
     ub__choices_archive(a, batch->choices, n, s);
     ub__archive_doubles(a, batch->weights, n * batch->shape.weights);
-    ub__archive_int64(a, batch->parents, n, -1, UB_STRATEGY_MAX_BUDGET);
+    for (int64_t i = 0; i < n; i++)
+        ub__archive_int64(a, batch->parents + i, 1, -1,
+                          batch == &s->inner ? ub__last_id(s)
+                                             : batch->first + i - 1);
     ub__archive_bytes(a, batch->flags, n);
     ub__archive_doubles(a, batch->objectives, n * batch->shape.objectives);
     ub__archive_doubles(a, batch->violations, n);

@@ -126,7 +126,7 @@ static void archive(ub_strategy *s, ub__archive *a)
     ub__choices_archive(a, e->choices, e->n, s);
     ub__archive_doubles(a, e->objectives, e->n);
     ub__archive_doubles(a, e->violations, e->n);
-    ub__archive_int64(a, e->ids, e->n, 0, UB_STRATEGY_MAX_BUDGET);
+    ub__archive_int64(a, e->ids, e->n, 0, ub__last_id(s));
 }
 
 const ub__strategy_class ub__strategy_evolution = {

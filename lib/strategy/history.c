@@ -141,6 +141,37 @@ void ub__history_archive(ub__archive *a, ub_strategy *s)
         enter_all(s);
 }
 
+static int compare_rows(const void *arg, int64_t a, int64_t b)
+{
+    const ub_strategy *s = arg;
+    const ub__history *h = &s->history;
+    const int64_t m = s->shape.objectives;
+
+    return ub__compare(s, h->violations[a], h->objectives[a * m],
+                       h->violations[b], h->objectives[b * m]);
+}
+
+ub_status ub__history_sort(ub_strategy *s, int64_t **out_rows, int64_t *out_n)
+{
+    const ub__history *h = &s->history;
+    const size_t room = (size_t) h->unique;
+    int64_t *rows = ub__alloc(s->context, 2 * room, sizeof(*rows)), n = 0;
+
+    if (rows == NULL)
+        return UB_ERR_NOMEM;
+    for (int64_t row = 0; row < h->n; row++) {
+        const int32_t *choices = h->choices + row * s->shape.decisions;
+
+        if (h->violations[row] < INFINITY &&
+            h->slots[find_slot(s, choices)] == row)
+            rows[n++] = row;
+    }
+    ub__merge_sort(n, rows, rows + room, compare_rows, s);
+    *out_rows = rows;
+    *out_n = n;
+    return UB_OK;
+}
+
 /* The least violation there is; infinite without results. */
 static double least_violation(const ub__history *h)
 {
@@ -151,13 +182,18 @@ static double least_violation(const ub__history *h)
     return least;
 }
 
+static int64_t objectives_used(const ub_strategy *s)
+{
+    return s->class->caps & UB_CAP_MULTI_OBJECTIVE ? s->shape.objectives : 1;
+}
+
 /* Rows that are the best, or the front, among the least violating. */
 static ub_status best_rows(ub_strategy *s, int64_t *rows, double *values,
                            int64_t *front, int64_t *n)
 {
     const ub__history *h = &s->history;
     const int64_t m = s->shape.objectives;
-    const int64_t used = s->class->caps & UB_CAP_MULTI_OBJECTIVE ? m : 1;
+    const int64_t used = objectives_used(s);
     const double least = least_violation(h);
     int64_t known = 0;
     ub_status status;
@@ -187,7 +223,7 @@ static int64_t without_repetition(const ub_strategy *s, int64_t *rows,
     const int64_t d = s->shape.decisions;
     int64_t kept = 0;
 
-    if (!(s->class->caps & UB_CAP_MULTI_OBJECTIVE))
+    if (objectives_used(s) == 1)
         return n < 1 ? n : 1;
     for (int64_t i = 0; i < n; i++) {
         const int32_t *choices = s->history.choices + rows[i] * d;

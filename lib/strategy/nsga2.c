@@ -289,7 +289,7 @@ static void archive(ub_strategy *s, ub__archive *a)
     ub__archive_doubles(a, g->objectives, g->n * s->shape.objectives);
     ub__archive_doubles(a, g->violations, g->n);
     ub__archive_doubles(a, g->crowding, g->n);
-    ub__archive_int64(a, g->ids, g->n, 0, UB_STRATEGY_MAX_BUDGET);
+    ub__archive_int64(a, g->ids, g->n, 0, ub__last_id(s));
     ub__archive_int64(a, g->ranks, g->n, 0, 2 * s->options.population);
 }
 

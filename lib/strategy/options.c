@@ -54,6 +54,11 @@ static const struct kind {
     [UB_STRATEGY_EXHAUSTIVE] = { "exhaustive", &ub__strategy_exhaustive },
     [UB_STRATEGY_EVOLUTION] = { "evolution", &ub__strategy_evolution },
     [UB_STRATEGY_NSGA2] = { "nsga2", &ub__strategy_nsga2 },
+    [UB_STRATEGY_ANNEALING] = { "annealing", &ub__strategy_annealing },
+    [UB_STRATEGY_FOX] = { "fox", &ub__strategy_fox },
+    [UB_STRATEGY_PARSEC] = { "parsec", &ub__strategy_parsec },
+    [UB_STRATEGY_FP_NAS] = { "fp-nas", &ub__strategy_fp_nas },
+    [UB_STRATEGY_GUMBEL] = { "gumbel", &ub__strategy_gumbel },
 };
 
 #define N_KINDS ((int32_t) (sizeof(kinds) / sizeof(kinds[0])))
@@ -163,6 +168,10 @@ static ub_status check_kind(ub_context *context,
     if (options->neighbours > 0 && options->kind == UB_STRATEGY_EXHAUSTIVE)
         return ub__fail(context, UB_ERR_UNSUPPORTED,
                         "strategy: an exhaustive search has all neighbours");
+    if (options->neighbours > 0 && options->kind == UB_STRATEGY_GUMBEL &&
+        options->aggregate != UB_AGGREGATE_MEAN)
+        return ub__fail(context, UB_ERR_UNSUPPORTED,
+                        "strategy: of gradients there is only the mean");
     for (int64_t k = 0; options->directions != NULL && k < options->objectives;
          k++) {
         if (options->directions[k] != UB_MINIMIZE &&

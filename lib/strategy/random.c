@@ -100,6 +100,7 @@ static ub_status learn_nothing(ub_strategy *s, const ub__batch *batch)
 }
 
 const ub__strategy_class ub__strategy_random = {
+    .caps = UB_CAP_MULTI_OBJECTIVE,
     .state_size = sizeof(random_state),
     .create = create_random,
     .destroy = destroy_random,
@@ -135,6 +136,7 @@ static ub_status generate_next(ub_strategy *s, ub__batch *batch)
 }
 
 const ub__strategy_class ub__strategy_exhaustive = {
+    .caps = UB_CAP_MULTI_OBJECTIVE,
     .state_size = sizeof(random_state),
     .create = create_random,
     .destroy = destroy_random,

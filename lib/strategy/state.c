@@ -96,6 +96,24 @@ static void check_results(ub__archive *a, const ub_strategy *s,
     }
 }
 
+/* The weights of each decision of a relaxed candidate are a distribution. */
+static void check_weights(ub__archive *a, const ub_strategy *s,
+                          const ub__batch *batch)
+{
+    for (int64_t i = 0; i < batch->n && s->shape.weights > 0; i++) {
+        const double *w = batch->weights + i * s->shape.weights;
+
+        for (int64_t d = 0; d < s->shape.decisions; d++) {
+            double sum = 0.0;
+
+            for (int64_t k = s->offsets[d]; k < s->offsets[d + 1]; k++)
+                sum += w[k] >= 0.0 ? w[k] : NAN;
+            if (!(fabs(sum - 1.0) <= 1e-9))
+                ub__archive_refuse(a, "weights that can be none");
+        }
+    }
+}
+
 /* What is told is asked, what failed is told, and has no result. */
 static int flags_fit(const ub__batch *batch, int64_t i)
 {
@@ -123,9 +141,7 @@ static void check_counts(ub__archive *a, const ub_strategy *s)
     if (s->asked != asked || s->told != told || told != b->first + b->told ||
         s->failed > told || s->steps > told ||
         b->first + b->n > s->options.budget ||
-        s->history.n != (s->shape.weights > 0 ? 0 : seen) ||
-        (s->options.neighbours > 0 &&
-         s->inner.n * (1 + s->options.neighbours) != b->n))
+        s->history.n != (s->shape.weights > 0 ? 0 : seen))
         ub__archive_refuse(a, "the counts do not fit each other");
 }
 
@@ -136,11 +152,15 @@ static void check_all(ub__archive *a, const ub_strategy *s)
     check_results(a, s, s->batch.violations, s->batch.objectives, s->batch.n);
     check_results(a, s, s->inner.violations, s->inner.objectives, s->inner.n);
     check_results(a, s, h->violations, h->objectives, h->n);
+    check_weights(a, s, &s->batch);
+    check_weights(a, s, &s->inner);
     check_counts(a, s);
 }
 
-static void archive_all(ub_strategy *s, ub__archive *a)
+void ub__strategy_archive(ub_strategy *strategy, ub__archive *archive)
 {
+    ub_strategy *s = strategy;
+    ub__archive *a = archive;
     int32_t exhausted = s->exhausted;
 
     archive_identity(s, a);
@@ -157,6 +177,8 @@ static void archive_all(ub_strategy *s, ub__archive *a)
     ub__history_archive(a, s);
     if (a->status == UB_OK && !a->writing)
         check_all(a, s);
+    if (s->options.neighbours > 0)
+        ub__neighbourhood_check(s, a);
     if (a->status == UB_OK && s->class->archive != NULL)
         s->class->archive(s, a);
 }
@@ -169,7 +191,7 @@ ub_status ub_strategy_save(ub_strategy *strategy, const char *path)
 
     if (path == NULL)
         return ub__fail(strategy->context, UB_ERR_INVALID, "save: no path");
-    archive_all(strategy, &a);
+    ub__strategy_archive(strategy, &a);
     return ub__archive_write(&a);
 }
 
@@ -198,7 +220,7 @@ ub_status ub_strategy_load(ub_strategy *strategy, const char *path)
         return status;
     status = create_like(strategy, &fresh);
     if (status == UB_OK) {
-        archive_all(fresh, &a);
+        ub__strategy_archive(fresh, &a);
         fresh->cursor = 0;
     } else {
         a.status = status;

@@ -26,11 +26,13 @@ void nb201_choices(int64_t code, int32_t *choices)
 
 double nb201_macs(const int32_t *choices)
 {
-    double macs = 7.78;
+    int conv_1x1 = 0, conv_3x3 = 0; /* counted, so that ties are exact */
 
-    for (int e = 0; e < NB201_EDGES; e++)
-        macs += choices[e] == 3 ? 35.39 : choices[e] == 2 ? 3.93 : 0.0;
-    return macs;
+    for (int e = 0; e < NB201_EDGES; e++) {
+        conv_1x1 += choices[e] == 2;
+        conv_3x3 += choices[e] == 3;
+    }
+    return 7.78 + 35.39 * conv_3x3 + 3.93 * conv_1x1;
 }
 
 /* "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|": every name ends in '~'. */
