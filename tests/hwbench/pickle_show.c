@@ -215,3 +215,23 @@ void pickle_refuse(ub_context *context, const void *bytes, size_t n,
         fail_msg("%s %s, where %s ... %s ... was expected", ub_status_str(got),
                  ub_context_last_error(context), ub_status_str(status), text);
 }
+
+void pickle_expect_all(const struct pickle_sample *samples, size_t n)
+{
+    ub_context *context = test_context(1);
+
+    for (size_t i = 0; i < n; i++)
+        pickle_expect(context, samples[i].bytes, samples[i].n,
+                      samples[i].shown);
+    ub_context_destroy(&context);
+}
+
+void pickle_refuse_all(const struct pickle_refused *samples, size_t n)
+{
+    ub_context *context = test_context(1);
+
+    for (size_t i = 0; i < n; i++)
+        pickle_refuse(context, samples[i].bytes, samples[i].n,
+                      samples[i].status, samples[i].text);
+    ub_context_destroy(&context);
+}
