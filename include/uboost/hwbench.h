@@ -390,6 +390,33 @@ ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
                                    ub_hwbench_value *out);
 
 /**
+ * The FBNet with the lowest or highest value of one metric among those within a
+ * limit of another, such as most FLOPs within a latency: exactly, by dynamic
+ * programming over the blocks with the bounds of the Lagrangian relaxation.
+ *
+ * @param bench          the table
+ * @param metric         number of the column to be best in; neither this one
+ *                       nor the other is that of average_hw_metric
+ * @param direction      UB_MINIMIZE or UB_MAXIMIZE
+ * @param limited        number of the column that is limited
+ * @param limit          the worst value allowed, itself included, in the
+ *                       direction of that column; infinite: no limit
+ * @param[out] operators UB_HWBENCH_FBNET_LAYERS; untouched on failure
+ * @param[out] out       what ub_hwbench_get_fbnet() says of it by the first
+ *                       metric; may be NULL; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  there is no such column, a block is not known, or no
+ *                         network keeps to the limit
+ * @retval UB_ERR_RANGE    too many networks are nearly as good as the best
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_hwbench_fbnet_best(const ub_hwbench *bench, int64_t metric,
+                                int32_t direction, int64_t limited,
+                                double limit, int32_t *operators,
+                                ub_hwbench_value *out);
+
+/**
  * Columns of NAS-Bench-201 as a matrix for the functions of strategy.h: a row
  * for each cell in index order. What is unknown or did not compile is NaN.
  *

@@ -65,6 +65,8 @@ static double product_at(const ub_hwbench *bench, int32_t dataset, int64_t row)
 static void count_values(const ub_hwbench *bench, ub__column *column)
 {
     column->known = column->failed = 0;
+    if (column->values == NULL && !ub__hwbench_is_product(column))
+        return;
     for (int64_t i = 0; i < bench->rows; i++) {
         const double value = ub__hwbench_at(bench, column, i);
 

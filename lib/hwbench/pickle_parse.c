@@ -174,7 +174,8 @@ static ub_status op_container(ub__pickle_machine *m, int kind)
     if (status != UB_OK)
         return status;
     m->stack.count -= n;
-    items = ub__pickle_stack(m) + m->stack.count;
+    /* Nothing was pushed yet, perhaps, and there is no stack. */
+    items = n > 0 ? ub__pickle_stack(m) + m->stack.count : NULL;
     if (kind == UB__PICKLE_DICT)
         status = check_pairs(m, items, n);
     if (status == UB_OK)

@@ -6,27 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 12, LENGTH = 1 << 16 };
+enum { DEPTH = 12, ENOUGH = 1 << 20 };
 
 struct text {
     char *start;
-    size_t n;
+    size_t n, room;
 };
+
+static void add_bytes(struct text *text, const char *bytes, size_t n)
+{
+    if (text->n + n >= text->room) {
+        text->room = 2 * (text->n + n) + 64;
+        text->start = realloc(text->start, text->room);
+        assert_non_null(text->start);
+    }
+    memcpy(text->start + text->n, bytes, n);
+    text->n += n;
+    text->start[text->n] = '\0';
+}
 
 static void add(struct text *text, const char *format, ...) UB__PRINTF(2, 3);
 
 static void add(struct text *text, const char *format, ...)
 {
+    char bytes[64];
     va_list arguments;
-    int n;
 
     va_start(arguments, format);
-    n = vsnprintf(text->start + text->n, LENGTH - text->n, format, arguments);
+    vsnprintf(bytes, sizeof(bytes), format, arguments);
     va_end(arguments);
-    assert_true(n >= 0);
-    text->n += (size_t) n;
-    if (text->n >= LENGTH) /* enough of it */
-        text->n = LENGTH - 1;
+    add_bytes(text, bytes, strlen(bytes));
 }
 
 static void show(struct text *text, const ub__pickle *p, ub__pickle_node node,
@@ -41,7 +50,14 @@ static void show_text(struct text *text, const ub__pickle *p,
     assert_non_null(bytes);
     assert_int_equal(n, ub__pickle_length(p, node));
     if (ub__pickle_kind_of(p, node) == UB__PICKLE_TEXT) {
-        add(text, "'%.*s'", (int) n, bytes);
+        add(text, "'");
+        for (size_t i = 0; i < n; i++) {
+            if (bytes[i] == '\0')
+                add(text, "\\0");
+            else
+                add_bytes(text, bytes + i, 1);
+        }
+        add(text, "'");
         return;
     }
     add(text, "b(");
@@ -123,7 +139,7 @@ static void show_number(struct text *text, const ub__pickle *p,
 static void show(struct text *text, const ub__pickle *p, ub__pickle_node node,
                  int depth)
 {
-    if (depth > DEPTH || text->n + 1 >= LENGTH) {
+    if (depth > DEPTH || text->n > ENOUGH) {
         add(text, "...");
         return;
     }
@@ -157,7 +173,7 @@ ub_status pickle_read(ub_context *context, const void *bytes, size_t n,
 {
     unsigned char *copy = malloc(n > 0 ? n : 1);
     ub__pickle *pickle = NULL;
-    struct text text = { NULL, 0 };
+    struct text text = { NULL, 0, 0 };
     ub_status status;
 
     assert_non_null(copy);
@@ -165,8 +181,6 @@ ub_status pickle_read(ub_context *context, const void *bytes, size_t n,
         memcpy(copy, bytes, n);
     status = ub__pickle_parse(context, copy, n, limits, &pickle);
     if (status == UB_OK && shown != NULL) {
-        text.start = malloc(LENGTH);
-        assert_non_null(text.start);
         show(&text, pickle, ub__pickle_root(pickle), 0);
         *shown = text.start;
     }
@@ -200,4 +214,24 @@ void pickle_refuse(ub_context *context, const void *bytes, size_t n,
     if (strstr(ub_context_last_error(context), text) == NULL || got != status)
         fail_msg("%s %s, where %s ... %s ... was expected", ub_status_str(got),
                  ub_context_last_error(context), ub_status_str(status), text);
+}
+
+void pickle_expect_all(const struct pickle_sample *samples, size_t n)
+{
+    ub_context *context = test_context(1);
+
+    for (size_t i = 0; i < n; i++)
+        pickle_expect(context, samples[i].bytes, samples[i].n,
+                      samples[i].shown);
+    ub_context_destroy(&context);
+}
+
+void pickle_refuse_all(const struct pickle_refused *samples, size_t n)
+{
+    ub_context *context = test_context(1);
+
+    for (size_t i = 0; i < n; i++)
+        pickle_refuse(context, samples[i].bytes, samples[i].n,
+                      samples[i].status, samples[i].text);
+    ub_context_destroy(&context);
 }

@@ -19,6 +19,25 @@ void pickle_expect(ub_context *context, const void *bytes, size_t n,
 void pickle_refuse(ub_context *context, const void *bytes, size_t n,
                    ub_status status, const char *text);
 
+/* The same of many. */
+struct pickle_sample {
+    const char *bytes;
+    size_t n;
+    const char *shown;
+};
+struct pickle_refused {
+    const char *bytes;
+    size_t n;
+    ub_status status;
+    const char *text;
+};
+void pickle_expect_all(const struct pickle_sample *samples, size_t n);
+void pickle_refuse_all(const struct pickle_refused *samples, size_t n);
+#define EXPECT_ALL(samples) \
+    pickle_expect_all((samples), sizeof(samples) / sizeof(*(samples)))
+#define REFUSE_ALL(samples) \
+    pickle_refuse_all((samples), sizeof(samples) / sizeof(*(samples)))
+
 /* A literal and its length, which may hold NUL. */
 #define PICKLE(literal) (literal), sizeof(literal) - 1
 

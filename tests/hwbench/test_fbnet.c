@@ -293,6 +293,143 @@ static void extremes(void **state)
     ub_context_destroy(&context);
 }
 
+/* -- best within a limit --------------------------------------------------- */
+
+#define ROWS     (BLOCKS * OPERATORS)
+#define MAX_LOAD (BLOCKS * 9 + 1)
+
+static int64_t append(ub_hwbench *bench, const char *name, int32_t direction,
+                      const double *values)
+{
+    ub_hwbench_metric m;
+    int64_t metric = -1;
+
+    ub_hwbench_metric_init(&m, sizeof(m));
+    m.name = name;
+    m.unit = "";
+    m.dataset = UB_HWBENCH_CIFAR100;
+    m.direction = direction;
+    assert_int_equal(ub_hwbench_append(bench, &m, ROWS, values, &metric),
+                     UB_OK);
+    return metric;
+}
+
+/* The least cost of every whole load; INFINITY where there is none. */
+static void least_costs(const double *cost, const double *load,
+                        double table[MAX_LOAD])
+{
+    double next[MAX_LOAD];
+
+    for (int i = 0; i < MAX_LOAD; i++)
+        table[i] = i == 0 ? 0.0 : INFINITY;
+    for (int64_t block = 0; block < BLOCKS; block++) {
+        for (int i = 0; i < MAX_LOAD; i++)
+            next[i] = INFINITY;
+        for (int op = 0; op < (is_layer(block) ? OPERATORS : 1); op++) {
+            const int l = (int) load[block * OPERATORS + op];
+
+            for (int i = 0; i + l < MAX_LOAD; i++)
+                next[i + l] = fmin(next[i + l],
+                                   table[i] + cost[block * OPERATORS + op]);
+        }
+        memcpy(table, next, sizeof(next));
+    }
+}
+
+/* Loads are whole numbers, so that there is a table of all of them. Costs are
+ * maximised or minimised. */
+static void check_best(int32_t direction, uint64_t seed)
+{
+    double cost[ROWS], minimised[ROWS], load[ROWS], table[MAX_LOAD];
+    ub_context *context = test_context(1);
+    ub_hwbench *bench = open_forms(context);
+    double expected = INFINITY;
+    int64_t metrics[2];
+    int solved = 0;
+    ub_rng rng;
+
+    ub_rng_init(&rng, seed, 0);
+    for (int i = 0; i < ROWS; i++) {
+        load[i] = (double) ub_rng_below(&rng, 10);
+        cost[i] = ub_rng_uniform(&rng) - 0.25 * load[i];
+        minimised[i] = direction == UB_MAXIMIZE ? -cost[i] : cost[i];
+    }
+    metrics[0] = append(bench, "cost", UB_MINIMIZE, cost);
+    metrics[1] = append(bench, "load", UB_MINIMIZE, load);
+    least_costs(minimised, load, table);
+    for (int limit = 0; limit < MAX_LOAD; limit++) {
+        int32_t operators[LAYERS];
+        ub_hwbench_value v, other;
+        ub_status status;
+
+        expected = fmin(expected, table[limit]);
+        status = ub_hwbench_fbnet_best(bench, metrics[0], direction, metrics[1],
+                                       limit, operators, &v);
+        assert_int_equal(status, isinf(expected) ? UB_ERR_INVALID : UB_OK);
+        if (status != UB_OK)
+            continue;
+        solved++;
+        assert_true(v.value ==
+                    (direction == UB_MAXIMIZE ? -expected : expected));
+        assert_int_equal(
+            ub_hwbench_get_fbnet(bench, metrics[0], operators, &other), UB_OK);
+        assert_true(other.value == v.value);
+        assert_int_equal(
+            ub_hwbench_get_fbnet(bench, metrics[1], operators, &other), UB_OK);
+        assert_true(other.value <= limit);
+    }
+    assert_in_range(solved, MAX_LOAD / 2, MAX_LOAD);
+    ub_hwbench_destroy(&bench);
+    ub_context_destroy(&context);
+}
+
+static void best_within(void **state)
+{
+    (void) state;
+    check_best(UB_MINIMIZE, 1);
+    check_best(UB_MAXIMIZE, 2);
+}
+
+static void best_without_limit(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_hwbench *bench = open_made_up(context, "");
+    const int64_t flops = ub_hwbench_find(bench, 3, "flops"),
+                  latency = ub_hwbench_find(bench, 3, "raspi4_latency");
+    int32_t best[LAYERS], extreme[LAYERS];
+    ub_hwbench_value a, b;
+
+    (void) state;
+    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
+                                           INFINITY, best, &a),
+                     UB_OK);
+    assert_int_equal(
+        ub_hwbench_fbnet_extreme(bench, latency, UB_MINIMIZE, extreme, &b),
+        UB_OK);
+    assert_true(a.value == b.value);
+    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
+                                           -INFINITY, best, &a),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
+                                           NAN, best, &a),
+                     UB_ERR_INVALID);
+    assert_int_equal(
+        ub_hwbench_fbnet_best(bench, -1, UB_MINIMIZE, flops, 1.0, best, &a),
+        UB_ERR_INVALID);
+    assert_int_equal(
+        ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, 99, 1.0, best, &a),
+        UB_ERR_INVALID);
+    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
+                                           1.0, NULL, &a),
+                     UB_ERR_INVALID);
+    assert_int_equal(
+        ub_hwbench_fbnet_best(bench, latency, 2, flops, 1.0, best, &a),
+        UB_ERR_INVALID);
+    assert_true(a.value == b.value);
+    ub_hwbench_destroy(&bench);
+    ub_context_destroy(&context);
+}
+
 static void wrong_queries(void **state)
 {
     int32_t operators[LAYERS] = { 0 };
@@ -400,11 +537,15 @@ static void appended_column(void **state)
 
 static ub_status scenario(ub_context *context, void *arg)
 {
+    int32_t operators[LAYERS];
     ub_hwbench *bench = NULL;
     ub_status status = ub_hwbench_open(context, NULL, UB_HWBENCH_FBNET, &bench);
 
     if (status == UB_OK)
         status = ub_hwbench_read(bench, 0, arg);
+    if (status == UB_OK)
+        status = ub_hwbench_fbnet_best(bench, 2, UB_MINIMIZE, 10, 50.0,
+                                       operators, NULL);
     ub_hwbench_destroy(&bench);
     return status;
 }
@@ -425,6 +566,8 @@ int main(void)
         cmocka_unit_test(sums),
         cmocka_unit_test(unknown_blocks),
         cmocka_unit_test(extremes),
+        cmocka_unit_test(best_within),
+        cmocka_unit_test(best_without_limit),
         cmocka_unit_test(wrong_queries),
         cmocka_unit_test(refused_texts),
         cmocka_unit_test(appended_column),

@@ -5,47 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sample {
-    const char *bytes;
-    size_t n;
-    const char *shown;
-};
-
-struct refused {
-    const char *bytes;
-    size_t n;
-    ub_status status;
-    const char *text;
-};
-
-static void expect_all(const struct sample *samples, size_t n)
-{
-    ub_context *context = test_context(1);
-
-    for (size_t i = 0; i < n; i++)
-        pickle_expect(context, samples[i].bytes, samples[i].n,
-                      samples[i].shown);
-    ub_context_destroy(&context);
-}
-
-static void refuse_all(const struct refused *samples, size_t n)
-{
-    ub_context *context = test_context(1);
-
-    for (size_t i = 0; i < n; i++)
-        pickle_refuse(context, samples[i].bytes, samples[i].n,
-                      samples[i].status, samples[i].text);
-    ub_context_destroy(&context);
-}
-
-#define EXPECT_ALL(samples) \
-    expect_all((samples), sizeof(samples) / sizeof(*(samples)))
-#define REFUSE_ALL(samples) \
-    refuse_all((samples), sizeof(samples) / sizeof(*(samples)))
-
 static void constants(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("N."), "None" },         { PICKLE("\x88."), "True" },
         { PICKLE("\x89."), "False" },     { PICKLE("I01\n."), "True" },
         { PICKLE("I00\n."), "False" },    { PICKLE(")."), "()" },
@@ -59,7 +21,7 @@ static void constants(void **state)
 
 static void integers(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("K\xff."), "255" },
         { PICKLE("M\x01\xff."), "65281" },
         { PICKLE("J\xff\xff\xff\xff."), "-1" },
@@ -87,7 +49,7 @@ static void integers(void **state)
         { PICKLE("\x8b\x02\x00\x00\x00\x34\x12."), "4660" },
         { PICKLE("\x8b\x00\x00\x00\x00."), "0" },
     };
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00."),
           UB_ERR_UNSUPPORTED, "LONG1 at byte 0: an integer of more than 64" },
         { PICKLE("\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01."),
@@ -117,7 +79,7 @@ static void integers(void **state)
 
 static void doubles(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("G\x3f\xf8\x00\x00\x00\x00\x00\x00."), "1.5000000000000000" },
         { PICKLE("G\xbf\xf0\x00\x00\x00\x00\x00\x00."), "-1.0000000000000000" },
         { PICKLE("G\x7f\xf0\x00\x00\x00\x00\x00\x00."), "inf" },
@@ -131,7 +93,7 @@ static void doubles(void **state)
         { PICKLE("F-inf\n."), "-inf" },
         { PICKLE("F5.807418537139893\n."), "5.8074185371398928" },
     };
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("F\n."), UB_ERR_FORMAT,
           "FLOAT at byte 0: \"\" is not a number" },
         { PICKLE("F.\n."), UB_ERR_FORMAT, "not a number" },
@@ -153,7 +115,7 @@ static void doubles(void **state)
 
 static void texts(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("X\x02\0\0\0ab."), "'ab'" },
         { PICKLE("X\0\0\0\0."), "''" },
         { PICKLE("\x8c\x02\xc3\xa9."), "'\xc3\xa9'" },
@@ -183,7 +145,7 @@ static void texts(void **state)
           "b(e90a0d0907080c0b22)" },
         { PICKLE("S'\\777'\n."), "b(ff)" },
     };
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("\x8c\x01\xff."), UB_ERR_FORMAT,
           "SHORT_BINUNICODE at byte 0: byte 0 of the text is not valid UTF-8" },
         { PICKLE("\x8c\x02\xc0\x80."), UB_ERR_FORMAT, "not valid UTF-8" },
@@ -235,7 +197,7 @@ static void texts(void **state)
 
 static void containers(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("(t."), "()" },
         { PICKLE("(K\1K\2t."), "(1, 2)" },
         { PICKLE("K\1\x85."), "(1)" },
@@ -274,7 +236,7 @@ static void containers(void **state)
         /* A list that is in itself. */
         { PICKLE("]q\0h\0a."), "[[[[[[[[[[[[[...]]]]]]]]]]]]]" },
     };
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("}(K\1u."), UB_ERR_FORMAT,
           "SETITEMS at byte 4: a key without a value" },
         { PICKLE("(K\1d."), UB_ERR_FORMAT, "DICT at byte 3: a key without" },
@@ -297,7 +259,7 @@ static void containers(void **state)
 
 static void memo(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("Np0\n0g0\n."), "None" },
         { PICKLE("K\1q\0"
                  "0h\0."),
@@ -310,7 +272,7 @@ static void memo(void **state)
         { PICKLE("K\1q\2K\2\x94\x86h\1\x86."), "((1, 2), 2)" },
         { PICKLE("K\1q\0K\2q\0\x86h\0\x86."), "((1, 2), 2)" },
     };
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("h\0."), UB_ERR_FORMAT,
           "BINGET at byte 0: the memo holds nothing at index 0" },
         { PICKLE("Nq\2h\1."), UB_ERR_FORMAT, "nothing at index 1" },
@@ -332,7 +294,7 @@ static void memo(void **state)
 
 static void frames(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("\x80\4\x95\2\0\0\0\0\0\0\0N."), "None" },
         { PICKLE("\x95\0\0\0\0\0\0\0\0N."), "None" },
         { PICKLE("\x95\2\0\0\0\0\0\0\0K\1\x95\2\0\0\0\0\0\0\0\x85."), "(1)" },
@@ -340,7 +302,7 @@ static void frames(void **state)
         { PICKLE("\x95\1\0\0\0\0\0\0\0]C\1a\x95\2\0\0\0\0\0\0\0a."),
           "[b(61)]" },
     };
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("\x95\3\0\0\0\0\0\0\0N."), UB_ERR_FORMAT,
           "FRAME at byte 0: it has 3 bytes where 2 are left" },
         { PICKLE("\x95\0\0\0\0\0\0\0\x80N."), UB_ERR_FORMAT,
@@ -364,7 +326,7 @@ static void frames(void **state)
 /* Whatever would make or call anything. */
 static void refused_opcodes(void **state)
 {
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("cos\nsystem\n(S'touch x'\ntR."), UB_ERR_UNSUPPORTED,
           "pickle: GLOBAL at byte 0: os.system is not among the names" },
         { PICKLE("cnt\nsystem\n."), UB_ERR_UNSUPPORTED, "nt.system" },
@@ -424,7 +386,7 @@ static void refused_opcodes(void **state)
 /* Names that stand for data. */
 static void known_names(void **state)
 {
-    static const struct sample samples[] = {
+    static const struct pickle_sample samples[] = {
         { PICKLE("c_codecs\nencode\n(Va\xe9\nVlatin1\ntR."), "b(61e9)" },
         { PICKLE("c_codecs\nencode\n(V\nVlatin-1\ntR."), "b()" },
         { PICKLE("c_codecs\nencode\nX\3\0\0\0abcq\1X\6\0\0\0latin1\x86R."),
@@ -436,7 +398,7 @@ static void known_names(void **state)
         { PICKLE("ccollections\nOrderedDict\n)R(K\1Nu."), "{1: None}" },
         { PICKLE("]cnumpy\ndtype\na."), "[?]" },
     };
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE("c_codecs\nencode\n(V\\u20ac\nVlatin1\ntR."), UB_ERR_FORMAT,
           "REDUCE at byte 34: U+20AC is not in Latin-1" },
         { PICKLE("c_codecs\nencode\n(VQQ==\nVbase64\ntR."), UB_ERR_UNSUPPORTED,
@@ -457,7 +419,7 @@ static void known_names(void **state)
 
 static void wrong_bytes(void **state)
 {
-    static const struct refused refused[] = {
+    static const struct pickle_refused refused[] = {
         { PICKLE(""), UB_ERR_FORMAT, "pickle: ends at byte 0 without STOP" },
         { PICKLE("N"), UB_ERR_FORMAT, "pickle: ends at byte 1 without STOP" },
         { PICKLE("N\xff."), UB_ERR_FORMAT,
@@ -474,7 +436,7 @@ static void wrong_bytes(void **state)
  * below a mark, through which it must not see. */
 static void underflow(void **state)
 {
-    static const struct sample popping[] = {
+    static const struct pickle_sample popping[] = {
         { PICKLE("."), "0" },        { PICKLE("2"), "0" },
         { PICKLE("R"), "0" },        { PICKLE("a"), "0" },
         { PICKLE("b"), "0" },        { PICKLE("p0\n"), "0" },

@@ -453,6 +453,61 @@ static void known_extremes(void **state)
     ub_context_destroy(&context);
 }
 
+/* The most FLOPs within a latency are more than those of any other operator
+ * everywhere, and the limit is nearly used up. */
+static void most_flops_within(void **state)
+{
+    static const char *const names[] = { "raspi4_latency", "edgegpu_latency",
+                                         "pixel3_latency", "eyeriss_energy",
+                                         "fpga_latency" };
+    ub_context *context = test_context(1);
+    ub_hwbench *b = open_tables(context, UB_HWBENCH_FBNET);
+
+    (void) state;
+    if (b == NULL) {
+        ub_context_destroy(&context);
+        skip();
+    }
+    for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+        const int64_t flops = find(b, UB_HWBENCH_IMAGENET, "flops"),
+                      device = find(b, UB_HWBENCH_IMAGENET, names[k]);
+        int32_t operators[UB_HWBENCH_FBNET_LAYERS];
+        ub_hwbench_value low, high, most, used;
+
+        assert_int_equal(
+            ub_hwbench_fbnet_extreme(b, device, UB_MINIMIZE, operators, &low),
+            UB_OK);
+        assert_int_equal(
+            ub_hwbench_fbnet_extreme(b, device, UB_MAXIMIZE, operators, &high),
+            UB_OK);
+        for (int part = 1; part < 10; part++) {
+            const double limit = low.value +
+                                 (high.value - low.value) * part / 10.0;
+
+            if (ub_hwbench_fbnet_best(b, flops, UB_MAXIMIZE, device, limit,
+                                      operators, &most) != UB_OK)
+                fail_msg("%s: %s", names[k], ub_context_last_error(context));
+            assert_int_equal(ub_hwbench_get_fbnet(b, device, operators, &used),
+                             UB_OK);
+            assert_true(used.value <= limit);
+            assert_true(used.value > limit - 0.05 * (high.value - low.value));
+            for (int op = 0; op < UB_HWBENCH_FBNET_OPERATORS; op++) {
+                ub_hwbench_value v;
+
+                for (int i = 0; i < UB_HWBENCH_FBNET_LAYERS; i++)
+                    operators[i] = op;
+                assert_int_equal(
+                    ub_hwbench_get_fbnet(b, device, operators, &used), UB_OK);
+                assert_int_equal(ub_hwbench_get_fbnet(b, flops, operators, &v),
+                                 UB_OK);
+                assert_true(used.value > limit || v.value <= most.value);
+            }
+        }
+    }
+    ub_hwbench_destroy(&b);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +520,7 @@ int main(void)
         cmocka_unit_test(known_optima),
         cmocka_unit_test(known_fronts),
         cmocka_unit_test(known_extremes),
+        cmocka_unit_test(most_flops_within),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
