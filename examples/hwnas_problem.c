@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Points of accuracy that a violation of 1, twice the limit, costs a relaxed
- * candidate. */
-#define PENALTY 100.0
+/* Points of accuracy that a violation of 1, twice the limit, costs where limits
+ * are part of what is optimised. */
+#define PENALTY          100.0
+/* Points of accuracy that make a candidate e times as likely. */
+#define LIKELIHOOD_SCALE 2.0
 
 static int64_t code_of(const int32_t *choices)
 {
@@ -376,6 +378,11 @@ ub_status problem_evaluate(void *user, const ub_candidate *candidate,
     if (p->cells && p->h->request->noise > 0.0)
         p->objective[0] += p->h->request->noise * ub_rng_normal(&p->rng);
     result->violation = violation_of(p, values);
+    /* A likelihood knows no limits: so it has a penalty in it. */
+    if (p->cells)
+        result->log_likelihood = (p->objective[0] -
+                                  PENALTY * result->violation) /
+                                 LIKELIHOOD_SCALE;
     result->failed = isnan(result->violation) || isnan(p->objective[0]) ||
                      (p->cells && isnan(p->objective[1]));
     if (result->failed)

@@ -32,9 +32,11 @@ static void describe(const hwnas *h, const problem *p, ub_decisions *decisions,
     options->neighbours = r->neighbours;
     options->objectives = p->objectives;
     options->directions = p->directions;
-    /* A third of a small budget is enough to fit to. */
+    /* What is not fitted to is verified. */
     if (options->fit > r->budget / 2)
         options->fit = r->budget / 2 > 2 ? r->budget / 2 : 2;
+    if (r->budget > options->fit)
+        options->verify = r->budget - options->fit;
 }
 
 static ub_status run(const hwnas *h, problem *p, outcome *o)
@@ -96,10 +98,11 @@ static int print_outcome(const hwnas *h, const problem *p, const outcome *o)
     const hwnas_request *r = h->request;
 
     printf("%s on %s, seed %lld: %lld evaluations, %lld different networks, "
-           "%.3f s\n",
+           "%.2f ms\n",
            ub_strategy_kind_name(r->strategy),
            ub_hwbench_dataset_name(r->dataset), (long long) r->seed,
-           (long long) o->stats.told, (long long) o->stats.unique, o->seconds);
+           (long long) o->stats.told, (long long) o->stats.unique,
+           1e3 * o->seconds);
     problem_print_limits(p);
     printf("\n");
     print_found(h, p, o);
