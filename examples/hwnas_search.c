@@ -37,7 +37,7 @@ static void describe(const hwnas *h, const problem *p, ub_decisions *decisions,
         options->fit = r->budget / 2 > 2 ? r->budget / 2 : 2;
     if (r->budget > options->fit)
         options->verify = r->budget - options->fit;
-    /* Temperatures are in points of accuracy; costs have any scale. */
+    /* The defaults are for points of accuracy; costs have any scale. */
     if (!p->cells) {
         const int32_t zeros[UB_HWBENCH_FBNET_LAYERS] = { 0 };
         double values[PROBLEM_COLUMNS];
@@ -46,6 +46,7 @@ static void describe(const hwnas *h, const problem *p, ub_decisions *decisions,
         if (values[0] > 0.0) {
             options->first_temperature = 0.1 * values[0];
             options->last_temperature = 0.001 * values[0];
+            options->likelihood_scale = 0.02 * values[0];
         }
     }
 }
