@@ -3,7 +3,7 @@
 #define UBOOST_NN_H
 
 #include <uboost/network.h>
-#include <uboost/ops.h>
+#include <uboost/quant.h>
 
 /**
  * @file
@@ -567,6 +567,10 @@ typedef struct ub_model ub_model;
  * of 0, linear layers as those of ub_linear_layer_create(), batch normalization
  * as the identity.
  *
+ * Convolutions with bit widths quantize their weights and what they read, as
+ * quant.h describes it; "<layer>.input_range" is then the running range of what
+ * they read, a buffer behind their other parameters. Biases are floats.
+ *
  * @param context   where memory comes from; must outlive the model
  * @param network   copied; its context must outlive the model
  * @param seed      of the initial weights; stream 0 of it is used
@@ -599,9 +603,23 @@ UB_API
 ub_parameters *ub_model_parameters(const ub_model *model);
 
 /**
+ * How layers with bit widths are quantized from now on: corrected levels and
+ * straight-through gradients by default.
+ *
+ * @param model    the model
+ * @param options  settings, or NULL for the defaults
+ *
+ * @retval UB_ERR_INVALID      an option is out of its range, or model is NULL
+ * @retval UB_ERR_UNSUPPORTED  options has a field this library does not know
+ */
+UB_API_CHECK
+ub_status ub_model_set_quantization(ub_model *model,
+                                    const ub_quant_options *options);
+
+/**
  * Run the model.
  *
- * @param model     its running statistics change in training
+ * @param model     its running statistics and ranges change in training
  * @param tape      records the operators
  * @param x         [n, channels, height, width] as the network's input
  * @param training  a ub_norm_mode

@@ -2,7 +2,7 @@
 #ifndef UBOOST_LIB_NN_H
 #define UBOOST_LIB_NN_H
 
-#include "ops/ops.h"
+#include "quant/quant.h"
 
 #include <uboost/nn.h>
 

@@ -28,25 +28,26 @@ ub_status ub__quant_options_read(ub_context *context, const char *op,
                                  const ub_quant_options *options,
                                  ub_quant_options *out)
 {
+    ub_quant_options full = option_defaults;
     const char *fault = NULL;
-    ub_status status;
+    ub_status status = ub__options_in(context, op, &full, sizeof full,
+                                      OPTIONS_V1, options);
 
-    *out = option_defaults;
-    status = ub__options_in(context, op, out, sizeof *out, OPTIONS_V1, options);
     if (status != UB_OK)
         return status;
-    if (out->levels != UB_QUANT_LEVELS_CORRECTED &&
-        out->levels != UB_QUANT_LEVELS_REFERENCE)
+    if (full.levels != UB_QUANT_LEVELS_CORRECTED &&
+        full.levels != UB_QUANT_LEVELS_REFERENCE)
         fault = "levels";
-    else if (out->backward != UB_QUANT_BACKWARD_STRAIGHT &&
-             out->backward != UB_QUANT_BACKWARD_MASKED)
+    else if (full.backward != UB_QUANT_BACKWARD_STRAIGHT &&
+             full.backward != UB_QUANT_BACKWARD_MASKED)
         fault = "backward";
-    else if (!(out->momentum >= 0.0 && out->momentum <= 1.0))
+    else if (!(full.momentum >= 0.0 && full.momentum <= 1.0))
         fault = "momentum";
-    if (fault == NULL)
-        return UB_OK;
-    return ub__fail(context, UB_ERR_INVALID, "%s: %s is out of its range", op,
-                    fault);
+    if (fault != NULL)
+        return ub__fail(context, UB_ERR_INVALID, "%s: %s is out of its range",
+                        op, fault);
+    *out = full;
+    return UB_OK;
 }
 
 static ub_status check_bits(ub_context *context, const char *op,
