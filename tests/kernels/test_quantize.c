@@ -32,7 +32,8 @@ static void find_ranges(int64_t rows, int64_t n, const float *x, float *out)
  * range is a bit smaller than that of x, so that some are clamped. */
 static ub__grid *make_grids(int64_t rows, const float *ranges, int terms)
 {
-    ub__grid *grids = calloc((size_t) rows, TERMS * sizeof *grids);
+    ub__grid *grids = calloc((size_t) (rows > 0 ? rows : 1),
+                             TERMS * sizeof *grids);
 
     assert_non_null(grids);
     for (int64_t i = 0; i < rows * terms; i++) {
