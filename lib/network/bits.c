@@ -78,6 +78,29 @@ static ub_status check_bits(const ub_network *network, int32_t bits)
                     UB_NETWORK_MAX_BITS);
 }
 
+ub_status ub__bits_read(ub_context *context, const char *where,
+                        const json_t *object, ub_layer *layer)
+{
+    const json_t *value = json_object_get(object, "bits");
+    int32_t *const out[] = { &layer->weight_bits, &layer->input_bits };
+
+    if (value == NULL)
+        return UB_OK;
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *part = json_is_array(value) ? json_array_get(value, i)
+                                                  : value;
+
+        if (!json_is_integer(part) || json_integer_value(part) < 0 ||
+            json_integer_value(part) > 32 ||
+            (json_is_array(value) && json_array_size(value) != 2))
+            return ub__fail(context, UB_ERR_FORMAT,
+                            "%s: 'bits' must be 0 to 32, or [weights, inputs]",
+                            where);
+        *out[i] = (int32_t) json_integer_value(part);
+    }
+    return UB_OK;
+}
+
 ub_status ub_network_quantized(const ub_network *network, int32_t weight_bits,
                                int32_t input_bits, ub_network **out)
 {

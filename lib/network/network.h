@@ -74,6 +74,10 @@ enum {
 };
 unsigned ub__layer_fields(int32_t kind);
 
+/* "bits" of a layer in a file, if it is there. */
+ub_status ub__bits_read(ub_context *context, const char *where,
+                        const json_t *object, ub_layer *layer);
+
 /* The kind of that name, -1 when there is none. */
 int32_t ub__layer_kind_find(const char *name);
 

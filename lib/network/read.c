@@ -178,25 +178,6 @@ static ub_status read_sparsity(const reader *r, const char *where,
     return UB_OK;
 }
 
-/* 32-bit numbers in the layer, which checks their range otherwise. */
-static ub_status read_bits(const reader *r, const char *where,
-                           const json_t *object, ub_layer *layer)
-{
-    int64_t weights = 0, inputs = 0;
-    ub_status status = optional_pair(r, where, object, "bits", &weights,
-                                     &inputs);
-
-    if (status != UB_OK)
-        return status;
-    if (weights < 0 || weights > 32 || inputs < 0 || inputs > 32)
-        return ub__fail(r->context, UB_ERR_FORMAT,
-                        "%s: 'bits' must be 0 to 32, of weights and inputs",
-                        where);
-    layer->weight_bits = (int32_t) weights;
-    layer->input_bits = (int32_t) inputs;
-    return UB_OK;
-}
-
 static ub_status read_shape(const reader *r, const char *where,
                             const json_t *object, ub_layer *layer)
 {
@@ -232,7 +213,7 @@ static ub_status read_fields(const reader *r, const char *where,
     if (status == UB_OK && (fields & UB__LAYER_DILATION))
         status = optional_int(r, where, object, "groups", &layer->groups);
     if (status == UB_OK && (fields & UB__LAYER_DILATION))
-        status = read_bits(r, where, object, layer);
+        status = ub__bits_read(r->context, where, object, layer);
     if (status == UB_OK && (fields & UB__LAYER_WEIGHTS))
         status = ub__json_int(r->context, where, object, "out_channels", 0,
                               INT64_MAX, &layer->out_channels);
