@@ -43,19 +43,6 @@ static ub_status layer_info(const ub_network *network, int64_t index,
 
 /* -- creation ------------------------------------------------------------- */
 
-static ub_status create_range(ub_parameters *parameters, const char *name,
-                              ub_tensor **out)
-{
-    const int64_t pair = 2;
-    ub_variable *range = NULL;
-    ub_status status = ub__parameters_add(
-        parameters, name, "input_range", UB_PARAMETER_BUFFER, 1, &pair, &range);
-
-    if (status == UB_OK)
-        *out = ub_variable_value(range);
-    return status;
-}
-
 static ub_status create_conv(ub_parameters *parameters,
                              const ub_layer_info *info, ub_rng *rng,
                              model_layer *own)
@@ -71,7 +58,7 @@ static ub_status create_conv(ub_parameters *parameters,
         status = ub__parameters_add(parameters, info->name, "bias",
                                     UB_PARAMETER_WEIGHT, 1, shape, &own->bias);
     if (status == UB_OK && layer->input_bits > 0)
-        status = create_range(parameters, info->name, &own->range);
+        status = ub__input_range_create(parameters, info->name, &own->range);
     if (status == UB_OK)
         status = ub__init_weight(ub_variable_value(own->weight), rng);
     return status;
@@ -240,13 +227,14 @@ static ub_status quantize(const call *c, ub_tape *tape, ub_variable **x,
 
     ub_bit_choice_init(&choice, sizeof choice);
     choice.n = 1;
+    /* First, for it changes nothing when it fails. */
+    choice.bits = &layer->weight_bits;
+    if (layer->weight_bits > 0)
+        status = ub_op_quantize_weight(tape, *w, &choice, c->quantization, w);
     choice.bits = &layer->input_bits;
-    if (layer->input_bits > 0)
+    if (status == UB_OK && layer->input_bits > 0)
         status = ub_op_quantize_input(tape, *x, &choice, c->own->range,
                                       c->training, c->quantization, x);
-    choice.bits = &layer->weight_bits;
-    if (status == UB_OK && layer->weight_bits > 0)
-        status = ub_op_quantize_weight(tape, *w, &choice, c->quantization, w);
     return status;
 }
 

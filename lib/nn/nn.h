@@ -67,6 +67,10 @@ ub_status ub__norm_layer_forward(const ub__norm_layer *layer, ub_tape *tape,
                                  ub_variable *x, int training, int relu,
                                  ub_variable **out);
 
+/* Append "<prefix>.input_range", zeros. */
+ub_status ub__input_range_create(ub_parameters *parameters, const char *prefix,
+                                 ub_tensor **out);
+
 /* As ub_conv_norm_forward(), but normalization is left to whoever adds up the
  * terms, unless a mask comes behind it. */
 ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,

@@ -349,6 +349,88 @@ static void files(void **state)
     ub_model_destroy(&quantized);
 }
 
+static ub_conv_norm *conv_norm(ub_parameters *parameters, int32_t quantized)
+{
+    ub_conv_norm_options o;
+    ub_conv_norm *layer = NULL;
+    ub_rng rng;
+
+    ub_conv_norm_options_init(&o, sizeof o);
+    o.in_channels = 1;
+    o.out_channels = 2;
+    o.quantized = quantized;
+    ub_rng_init(&rng, 1, 0);
+    assert_int_equal(ub_conv_norm_create(parameters,
+                                         quantized ? "quantized" : "plain", &o,
+                                         &rng, &layer),
+                     UB_OK);
+    return layer;
+}
+
+/* The layer alone: with floats only it is the plain one; with two widths its
+ * logits get a gradient, and the range follows. */
+static void layers(void **state)
+{
+    static const int32_t bits[] = { 4, 8 }, none[] = { 32 };
+    const int64_t pair = 2;
+    ub_parameters *parameters = NULL;
+    ub_variable *x = NULL, *a = NULL, *b = NULL, *range;
+    ub_conv_norm *plain, *quantized;
+    ub_quant_options masked;
+    ub_bit_choice choice;
+    ub_tensor *image, *logits = NULL;
+    ub_tape *tape = NULL;
+    int32_t labels[BATCH];
+
+    assert_int_equal(ub_parameters_create(*state, &parameters), UB_OK);
+    plain = conv_norm(parameters, 0);
+    assert_int_equal(ub_parameters_count(parameters), 5);
+    quantized = conv_norm(parameters, 1);
+    range = ub_parameters_find(parameters, "quantized.input_range");
+    assert_non_null(range);
+    image = images(*state, 1, labels);
+    assert_int_equal(ub_tape_create(*state, &tape), UB_OK);
+    assert_int_equal(ub_tape_constant(tape, image, &x), UB_OK);
+    ub_bit_choice_init(&choice, sizeof choice);
+    choice.n = 1;
+    choice.bits = none;
+    assert_int_equal(ub_conv_norm_forward(plain, tape, x, UB_NORM_TRAINING,
+                                          NULL, UB_MASK_AFTER, &a),
+                     UB_OK);
+    assert_int_equal(ub_conv_norm_forward_quantized(quantized, tape, x,
+                                                    UB_NORM_TRAINING, &choice,
+                                                    NULL, &b),
+                     UB_OK);
+    assert_memory_equal(ub_tensor_data(ub_variable_value(a)),
+                        ub_tensor_data(ub_variable_value(b)),
+                        BATCH * 2 * PIXELS * sizeof(float));
+    assert_int_equal(ub_conv_norm_forward_quantized(
+                         plain, tape, x, UB_NORM_TRAINING, &choice, NULL, &b),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_tensor_create(*state, 1, &pair, &logits), UB_OK);
+    assert_int_equal(ub_variable_create(logits, 1, &choice.logits), UB_OK);
+    choice.n = 2;
+    choice.bits = bits;
+    ub_quant_options_init(&masked, sizeof masked);
+    masked.backward = UB_QUANT_BACKWARD_MASKED;
+    assert_int_equal(ub_conv_norm_forward_quantized(quantized, tape, x,
+                                                    UB_NORM_TRAINING, &choice,
+                                                    &masked, &b),
+                     UB_OK);
+    assert_true(ub_tensor_data(ub_variable_value(range))[1] > 0.0f);
+    assert_int_equal(ub_tape_backward_from(tape, b, ub_variable_value(a)),
+                     UB_OK);
+    assert_non_null(ub_variable_grad(choice.logits));
+    assert_true(ub_tensor_data(ub_variable_grad(choice.logits))[0] != 0.0f);
+    ub_tape_destroy(&tape);
+    ub_variable_destroy(&choice.logits);
+    ub_tensor_unref(&logits);
+    ub_tensor_unref(&image);
+    ub_conv_norm_destroy(&plain);
+    ub_conv_norm_destroy(&quantized);
+    ub_parameters_destroy(&parameters);
+}
+
 static void options(void **state)
 {
     ub_model *model = create(*state, 8, 8);
@@ -421,7 +503,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns),  cmocka_unit_test(by_hand),
         cmocka_unit_test(resumes), cmocka_unit_test(files),
-        cmocka_unit_test(options), cmocka_unit_test(memory),
+        cmocka_unit_test(layers),  cmocka_unit_test(options),
+        cmocka_unit_test(memory),
     };
 
     return cmocka_run_group_tests_name("quantization", tests, setup, teardown);
