@@ -105,17 +105,13 @@ static void remove_files(const char *folder, const char *const *names)
     closedir(all);
 }
 
-/* A folder without result.json is none of ours, but perhaps SCALE-Sim's. It
- * goes last, so that what is interrupted can be done again. */
-static void clear_folder(const simulation *s)
+/* A folder without result.json is none of ours, but perhaps SCALE-Sim's. */
+static int is_earlier(const simulation *s)
 {
     char path[sizeof(s->folder) + 32];
 
     snprintf(path, sizeof(path), "%s/result.json", s->folder);
-    if (access(path, F_OK) != 0)
-        return;
-    remove_files(s->folder, run_files);
-    unlink(path);
+    return access(path, F_OK) == 0;
 }
 
 /* -- results ----------------------------------------------------------------
@@ -123,11 +119,14 @@ static void clear_folder(const simulation *s)
 
 int write_results(const simulation *s)
 {
+    const int earlier = is_earlier(s);
     ub_status status;
 
-    clear_folder(s);
+    /* On a full disk the earlier run's files stay. */
     if (!write_json(s))
         return 0;
+    if (earlier)
+        remove_files(s->folder, run_files);
     if (s->options.level == 2) {
         status = ub_systolic_write_reports(s->context, s->folder, s->reports,
                                            s->n);

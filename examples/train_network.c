@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "command_line.h"
+#include "results_folder.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -199,19 +200,23 @@ int main(int argc, char **argv)
 {
     ub_search_result result = { .size = sizeof(result) };
     ub_context *context;
-    ub_status status;
+    ub_status status = UB_ERR_NOMEM;
     arguments a;
+    int lock;
 
     if (!parse(&a, argc, argv) || !make_folder(a.out))
         return 1;
+    lock = lock_folder(a.out, "program");
+    if (lock < 0)
+        return 1;
     catch_interrupt();
     context = open_context(a.threads);
-    if (context == NULL)
-        return 1;
-    status = train(&a, context, &result);
+    if (context != NULL)
+        status = train(&a, context, &result);
     if (status == UB_OK)
         print_result(&result, &a.options);
     ub_context_destroy(&context);
+    unlock_folder(lock);
     if (status == UB_ERR_INTERRUPTED)
         return 130;
     return status == UB_OK ? 0 : 1;

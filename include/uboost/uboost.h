@@ -12,6 +12,7 @@
 #include <uboost/base.h>
 #include <uboost/dataset.h>
 #include <uboost/hardware.h>
+#include <uboost/hwbench.h>
 #include <uboost/mask.h>
 #include <uboost/network.h>
 #include <uboost/nn.h>

@@ -426,13 +426,31 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
     return status;
 }
 
-/* Whether the result is there, and its config.json is the one given. */
+/* Whether config.json is the one given, and there is a result. */
+static ub_status look_into(ub_context *context, json_t *config,
+                           const char *path, const char *result, int *complete)
+{
+    json_t *found = NULL;
+    ub_status status = ub__json_read(context, path, &found);
+
+    if (status == UB_OK)
+        status = ub__config_check(context, path, found, config);
+    json_decref(found);
+    if (status != UB_OK || !ub__file_exists(result))
+        return status;
+    status = ub__json_read(context, result, &found);
+    if (status == UB_OK) {
+        json_decref(found);
+        *complete = 1;
+    }
+    return status;
+}
+
 static ub_status look(ub_context *context, json_t *config, const char *folder,
                       int *complete)
 {
     char *path = ub__path_join(context, folder, "config.json");
     char *result = ub__path_join(context, folder, "result.json");
-    json_t *found = NULL;
     ub_status status = UB_OK;
     int there = 0;
 
@@ -441,12 +459,7 @@ static ub_status look(ub_context *context, json_t *config, const char *folder,
     else if (path == NULL || result == NULL)
         status = UB_ERR_NOMEM;
     else if (ub__file_exists(path) || ub__file_exists(result))
-        status = ub__json_read(context, path, &found);
-    if (found != NULL) {
-        status = ub__config_check(context, path, found, config);
-        there = ub__file_exists(result);
-    }
-    json_decref(found);
+        status = look_into(context, config, path, result, &there);
     ub__free(context, path);
     ub__free(context, result);
     if (status == UB_OK)

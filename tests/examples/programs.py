@@ -35,6 +35,7 @@ REFUSED = [
     (SEARCH, ["--splits", "3"], "--splits 3: expected a whole"),
     (SEARCH, ["--initial-place", "2"], "--initial-place 2: expected a number"),
     (SEARCH, ["--polish=1"], "see search_cifar10 --help"),
+    (SEARCH, ["--take", "widths"], "--take is for --from"),
     (SEARCH, ["--wrong"], "see search_cifar10 --help"),
     (TRAIN, [], "--network FILE is needed"),
     (TRAIN, ["--bits", "17"], "--bits 17: expected a whole"),

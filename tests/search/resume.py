@@ -110,6 +110,19 @@ def interrupt_and_resume(root, expected):
     same("same bits after SIGINT", folder, expected)
 
 
+def locked(root):
+    """A second one while the first, which is stopped by SIGSTOP, holds it."""
+    folder = os.path.join(root, "locked")
+    process = start(folder)
+    process.stderr.readline()  # the data: it has the lock
+    process.send_signal(signal.SIGSTOP)
+    status, errors = finish(folder, "--resume")
+    process.kill()
+    process.communicate(timeout=LIMIT)
+    check("one at a time", status == 1
+          and "another program is writing there" in errors, errors[-300:])
+
+
 def main():
     root = tempfile.mkdtemp(prefix="uboost-resume-")
     try:
@@ -127,6 +140,7 @@ def main():
         for number, epochs in enumerate(([1], [2], [4, 2], [6])):
             kill_and_resume(root, epochs, expected, number)
         interrupt_and_resume(root, expected)
+        locked(root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     return 1 if failed else 0
