@@ -89,6 +89,11 @@ void ub_quant_options_init(ub_quant_options *options, size_t size);
  * | hard       | sum of Q of active  | sample of active: d[j]               |
  * | fake_hard  | Q of the first      | sample of active: d[j]               |
  *
+ * A sample comes from ub_op_gumbel_softmax() over the logits; all operators of
+ * a layer share one, and the logits' gradient is the sum over them. A mode
+ * belongs to a call: the public code's skip operators, for one, stay with
+ * proxy_hard while weights learn.
+ *
  * The masked gradient of x is that of the Q that are in X, times what they are
  * weighed with. The names are the public code's, which uses soft while weights
  * learn and proxy_hard with two active ones while bits do; its hard is of use
