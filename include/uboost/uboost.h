@@ -18,6 +18,7 @@
 #include <uboost/nn.h>
 #include <uboost/ops.h>
 #include <uboost/plot.h>
+#include <uboost/quant.h>
 #include <uboost/search.h>
 #include <uboost/space.h>
 #include <uboost/strategy.h>

@@ -102,6 +102,10 @@ static void normalize(ub_layer *layer)
         clean.dilation = layer->dilation;
     if (fields & UB__LAYER_GROUPS)
         clean.groups = layer->groups;
+    if (fields & UB__LAYER_DILATION) {
+        clean.weight_bits = layer->weight_bits == 32 ? 0 : layer->weight_bits;
+        clean.input_bits = layer->input_bits == 32 ? 0 : layer->input_bits;
+    }
     if (fields & UB__LAYER_COUNT)
         clean.count_padding = layer->count_padding;
     *layer = clean;
@@ -149,6 +153,8 @@ static ub_status check_fields(const ub_network *network, const char *name,
         { "in_width", layer->in_width, own, own ? extent : 0 },
         { "sparse_block", layer->sparse_block, sparse, sparse ? extent : 0 },
         { "sparse_keep", layer->sparse_keep, 0, layer->sparse_block },
+        { "weight_bits", layer->weight_bits, 0, UB_NETWORK_MAX_BITS },
+        { "input_bits", layer->input_bits, 0, UB_NETWORK_MAX_BITS },
     };
 
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

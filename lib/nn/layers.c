@@ -8,7 +8,8 @@ struct ub_conv_norm {
     ub_conv_norm_options options;
     ub_variable *weight; /* NULL: no convolution */
     ub__norm_layer norm;
-    int normalized; /* 0: no norm */
+    int normalized;   /* 0: no norm */
+    ub_tensor *range; /* of the input; NULL unless quantized */
 };
 
 struct ub_linear_layer {
@@ -56,7 +57,9 @@ static const char *find_fault(const ub_conv_norm_options *o)
         return "eps";
     if (!(o->momentum >= 0.0 && o->momentum <= 1.0))
         return "momentum";
-    return o->relu == 0 || o->relu == 1 ? NULL : "relu";
+    if (o->relu != 0 && o->relu != 1)
+        return "relu";
+    return o->quantized == 0 || o->quantized == 1 ? NULL : "quantized";
 }
 
 static ub_status read_options(ub_context *context, const char *prefix,
@@ -76,6 +79,20 @@ static ub_status read_options(ub_context *context, const char *prefix,
         return ub__fail(context, UB_ERR_INVALID,
                         "conv_norm %s: %s is out of its range", prefix, fault);
     return UB_OK;
+}
+
+ub_status ub__input_range_create(ub_parameters *parameters, const char *prefix,
+                                 ub_tensor **out)
+{
+    const int64_t pair = 2;
+    ub_variable *range = NULL;
+    ub_status status = ub__parameters_add(parameters, prefix, "input_range",
+                                          UB_PARAMETER_BUFFER, 1, &pair,
+                                          &range);
+
+    if (status == UB_OK)
+        *out = ub_variable_value(range);
+    return status;
 }
 
 static ub_status conv_norm_parameters(ub_parameters *parameters,
@@ -101,6 +118,8 @@ static ub_status conv_norm_parameters(ub_parameters *parameters,
                                        o->eps, o->momentum, &layer->norm);
         ub__free(layer->context, norm);
     }
+    if (status == UB_OK && layer->weight != NULL && o->quantized)
+        status = ub__input_range_create(parameters, prefix, &layer->range);
     if (status != UB_OK || layer->weight == NULL)
         return status;
     /* Last, so that a failure leaves rng as it was. */
@@ -279,9 +298,11 @@ void ub_conv_norm_destroy(ub_conv_norm **layer)
     *layer = NULL;
 }
 
-ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
-                             ub_variable *x, int training, ub_variable *mask,
-                             ub_mask_place mask_place, ub__mixed_term *out)
+/* The layer with weights w, which may be its own on levels. */
+static ub_status conv_term(const ub_conv_norm *layer, ub_tape *tape,
+                           ub_variable *x, ub_variable *w, int training,
+                           ub_variable *mask, ub_mask_place mask_place,
+                           ub__mixed_term *out)
 {
     const ub_conv_norm_options *o = &layer->options;
     ub_conv2d_options geometry;
@@ -298,8 +319,8 @@ ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
     geometry.groups = o->groups;
     geometry.pad_height = o->dilation * (o->kernel_height / 2);
     geometry.pad_width = o->dilation * (o->kernel_width / 2);
-    if (layer->weight != NULL)
-        status = ub_op_conv2d(tape, x, layer->weight, NULL, &geometry, &x);
+    if (w != NULL)
+        status = ub_op_conv2d(tape, x, w, NULL, &geometry, &x);
     if (status == UB_OK && mask != NULL && mask_place == UB_MASK_BEFORE_NORM)
         status = ub_op_mask_channels(tape, x, mask, &x);
     term.x = x;
@@ -318,6 +339,14 @@ ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
     return status;
 }
 
+ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
+                             ub_variable *x, int training, ub_variable *mask,
+                             ub_mask_place mask_place, ub__mixed_term *out)
+{
+    return conv_term(layer, tape, x, layer->weight, training, mask, mask_place,
+                     out);
+}
+
 ub_status ub_conv_norm_forward(const ub_conv_norm *layer, ub_tape *tape,
                                ub_variable *x, int training, ub_variable *mask,
                                ub_mask_place mask_place, ub_variable **out)
@@ -329,6 +358,33 @@ ub_status ub_conv_norm_forward(const ub_conv_norm *layer, ub_tape *tape,
         return UB_ERR_INVALID;
     status = ub__conv_norm_term(layer, tape, x, training, mask, mask_place,
                                 &term);
+    return status == UB_OK ? ub__mixed_term_value(tape, &term, out) : status;
+}
+
+ub_status ub_conv_norm_forward_quantized(const ub_conv_norm *layer,
+                                         ub_tape *tape, ub_variable *x,
+                                         int training,
+                                         const ub_bit_choice *choice,
+                                         const ub_quant_options *options,
+                                         ub_variable **out)
+{
+    ub_variable *w = NULL;
+    ub__mixed_term term;
+    ub_status status;
+
+    if (layer == NULL || tape == NULL || x == NULL || out == NULL)
+        return UB_ERR_INVALID;
+    if (layer->range == NULL)
+        return ub__fail(layer->context, UB_ERR_INVALID,
+                        "conv_norm: created without quantized");
+    /* First, for it changes nothing when it fails. */
+    status = ub_op_quantize_weight(tape, layer->weight, choice, options, &w);
+    if (status == UB_OK)
+        status = ub_op_quantize_input(tape, x, choice, layer->range, training,
+                                      options, &x);
+    if (status == UB_OK)
+        status = conv_term(layer, tape, x, w, training, NULL, UB_MASK_AFTER,
+                           &term);
     return status == UB_OK ? ub__mixed_term_value(tape, &term, out) : status;
 }
 

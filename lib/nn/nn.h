@@ -2,7 +2,7 @@
 #ifndef UBOOST_LIB_NN_H
 #define UBOOST_LIB_NN_H
 
-#include "ops/ops.h"
+#include "quant/quant.h"
 
 #include <uboost/nn.h>
 
@@ -72,6 +72,10 @@ enum { UB__PART_CONV = 1, UB__PART_NORM = 2 };
 ub_status ub__conv_norm_create(ub_parameters *parameters, const char *prefix,
                                const ub_conv_norm_options *options, int parts,
                                ub_rng *rng, ub_conv_norm **out);
+
+/* Append "<prefix>.input_range", zeros. */
+ub_status ub__input_range_create(ub_parameters *parameters, const char *prefix,
+                                 ub_tensor **out);
 
 /* As ub_conv_norm_forward(), but normalization is left to whoever adds up the
  * terms, unless a mask comes behind it. */

@@ -342,6 +342,29 @@ static json_t *make_config(const ub_search_options *options,
     return config;
 }
 
+/* [weights, inputs] of every layer; none when all are floats. */
+static int name_bits(json_t *config, const ub_network *network)
+{
+    json_t *bits = json_array();
+    int any = 0, failed = bits == NULL;
+
+    for (int64_t i = 0; i < ub_network_layers(network) && !failed; i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+
+        if (ub_network_layer(network, i, &info) != UB_OK)
+            continue;
+        any |= info.layer->weight_bits > 0 || info.layer->input_bits > 0;
+        failed = json_array_append_new(
+            bits, json_pack("[i, i]", (int) info.layer->weight_bits,
+                            (int) info.layer->input_bits));
+    }
+    if (failed || !any) {
+        json_decref(bits);
+        return failed;
+    }
+    return json_object_set_new(config, "network_bits", bits);
+}
+
 /* Which network a training is of; takes over config. */
 static json_t *name_network(json_t *config, const ub_network *network)
 {
@@ -350,7 +373,8 @@ static json_t *name_network(json_t *config, const ub_network *network)
         json_object_set_new(config, "network_macs",
                             json_integer(ub_network_macs(network))) ||
         json_object_set_new(config, "network_parameters",
-                            json_integer(ub_network_parameters(network)))) {
+                            json_integer(ub_network_parameters(network))) ||
+        name_bits(config, network)) {
         json_decref(config);
         return NULL;
     }
