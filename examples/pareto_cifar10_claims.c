@@ -90,7 +90,8 @@ void pareto_count(const pareto_summary *s, int64_t *runs, int64_t *wanted,
         if (s->points[i].n > *seeds)
             *seeds = s->points[i].n;
     }
-    *wanted = PARETO_JUDGED * *lambdas * *seeds;
+    *wanted = PARETO_JUDGED * (*lambdas > s->lambdas ? *lambdas : s->lambdas) *
+              (*seeds > s->seeds ? *seeds : s->seeds);
 }
 
 /* -- the claims -------------------------------------------------------------

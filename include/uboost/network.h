@@ -41,14 +41,19 @@ typedef enum ub_layer_kind {
     UB_LAYER_CONCAT = 9,      /**< inputs of the same map, by channels */
     UB_LAYER_FLATTEN = 10,    /**< channels * height * width channels, 1 x 1 */
     UB_LAYER_IDENTITY = 11,   /**< its input */
-    UB_LAYER_MATMUL = 12      /**< products of two maps, channel by channel:
+    UB_LAYER_MATMUL = 12,     /**< products of two maps, channel by channel:
                                    height x width by height x width */
+    UB_LAYER_ZERO = 13,       /**< zeros, of its input's shape; with a map of
+                                   its own, of that one's */
+    UB_LAYER_CHANNEL_SHUFFLE = 14 /**< channel i of group g becomes channel
+                                       i * groups + g */
 } ub_layer_kind;
 
 /**
  * The name of a kind as files have it: "input", "conv", "linear",
  * "batch_norm", "relu", "max_pool", "avg_pool", "global_pool", "add",
- * "concat", "flatten", "identity", "matmul"; NULL for any other value.
+ * "concat", "flatten", "identity", "matmul", "zero", "channel_shuffle"; NULL
+ * for any other value.
  */
 UB_API
 const char *ub_layer_kind_str(int32_t kind);
@@ -73,7 +78,8 @@ typedef struct ub_layer {
     int64_t pad_height;    /**< conv and pools, rows above and below; 0 */
     int64_t pad_width;     /**< conv and pools, columns on both sides; 0 */
     int64_t dilation;      /**< conv, both ways; 1 */
-    int64_t groups;        /**< conv: divides both channel counts; 1 */
+    int64_t groups;        /**< conv, channel_shuffle: divides the channel
+                                counts; 1 */
     int64_t in_channels;   /**< with the next two a map of its own that the
                                 layer reads, whatever its inputs make: they
                                 only come before it, any number of them; all

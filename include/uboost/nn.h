@@ -574,8 +574,9 @@ typedef struct ub_model ub_model;
  *
  * @retval UB_ERR_INVALID      an argument is NULL
  * @retval UB_ERR_UNSUPPORTED  a layer is sparse, a matmul, rounds its extent up
- *                             or has a map of its own; a pool is not square, or
- *                             padded by more than half its kernel
+ *                             or has a map of its own and is not of zeros; a
+ *                             pool is not square, or padded by more than half
+ *                             its kernel
  * @retval UB_ERR_RANGE        too many weights
  * @retval UB_ERR_NOMEM        out of memory
  */

@@ -138,6 +138,14 @@ UB_API_CHECK
 ub_status ub_op_concat(ub_tape *tape, int n, ub_variable *const *x,
                        ub_variable **out);
 
+/**
+ * Interleave the channels of groups: of the c channels of [n, c, ...], channel
+ * i of group g becomes channel i * groups + g. `groups` divides c.
+ */
+UB_API_CHECK
+ub_status ub_op_channel_shuffle(ub_tape *tape, ub_variable *x, int64_t groups,
+                                ub_variable **out);
+
 /** The same elements in another shape. */
 UB_API_CHECK
 ub_status ub_op_reshape(ub_tape *tape, ub_variable *x, int rank,

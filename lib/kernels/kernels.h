@@ -132,6 +132,11 @@ void ub__mask_channels(ub_context *context, int64_t batch, int64_t channels,
 void ub__mask_backward(ub_context *context, int64_t batch, int64_t channels,
                        int64_t area, const float *x, const float *gy,
                        float *gmask, int accumulate);
+/* Over [batch][channels][area]: y's channel i * groups + g (+)= x's channel g *
+ * (channels / groups) + i. With channels / groups groups it is undone. */
+void ub__channel_shuffle(ub_context *context, int64_t batch, int64_t channels,
+                         int64_t area, int64_t groups, const float *x, float *y,
+                         int accumulate);
 /* sum of squares, in double */
 double ub__sum_squares(ub_context *context, int64_t n, const float *x);
 

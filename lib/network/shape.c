@@ -10,7 +10,8 @@ static const struct {
 } kinds[] = {
     [UB_LAYER_INPUT] = { "input", 0 },
     [UB_LAYER_CONV] = { "conv", UB__LAYER_WINDOW | UB__LAYER_WEIGHTS |
-                                    UB__LAYER_DILATION | UB__LAYER_MAP },
+                                    UB__LAYER_DILATION | UB__LAYER_GROUPS |
+                                    UB__LAYER_MAP },
     [UB_LAYER_LINEAR] = { "linear", UB__LAYER_WEIGHTS | UB__LAYER_MAP },
     [UB_LAYER_BATCH_NORM] = { "batch_norm", UB__LAYER_MAP },
     [UB_LAYER_RELU] = { "relu", UB__LAYER_MAP },
@@ -23,6 +24,9 @@ static const struct {
     [UB_LAYER_FLATTEN] = { "flatten", UB__LAYER_MAP },
     [UB_LAYER_IDENTITY] = { "identity", UB__LAYER_MAP },
     [UB_LAYER_MATMUL] = { "matmul", UB__LAYER_PAIR },
+    [UB_LAYER_ZERO] = { "zero", UB__LAYER_MAP },
+    [UB_LAYER_CHANNEL_SHUFFLE] = { "channel_shuffle",
+                                   UB__LAYER_GROUPS | UB__LAYER_MAP },
 };
 
 #define N_KINDS ((int32_t) (sizeof(kinds) / sizeof(kinds[0])))
@@ -94,10 +98,10 @@ static void normalize(ub_layer *layer)
     if (fields & UB__LAYER_PAIR)
         clean.transpose = layer->transpose;
     clean.on_chip = layer->on_chip;
-    if (fields & UB__LAYER_DILATION) {
+    if (fields & UB__LAYER_DILATION)
         clean.dilation = layer->dilation;
+    if (fields & UB__LAYER_GROUPS)
         clean.groups = layer->groups;
-    }
     if (fields & UB__LAYER_COUNT)
         clean.count_padding = layer->count_padding;
     *layer = clean;
@@ -218,6 +222,21 @@ static ub_status count_weights(const ub_network *network,
     return UB_OK;
 }
 
+static ub_status check_groups(const ub_network *network,
+                              const ub__network_node *node)
+{
+    const int64_t groups = node->layer.groups;
+
+    if (node->in.channels % groups == 0 && node->out.channels % groups == 0)
+        return UB_OK;
+    return ub__fail(network->context, UB_ERR_SHAPE,
+                    "network: layer '%s': %lld groups do not divide %lld input "
+                    "and %lld output channels",
+                    node->name, (long long) groups,
+                    (long long) node->in.channels,
+                    (long long) node->out.channels);
+}
+
 static ub_status infer_conv(const ub_network *network, ub__network_node *node)
 {
     const ub_layer *layer = &node->layer;
@@ -225,15 +244,10 @@ static ub_status infer_conv(const ub_network *network, ub__network_node *node)
 
     if (status != UB_OK)
         return status;
-    if (node->in.channels % layer->groups != 0 ||
-        layer->out_channels % layer->groups != 0)
-        return ub__fail(network->context, UB_ERR_SHAPE,
-                        "network: layer '%s': %lld groups do not divide %lld "
-                        "input and %lld output channels",
-                        node->name, (long long) layer->groups,
-                        (long long) node->in.channels,
-                        (long long) layer->out_channels);
     node->out.channels = layer->out_channels;
+    status = check_groups(network, node);
+    if (status != UB_OK)
+        return status;
     return count_weights(network, node,
                          node->in.channels / layer->groups *
                              layer->kernel_height * layer->kernel_width);
@@ -329,6 +343,7 @@ static ub_status infer_kind(const ub_network *network, ub__network_node *node)
     case UB_LAYER_ADD:
     case UB_LAYER_CONCAT: return infer_joined(network, node);
     case UB_LAYER_MATMUL: return infer_matmul(network, node);
+    case UB_LAYER_CHANNEL_SHUFFLE: return check_groups(network, node);
     case UB_LAYER_GLOBAL_POOL:
         node->out.height = node->out.width = 1;
         return UB_OK;

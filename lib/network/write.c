@@ -27,12 +27,12 @@ static int put_fields(json_t *object, const ub_layer *layer)
         failed |= json_object_set_new(
             object, "padding", pair(layer->pad_height, layer->pad_width));
     }
-    if (fields & UB__LAYER_DILATION) {
+    if (fields & UB__LAYER_DILATION)
         failed |= json_object_set_new(object, "dilation",
                                       json_integer(layer->dilation));
+    if (fields & UB__LAYER_GROUPS)
         failed |= json_object_set_new(object, "groups",
                                       json_integer(layer->groups));
-    }
     if (fields & UB__LAYER_WEIGHTS)
         failed |= json_object_set_new(object, "bias",
                                       json_boolean(layer->bias));

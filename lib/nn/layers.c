@@ -6,8 +6,9 @@
 struct ub_conv_norm {
     ub_context *context;
     ub_conv_norm_options options;
-    ub_variable *weight;
+    ub_variable *weight; /* NULL: no convolution */
     ub__norm_layer norm;
+    int normalized; /* 0: no norm */
 };
 
 struct ub_linear_layer {
@@ -78,26 +79,29 @@ static ub_status read_options(ub_context *context, const char *prefix,
 }
 
 static ub_status conv_norm_parameters(ub_parameters *parameters,
-                                      const char *prefix, ub_rng *rng,
-                                      ub_conv_norm *layer)
+                                      const char *prefix, int parts,
+                                      ub_rng *rng, ub_conv_norm *layer)
 {
     const ub_conv_norm_options *o = &layer->options;
     int64_t shape[4] = { o->out_channels, o->in_channels / o->groups,
                          o->kernel_height, o->kernel_width };
-    ub_status status;
+    ub_status status = UB_OK;
     char *norm;
 
-    status = ub__parameters_add(parameters, prefix, "conv.weight",
-                                UB_PARAMETER_WEIGHT, 4, shape, &layer->weight);
-    if (status != UB_OK)
-        return status;
-    norm = ub__name_join(layer->context, prefix, ".", "norm");
-    if (norm == NULL)
-        return UB_ERR_NOMEM;
-    status = ub__norm_layer_create(parameters, norm, o->out_channels, o->eps,
-                                   o->momentum, &layer->norm);
-    ub__free(layer->context, norm);
-    if (status != UB_OK)
+    layer->normalized = (parts & UB__PART_NORM) != 0;
+    if (parts & UB__PART_CONV)
+        status = ub__parameters_add(parameters, prefix, "conv.weight",
+                                    UB_PARAMETER_WEIGHT, 4, shape,
+                                    &layer->weight);
+    if (status == UB_OK && layer->normalized) {
+        norm = ub__name_join(layer->context, prefix, ".", "norm");
+        if (norm == NULL)
+            return UB_ERR_NOMEM;
+        status = ub__norm_layer_create(parameters, norm, o->out_channels,
+                                       o->eps, o->momentum, &layer->norm);
+        ub__free(layer->context, norm);
+    }
+    if (status != UB_OK || layer->weight == NULL)
         return status;
     /* Last, so that a failure leaves rng as it was. */
     return ub__init_weight(ub_variable_value(layer->weight), rng);
@@ -237,6 +241,14 @@ ub_status ub_conv_norm_create(ub_parameters *parameters, const char *prefix,
                               const ub_conv_norm_options *options, ub_rng *rng,
                               ub_conv_norm **out)
 {
+    return ub__conv_norm_create(parameters, prefix, options,
+                                UB__PART_CONV | UB__PART_NORM, rng, out);
+}
+
+ub_status ub__conv_norm_create(ub_parameters *parameters, const char *prefix,
+                               const ub_conv_norm_options *options, int parts,
+                               ub_rng *rng, ub_conv_norm **out)
+{
     int64_t count = ub_parameters_count(parameters);
     ub_conv_norm *layer;
     ub_status status;
@@ -249,7 +261,7 @@ ub_status ub_conv_norm_create(ub_parameters *parameters, const char *prefix,
     layer->context = ub_parameters_context(parameters);
     status = read_options(layer->context, prefix, options, &layer->options);
     if (status == UB_OK)
-        status = conv_norm_parameters(parameters, prefix, rng, layer);
+        status = conv_norm_parameters(parameters, prefix, parts, rng, layer);
     if (status != UB_OK) {
         ub__parameters_truncate(parameters, count);
         ub_conv_norm_destroy(&layer);
@@ -274,7 +286,7 @@ ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
     const ub_conv_norm_options *o = &layer->options;
     ub_conv2d_options geometry;
     ub__mixed_term term = { 0 };
-    ub_status status;
+    ub_status status = UB_OK;
 
     if (mask != NULL && mask_place != UB_MASK_AFTER &&
         mask_place != UB_MASK_BEFORE_NORM)
@@ -286,12 +298,14 @@ ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
     geometry.groups = o->groups;
     geometry.pad_height = o->dilation * (o->kernel_height / 2);
     geometry.pad_width = o->dilation * (o->kernel_width / 2);
-    status = ub_op_conv2d(tape, x, layer->weight, NULL, &geometry, &x);
+    if (layer->weight != NULL)
+        status = ub_op_conv2d(tape, x, layer->weight, NULL, &geometry, &x);
     if (status == UB_OK && mask != NULL && mask_place == UB_MASK_BEFORE_NORM)
         status = ub_op_mask_channels(tape, x, mask, &x);
-    if (status == UB_OK)
+    term.x = x;
+    if (status == UB_OK && layer->normalized)
         status = norm_term(&layer->norm, tape, x, training, o->relu, &term);
-    if (status == UB_OK)
+    if (status == UB_OK && layer->normalized && layer->weight != NULL)
         status = ub__normalization_ahead(&term);
     if (status == UB_OK && mask != NULL && mask_place == UB_MASK_AFTER) {
         status = ub__mixed_term_value(tape, &term, &x);

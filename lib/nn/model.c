@@ -84,7 +84,7 @@ static ub_status check_layer(ub_context *context, const ub_layer_info *info)
 
     if (layer->kind == UB_LAYER_MATMUL)
         what = "is a product of two maps";
-    else if (layer->in_channels > 0)
+    else if (layer->in_channels > 0 && layer->kind != UB_LAYER_ZERO)
         what = "reads a map of its own";
     else if (layer->round_up)
         what = "rounds its output extent up";
@@ -251,6 +251,21 @@ static ub_status run_global_pool(const call *c, ub_tape *tape,
     return status;
 }
 
+static ub_status run_zero(const call *c, ub_tape *tape, ub_variable **out)
+{
+    const int64_t shape[4] = { ub_tensor_shape(ub_variable_value(c->x[0]))[0],
+                               c->info->out_channels, c->info->out_height,
+                               c->info->out_width };
+    ub_tensor *zeros = NULL;
+    ub_status status = ub_tensor_create(ub_tape_context(tape), 4, shape,
+                                        &zeros);
+
+    if (status == UB_OK)
+        status = ub_tape_constant(tape, zeros, out);
+    ub_tensor_unref(&zeros);
+    return status;
+}
+
 static ub_status run_layer(const call *c, ub_tape *tape, ub_variable **out)
 {
     const ub_layer *layer = c->layer;
@@ -275,6 +290,9 @@ static ub_status run_layer(const call *c, ub_tape *tape, ub_variable **out)
     case UB_LAYER_ADD: return ub_op_sum(tape, (int) c->n_x, c->x, out);
     case UB_LAYER_CONCAT: return ub_op_concat(tape, (int) c->n_x, c->x, out);
     case UB_LAYER_FLATTEN: return as_map(tape, c->info, out);
+    case UB_LAYER_ZERO: return run_zero(c, tape, out);
+    case UB_LAYER_CHANNEL_SHUFFLE:
+        return ub_op_channel_shuffle(tape, c->x[0], layer->groups, out);
     default: return UB_OK;
     }
 }

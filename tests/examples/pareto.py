@@ -40,7 +40,7 @@ REFUSED = [
     (["--out", "/nonexistent/x"], "/nonexistent/x: cannot create"),
     ([], "one of --out DIR and --summary DIR"),
     (["--out", "x", "more"], "more: unexpected argument"),
-    (["--summary", "x", "--seeds", "1"], "--summary takes no other options"),
+    (["--summary", "x", "--jobs", "1"], "--summary takes no other options"),
     (["--out", "x", "--variants", "shared,polish"],
      "--variants polish: expected polished, shared"),
     (["--out", "x", "--variants", "shared,shared"], "shared: is there twice"),
