@@ -212,6 +212,8 @@ static void tell_prediction(const pareto_summary *s, pareto_claim *c)
     SET(c->name, "the model predicts the array");
     SET(c->paper, "utilization of a TPU v2: 2 %% off at most, the roofline up "
                   "to 40 %%");
+    if (own->n == 0)
+        return;
     SET(c->ours,
         "latency of the simulator, batch %" PRId64 ": %.1f %% off in the "
         "mean, the roofline %.1f %%",

@@ -229,6 +229,7 @@ static void run_task(job *j)
     if (make_folder(path))
         lock = lock_folder(path, "program");
     if (lock >= 0) {
+        remove_leftovers(path);
         status = ub_search_run(j->context, &j->task->options, j->train, j->test,
                                path, 1, &result);
         why = ub_context_last_error(j->context);

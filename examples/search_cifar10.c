@@ -129,6 +129,7 @@ int main(int argc, char **argv)
     lock = lock_folder(out, "program");
     if (lock < 0)
         return 1;
+    remove_leftovers(out);
     catch_interrupt();
     context = open_context(a.threads);
     if (context != NULL)

@@ -209,6 +209,7 @@ int main(int argc, char **argv)
     lock = lock_folder(a.out, "program");
     if (lock < 0)
         return 1;
+    remove_leftovers(a.out);
     catch_interrupt();
     context = open_context(a.threads);
     if (context != NULL)

@@ -45,10 +45,13 @@
  * A move gives one site any width of the range, or gives one width to all sites
  * on the edges into one node, which otherwise cost 1x1 convolutions. A round
  * tries all moves, then makes those that still gain, best first; the last round
- * finds none. Nothing in it is random. With the default weight, what divides
- * the probability by e must save 2% of the latency: halving a convolution
- * mostly costs more than that and saves less, so that the search's decisions
- * stand, and what is free or nearly so is taken.
+ * finds none. Nothing in it is random. The progress callback hears of a round
+ * as of a step, with the sum above as the loss.
+ *
+ * With the default weight, what divides the probability by e must save 2% of
+ * the latency: halving a convolution mostly costs more than that and saves
+ * less, so that the search's decisions stand, and what is free or nearly so is
+ * taken.
  *
  * Sharing. A run can take over what another one has searched (`from`, `take`):
  * the operators, then also the supernet's weights, of which it learns the

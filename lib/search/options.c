@@ -276,6 +276,10 @@ ub_status ub__search_options_check(ub_context *context,
         return ub__fail(context, UB_ERR_INVALID,
                         "search: no preset, or unknown hardware %d",
                         (int) options->hardware);
+    if (options->reserved != 0 || options->reserved_tail != 0 ||
+        options->reserved_polish != 0 || options->reserved_from != 0)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "search: reserved options are not 0");
     status = check_texts(context, options);
     if (status == UB_OK)
         status = check_ints(context, options, int_rows, N_INTS);

@@ -383,6 +383,9 @@ def variants(root, whole, plain):
             shutil.rmtree(again / path.name)
     status, _, errors = run(again)
     check("variants without main runs", status == 0, errors)
+    check("nothing is no number",
+          "nan" not in (again / "summary.md").read_text("utf-8")
+          and "nan" not in (again / "summary.json").read_text("utf-8"))
     for name, changes in (
             ("systolic-polished-lambda0.1-seed1", {"polish": 0}),
             ("systolic-polished-lambda0.1-seed1", {"take": 0}),

@@ -105,8 +105,15 @@ def interrupt_and_resume(root, expected):
     status, errors = finish(folder, "--resume", "--lambda", "3")
     check("other options are refused", status == 1 and "other options" in errors,
           errors[-300:])
+    half = os.path.join(folder, "checkpoint.safetensors.12-0.tmp")
+    other = os.path.join(folder, "checkpoint.safetensors.mine.tmp")
+    for path in (half, other):
+        with open(path, "w", encoding="utf-8"):
+            pass
     status, errors = finish(folder, "--resume")
     check("resumed after SIGINT", status == 0, errors[-300:])
+    check("what was half written goes",
+          not os.path.exists(half) and os.path.exists(other))
     same("same bits after SIGINT", folder, expected)
 
 

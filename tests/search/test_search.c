@@ -356,6 +356,10 @@ static void test_bad_options(void **state)
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
     runs_options(&o);
+    o.reserved_from = 1;
+    assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
+                     UB_ERR_INVALID);
+    runs_options(&o);
     o.hardware = UB_SEARCH_BLACKBOX_INTERP + 1;
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
