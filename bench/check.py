@@ -30,6 +30,7 @@ PROGRAMS = (
     ("conv", SHORT + " --batch 1", COMMON, 300),
     ("operators", SHORT + " --batch 2", COMMON, 10),
     ("util_model", SHORT, COMMON | {"layers_per_second"}, 6),
+    ("strategy", SHORT, COMMON | {"strategy", "us_per_candidate"}, 6),
     ("systolic", SHORT, COMMON | {"layers_per_second", "seconds"}, 7),
     ("systolic_level1", "--runs 1", COMMON | {"cycles", "ms"}, 4),
 )

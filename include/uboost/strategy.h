@@ -8,8 +8,9 @@
  * @file
  * @defgroup strategy strategy
  * Search over decisions by asking for candidates and telling their results;
- * and what ranks candidates by their metrics: the best within limits, Pareto
- * fronts and ranks, hypervolume, Kendall's tau.
+ * least squares to predict results by; and what ranks candidates by their
+ * metrics: the best within limits, Pareto fronts and ranks, hypervolume,
+ * Kendall's tau.
  *
  * Metrics are a matrix of n rows, the candidates, by m columns, row after row.
  * Each column is minimised or maximised. An unknown value is NaN. Infinities
@@ -218,6 +219,51 @@ ub_status ub_kendall_tau_matrix(ub_context *context, int64_t n, int64_t m,
  * Therefore one seed and the same results give the same candidates, however
  * many are evaluated at a time.
  *
+ * Everywhere the candidate with the lower violation is the better one, of equal
+ * violations the one with the better objective 0. A failed candidate is worse
+ * than all others: it is no parent, and nothing is fitted to it. A move to a
+ * neighbour or a mutation leads one level up or down of an ordered decision,
+ * and to any other choice of an unordered one.
+ *
+ * Random and exhaustive search heed all objectives in their answer only.
+ *
+ * Regularized evolution ("Regularized Evolution for Image Classifier
+ * Architecture Search", AAAI 2019, arXiv 1802.01548) draws random candidates
+ * until `population` of them have results. From then on each candidate is the
+ * best of `tournament` members, drawn with repetition, with one decision
+ * changed; when it has a result it takes the place of the oldest member.
+ *
+ * NSGA-II ("A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE
+ * Transactions on Evolutionary Computation 6(2), 2002) has batches of
+ * `population` candidates, the first one random. A child has two parents, each
+ * the better one of two members by front, then by crowding distance; with
+ * probability `crossover_rate` each of its decisions is from either, otherwise
+ * all are from the first; then each changes with probability `mutation_rate`. A
+ * child that was evaluated before is changed further, in up to 10 decisions one
+ * after the other. Of parents and children the best `population` live on, by
+ * the fronts of those without violation, behind which the others stand by
+ * violation; a front that does not fit is cut by crowding distance.
+ *
+ * Annealing starts at a random candidate. A move changes 1 to `moves`
+ * decisions, any number of them as likely. One to less violation is accepted,
+ * one to more is not, so that it comes to where there is none and stays there.
+ * Among equal violations, candidate t of n = `budget` with a loss in objective
+ * 0 is accepted with probability exp(-loss / T), T = first (last / first)^(t /
+ * n); no loss always. By threshold only gains are accepted, but after
+ * `patience` rejections in a row, and in the first half of the budget, also a
+ * loss below `threshold`; after ten times as many it starts anew at a random
+ * candidate.
+ *
+ * FOX-NAS ("FOX-NAS: Fast, On-device and Explainable Neural Architecture
+ * Search", ICCV Workshops 2021, arXiv 2108.08189) has a batch of `fit` random
+ * candidates, fits objective 0 by ub_regression_create(), and sets an annealing
+ * of `inner_budget` moves with the same options to work on that. The best
+ * `verify` different ones of those moves that were not evaluated before are the
+ * second and last batch. If any of the first violates its constraints, the
+ * violation is fitted likewise, and a prediction below 0 is none. A line
+ * through what is 0 on one side is rough: where the constraint binds, some of
+ * those verified violate it. The budget should be at least `fit` + `verify`.
+ *
  * PARSEC ("Probabilistic Neural Architecture Search", arXiv 1902.05116) and
  * FP-NAS ("FP-NAS: Fast Probabilistic Neural Architecture Search", CVPR 2021,
  * arXiv 2011.10949) hold a softmax of logits, at first 0, for each decision.
@@ -343,7 +389,7 @@ typedef struct ub_strategy_options {
     int64_t objectives;        /**< numbers in a result; 1 */
     const int32_t *directions; /**< a ub_direction each; NULL: all are
                                     minimised; copied. Strategies other than
-                                    NSGA-II go by objective 0 */
+                                    NSGA-II are led by objective 0 */
     int32_t kind;              /**< UB_STRATEGY_EVOLUTION */
     int32_t aggregate;         /**< of a neighbourhood; UB_AGGREGATE_MEAN */
     int64_t batch;             /**< random, exhaustive, evolution: candidates
@@ -415,7 +461,8 @@ typedef enum ub_strategy_cap {
                                      ub_strategy_best() is its mode */
 } ub_strategy_cap;
 
-/** A proposal. Its pointers are valid until its batch has been told. */
+/** A proposal. Its pointers are valid until candidates of the next batch are
+ * asked for, or a state is loaded. */
 typedef struct ub_candidate {
     size_t size;            /**< set by the caller */
     int64_t id;             /**< for ub_strategy_tell(): 0, 1, 2, ... */
@@ -439,6 +486,7 @@ typedef struct ub_result {
                                    candidate; NULL otherwise */
     double violation;         /**< of constraints, 0: none. Candidates without
                                    come before those with, lower before higher;
+                                   an unknown or infinite one makes it failed;
                                    0 */
     double log_likelihood;    /**< of the validation batch; NaN: not known */
     int32_t failed;           /**< 1: there is no result; 0 */
@@ -505,7 +553,7 @@ int64_t ub_strategy_weights(const ub_strategy *strategy);
  *
  * @param strategy   the strategy
  * @param max        room in `out`, at least 1
- * @param[out] out   candidates, each with its size set beforehand
+ * @param[out] out   candidates, each with its size set beforehand, all the same
  * @param[out] n     how many; 0 when candidates must be told first, or when
  *                   the search is finished
  *

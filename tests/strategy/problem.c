@@ -132,8 +132,8 @@ void problem_evaluate(const ub_decisions *decisions, int flags,
 
 typedef struct pending {
     int64_t n;
-    ub_result results[PROBLEM_BUDGET];
-    problem_result rooms[PROBLEM_BUDGET];
+    ub_result results[PROBLEM_ROOM];
+    problem_result rooms[PROBLEM_ROOM];
 } pending;
 
 void problem_check(const ub_decisions *decisions, const ub_candidate *candidate)
@@ -141,7 +141,7 @@ void problem_check(const ub_decisions *decisions, const ub_candidate *candidate)
     const ub_candidate *c = candidate;
     int64_t at = 0;
 
-    assert_true(c->id >= 0 && c->id < PROBLEM_BUDGET);
+    assert_true(c->id >= 0 && c->id < PROBLEM_ROOM);
     assert_true(c->parent >= -1 && c->parent < c->id);
     for (int64_t d = 0; d < decisions->n; d++) {
         double sum = 0.0;
@@ -211,7 +211,7 @@ static int64_t ask(ub_strategy **strategy, const ub_decisions *decisions,
                    const problem_manner *manner, pending *p,
                    problem_trace *trace)
 {
-    ub_candidate candidates[PROBLEM_BUDGET];
+    ub_candidate candidates[PROBLEM_ROOM];
     int64_t n = 0, new = 0;
     ub_status status;
 
@@ -286,4 +286,61 @@ void problem_run(ub_strategy **strategy, const ub_decisions *decisions,
     ub_strategy_stats_get(*strategy, &stats);
     assert_int_equal(stats.asked, trace->n);
     assert_int_equal(stats.told, trace->n);
+}
+
+/* -- of all kinds --------------------------------------------------------- */
+
+ub_strategy *problem_create(ub_context *context, int32_t kind, int problem,
+                            int64_t budget)
+{
+    const ub_strategy_options options = problem_options(kind, problem, budget);
+    ub_strategy *strategy = NULL;
+
+    assert_int_equal(ub_strategy_create(context, &problem_decisions[problem],
+                                        &options, &strategy),
+                     UB_OK);
+    return strategy;
+}
+
+void problem_trace_run(ub_context *context, int32_t kind, int problem,
+                       const problem_manner *manner, problem_trace *trace)
+{
+    ub_strategy *strategy = problem_create(context, kind, problem,
+                                           PROBLEM_BUDGET);
+
+    trace->n = 0;
+    problem_run(&strategy, &problem_decisions[problem], manner, 0, trace);
+    ub_strategy_destroy(&strategy);
+}
+
+void problem_same(const problem_trace *a, const problem_trace *b)
+{
+    assert_int_equal(a->n, b->n);
+    assert_memory_equal(a->digests, b->digests,
+                        (size_t) a->n * sizeof(a->digests[0]));
+}
+
+int problem_supported(ub_context *context, int32_t kind, int problem)
+{
+    const ub_strategy_options options = problem_options(kind, problem,
+                                                        PROBLEM_BUDGET);
+    ub_strategy *strategy = NULL;
+    const ub_status status = ub_strategy_create(
+        context, &problem_decisions[problem], &options, &strategy);
+
+    ub_strategy_destroy(&strategy);
+    return status != UB_ERR_UNSUPPORTED;
+}
+
+void problem_for_all(void (*test)(ub_context *context, int32_t kind,
+                                  int problem))
+{
+    ub_context *context = test_context(1);
+
+    for (int32_t kind = 0; ub_strategy_kind_name(kind) != NULL; kind++)
+        for (int problem = 0; problem < PROBLEMS; problem++) {
+            if (problem_supported(context, kind, problem))
+                test(context, kind, problem);
+        }
+    ub_context_destroy(&context);
 }

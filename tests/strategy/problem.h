@@ -9,7 +9,8 @@
 
 #define PROBLEM_DECISIONS 8
 #define PROBLEM_WEIGHTS   64
-#define PROBLEM_BUDGET    512
+#define PROBLEM_ROOM      512 /* candidates of a run, at most */
+#define PROBLEM_BUDGET    61  /* of most runs */
 
 enum {
     PROBLEM_MIXED,  /* decisions of all sorts */
@@ -44,7 +45,7 @@ void problem_check(const ub_decisions *decisions,
 /* What became known of a run. */
 typedef struct problem_trace {
     int64_t n; /* candidates */
-    uint64_t digests[PROBLEM_BUDGET];
+    uint64_t digests[PROBLEM_ROOM];
 } problem_trace;
 
 /* How to go about it. */
@@ -67,5 +68,17 @@ typedef struct problem_manner {
 void problem_run(ub_strategy **strategy, const ub_decisions *decisions,
                  const problem_manner *manner, int64_t until,
                  problem_trace *trace);
+
+/* What tests of all kinds are made of: a strategy; a whole run of one; that two
+ * runs were the same; whether a kind can do what a problem asks for; and to
+ * call test() for every kind there is and every problem it can do. */
+ub_strategy *problem_create(ub_context *context, int32_t kind, int problem,
+                            int64_t budget);
+void problem_trace_run(ub_context *context, int32_t kind, int problem,
+                       const problem_manner *manner, problem_trace *trace);
+void problem_same(const problem_trace *a, const problem_trace *b);
+int problem_supported(ub_context *context, int32_t kind, int problem);
+void problem_for_all(void (*test)(ub_context *context, int32_t kind,
+                                  int problem));
 
 #endif
