@@ -142,16 +142,6 @@ static void check(const gumbel *state, int64_t n, ub__archive *a)
     }
 }
 
-static void check_weights(const ub__batch *batch, ub__archive *a)
-{
-    const int64_t n = batch->n * batch->shape.weights;
-
-    for (int64_t i = 0; i < n && a->status == UB_OK; i++) {
-        if (!(batch->weights[i] >= 0.0 && batch->weights[i] <= 1.0))
-            ub__archive_refuse(a, "a weight is not in 0 to 1");
-    }
-}
-
 static void archive(ub_strategy *s, ub__archive *a)
 {
     gumbel *state = s->state;
@@ -162,8 +152,6 @@ static void archive(ub_strategy *s, ub__archive *a)
     ub__archive_doubles(a, state->second, n);
     ub__archive_int64(a, &state->updates, 1, 0, s->steps);
     check(state, n, a);
-    check_weights(&s->batch, a);
-    check_weights(&s->inner, a);
 }
 
 static void distribution(const ub_strategy *s, double *probabilities)
