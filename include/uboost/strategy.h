@@ -504,8 +504,8 @@ typedef struct ub_strategy_stats {
     size_t size;        /**< set by the caller */
     int64_t asked;      /**< candidates handed out so far */
     int64_t told;       /**< of them */
-    int64_t failed;     /**< of those told */
-    int64_t unique;     /**< different ones of those told; 0 if relaxed */
+    int64_t failed;     /**< of those in batches learnt from */
+    int64_t unique;     /**< different ones of them; 0 if relaxed */
     int64_t steps;      /**< batches learnt from */
     int64_t batch;      /**< candidates of the batch at hand */
     double entropy;     /**< of the distribution in nats; NaN: it has none */

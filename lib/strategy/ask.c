@@ -357,7 +357,6 @@ static void remember(ub_strategy *s)
         double violation = b->violations[i];
         int64_t at = i;
 
-        s->failed += (b->flags[i] & UB__FAILED) != 0;
         if (s->options.neighbours > 0 && ub__is_neighbour(b, i)) {
             violation = INFINITY;
         } else if (s->options.neighbours > 0) {
@@ -385,6 +384,8 @@ static ub_status conclude(ub_strategy *s)
                                                                : &s->batch);
     if (status != UB_OK)
         return status;
+    for (int64_t i = 0; i < s->batch.n; i++)
+        s->failed += (s->batch.flags[i] & UB__FAILED) != 0;
     if (!relaxed)
         remember(s);
     s->steps++;
