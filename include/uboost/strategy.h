@@ -655,7 +655,8 @@ ub_status ub_strategy_load(ub_strategy *strategy, const char *path);
  * Evaluate one candidate: set the fields of result, which ub_result_init() has
  * filled. The arrays it points to must last until the next call.
  *
- * @return UB_OK, also for a failed result; anything else ends the search
+ * @return UB_OK, also for a failed result; anything else ends
+ *         ub_strategy_run(), and the candidate is still to be told
  */
 typedef ub_status (*ub_evaluate_fn)(void *user, const ub_candidate *candidate,
                                     ub_result *result);

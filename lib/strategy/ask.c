@@ -145,6 +145,14 @@ int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
     return batch == &s->inner ? batch->parents[at] : batch->first + at;
 }
 
+int64_t ub__batch_most(const ub_strategy *s, const ub__batch *batch,
+                       int64_t wanted)
+{
+    const int64_t left = s->options.budget - batch->first;
+
+    return wanted < left ? wanted : left;
+}
+
 int64_t ub__last_id(const ub_strategy *s)
 {
     return s->batch.first + s->batch.n - 1;
