@@ -291,10 +291,12 @@ ub_status ub_kendall_tau_matrix(ub_context *context, int64_t n, int64_t m,
  * A relaxed candidate's neighbours have the weights of up to `radius` decisions
  * shifted cyclically, or, if the decision is ordered, by one level up or down,
  * what is at the end staying there; the gradient is the mean of all, each
- * shifted back. Source: "Neighborhood-Aware Neural Architecture Search", BMVC
- * 2021, arXiv 2105.06369. With random search on NAS-Bench-201 it finds better
- * cells than random search alone with as many evaluations where those are as
- * noisy as with shared weights, and worse ones where they are not.
+ * shifted back, and other aggregates are UB_ERR_UNSUPPORTED. Source:
+ * "Neighborhood-Aware Neural Architecture Search", BMVC 2021, arXiv 2105.06369.
+ * Only whole neighbourhoods are asked for, so that some of the budget may be
+ * left. With random search on NAS-Bench-201 it finds better cells than random
+ * search alone with as many evaluations where those are as noisy as with shared
+ * weights, and worse ones where they are not.
  * @{
  */
 
@@ -502,8 +504,8 @@ typedef struct ub_strategy_stats {
     size_t size;        /**< set by the caller */
     int64_t asked;      /**< candidates handed out so far */
     int64_t told;       /**< of them */
-    int64_t failed;     /**< of those told */
-    int64_t unique;     /**< different ones of those told; 0 if relaxed */
+    int64_t failed;     /**< of those in batches learnt from */
+    int64_t unique;     /**< different ones of them; 0 if relaxed */
     int64_t steps;      /**< batches learnt from */
     int64_t batch;      /**< candidates of the batch at hand */
     double entropy;     /**< of the distribution in nats; NaN: it has none */
@@ -653,7 +655,8 @@ ub_status ub_strategy_load(ub_strategy *strategy, const char *path);
  * Evaluate one candidate: set the fields of result, which ub_result_init() has
  * filled. The arrays it points to must last until the next call.
  *
- * @return UB_OK, also for a failed result; anything else ends the search
+ * @return UB_OK, also for a failed result; anything else ends
+ *         ub_strategy_run(), and the candidate is still to be told
  */
 typedef ub_status (*ub_evaluate_fn)(void *user, const ub_candidate *candidate,
                                     ub_result *result);

@@ -145,6 +145,14 @@ int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
     return batch == &s->inner ? batch->parents[at] : batch->first + at;
 }
 
+int64_t ub__batch_most(const ub_strategy *s, const ub__batch *batch,
+                       int64_t wanted)
+{
+    const int64_t left = s->options.budget - batch->first;
+
+    return wanted < left ? wanted : left;
+}
+
 int64_t ub__last_id(const ub_strategy *s)
 {
     return s->batch.first + s->batch.n - 1;
@@ -357,7 +365,6 @@ static void remember(ub_strategy *s)
         double violation = b->violations[i];
         int64_t at = i;
 
-        s->failed += (b->flags[i] & UB__FAILED) != 0;
         if (s->options.neighbours > 0 && ub__is_neighbour(b, i)) {
             violation = INFINITY;
         } else if (s->options.neighbours > 0) {
@@ -385,6 +392,8 @@ static ub_status conclude(ub_strategy *s)
                                                                : &s->batch);
     if (status != UB_OK)
         return status;
+    for (int64_t i = 0; i < s->batch.n; i++)
+        s->failed += (s->batch.flags[i] & UB__FAILED) != 0;
     if (!relaxed)
         remember(s);
     s->steps++;

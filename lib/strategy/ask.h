@@ -164,6 +164,9 @@ void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
  * between: what a class names as a parent. */
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
                          int64_t at);
+/* So many candidates as are wanted, or as the budget has for a batch. */
+int64_t ub__batch_most(const ub_strategy *s, const ub__batch *batch,
+                       int64_t wanted);
 /* The last id there is, -1 without any. */
 int64_t ub__last_id(const ub_strategy *s);
 

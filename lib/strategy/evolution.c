@@ -66,7 +66,7 @@ static ub_status generate(ub_strategy *s, ub__batch *batch)
 {
     evolution *e = s->state;
     const int64_t missing = s->options.population - e->n;
-    int64_t wanted = s->options.batch;
+    int64_t wanted = ub__batch_most(s, batch, s->options.batch);
     ub_status status = UB_OK;
 
     if (missing > 0 && missing < wanted)

@@ -195,11 +195,12 @@ static int anything_known(const ub_strategy *s)
 static ub_status generate(ub_strategy *s, ub__batch *batch)
 {
     fox *f = s->state;
+    const int64_t most = ub__batch_most(s, batch, s->options.fit);
     ub_status status = UB_OK;
 
     if (s->steps > 0)
         return s->steps == 1 && anything_known(s) ? search(s, batch) : UB_OK;
-    for (int64_t i = 0; i < s->options.fit && status == UB_OK; i++) {
+    for (int64_t i = 0; i < most && status == UB_OK; i++) {
         ub__draw(s, f->choices);
         status = ub__batch_add(s->context, batch, f->choices, NULL, -1);
     }

@@ -112,9 +112,10 @@ static int64_t make_child(ub_strategy *s)
 static ub_status generate(ub_strategy *s, ub__batch *batch)
 {
     const nsga2 *g = s->state;
+    const int64_t most = ub__batch_most(s, batch, s->options.population);
     ub_status status = UB_OK;
 
-    for (int64_t i = 0; i < s->options.population && status == UB_OK; i++) {
+    for (int64_t i = 0; i < most && status == UB_OK; i++) {
         int64_t parent = -1;
 
         if (g->n == 0)

@@ -80,8 +80,9 @@ static void destroy_random(ub_strategy *s)
 static ub_status generate_random(ub_strategy *s, ub__batch *batch)
 {
     random_state *state = s->state;
+    const int64_t most = ub__batch_most(s, batch, s->options.batch);
 
-    for (int64_t i = 0; i < s->options.batch; i++) {
+    for (int64_t i = 0; i < most; i++) {
         ub_status status;
 
         ub__draw(s, state->choices);
@@ -122,8 +123,9 @@ static int numbered(const ub_strategy *s, int64_t index, int32_t *choices)
 static ub_status generate_next(ub_strategy *s, ub__batch *batch)
 {
     random_state *state = s->state;
+    const int64_t most = ub__batch_most(s, batch, s->options.batch);
 
-    for (int64_t i = 0; i < s->options.batch; i++) {
+    for (int64_t i = 0; i < most; i++) {
         ub_status status;
 
         if (!numbered(s, batch->first + i, state->choices))

@@ -58,9 +58,10 @@ ub_strategy_options problem_options(int32_t kind, int problem, int64_t budget)
 /* In [0, 1), as if random. */
 static double noise(int64_t a, int64_t b)
 {
-    const uint64_t h = ((uint64_t) a * 2654435761U + (uint64_t) b + 1) *
-                       UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = ((uint64_t) a * 2654435761U + (uint64_t) b + 1) *
+                 UINT64_C(0x9e3779b97f4a7c15);
 
+    h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
     return (double) (h >> 40) / (double) (1 << 24);
 }
 
@@ -97,6 +98,8 @@ static void fail_sometimes(int flags, double chance, problem_result *room,
         out->objectives = out->gradient = NULL;
     } else if (chance < 0.15) {
         room->objectives[0] = NAN;
+    } else if (chance < 0.2 && out->gradient != NULL) {
+        room->gradient[0] = NAN;
     } else if (chance < 0.2) {
         room->objectives[1] = -INFINITY;
     } else if (chance < 0.25) {

@@ -118,10 +118,25 @@ static int is_better(const ub_result *a, const ub_result *b)
 static int is_known(const ub_result *r)
 {
     return !r->failed && isfinite(r->violation) && isfinite(r->objectives[0]) &&
-           isfinite(r->objectives[1]);
+           isfinite(r->objectives[1]) &&
+           (r->gradient == NULL || isfinite(r->gradient[0]));
 }
 
-/* The best told; both strategies ask the same. */
+/* 1 if a candidate is met for the first time; `seen` has a place for each. */
+static int is_new(const ub_decisions *decisions, const int32_t *choices,
+                  unsigned char *seen)
+{
+    int64_t code = 0;
+    int first;
+
+    for (int64_t d = 0; d < decisions->n; d++)
+        code = 8 * code + choices[d];
+    first = !seen[code];
+    seen[code] = 1;
+    return first;
+}
+
+/* The best told is the answer, and different candidates are counted. */
 static void check_answer(ub_strategy *strategy, int problem, int flags)
 {
     const ub_decisions *decisions = &problem_decisions[problem];
@@ -129,21 +144,28 @@ static void check_answer(ub_strategy *strategy, int problem, int flags)
     problem_result rooms[2];
     ub_result best = { .failed = 1 }, result;
     int32_t choices[PROBLEM_DECISIONS];
+    unsigned char seen[8 * 8 * 8 * 8 * 8] = { 0 };
+    ub_strategy_stats stats = { .size = sizeof(stats) };
     double objectives[2];
-    int64_t n;
+    int64_t n, unique = 0, failed = 0;
     int at = 0;
 
     while (!ub_strategy_finished(strategy)) {
         assert_int_equal(ub_strategy_ask(strategy, 1, &c, &n), UB_OK);
         if (n == 0)
             continue;
+        unique += c.weights == NULL && is_new(decisions, c.choices, seen);
         problem_evaluate(decisions, flags, &c, &rooms[at], &result);
         assert_int_equal(ub_strategy_tell(strategy, 1, &result), UB_OK);
+        failed += !is_known(&result);
         if (is_known(&result) && (best.failed || is_better(&result, &best))) {
             best = result;
             at = 1 - at;
         }
     }
+    ub_strategy_stats_get(strategy, &stats);
+    assert_int_equal(stats.unique, unique);
+    assert_int_equal(stats.failed, failed);
     assert_int_equal(ub_strategy_best(strategy, 1, choices, objectives, &n),
                      UB_OK);
     if (ub_strategy_caps(strategy) & UB_CAP_DISTRIBUTION) {

@@ -254,11 +254,151 @@ static void test_front(void **state)
     ub_context_destroy(&context);
 }
 
+/* -- survival ------------------------------------------------------------- */
+
+/* Results of two generations of four, both objectives to be minimised, and
+ * which of the eight must not have children then. */
+typedef struct generations {
+    double objectives[8][2];
+    double violations[8];
+    int dies[8];
+} generations;
+
+static const generations lives[] = {
+    /* On one front, four closer to each other than the rest. */
+    { { { 0, 0 },
+        { 10, -10 },
+        { 1, -1 },
+        { 1.1, -1.1 },
+        { 1.2, -1.2 },
+        { 5, -5 },
+        { 1.05, -1.05 },
+        { 1.15, -1.15 } },
+      { 0 },
+      { 0, 0, 1, 1, 0, 0, 1, 1 } },
+    /* Two fronts, the second one far apart. */
+    { { { 1, 9 },
+        { 2, 8 },
+        { 100, 9 },
+        { 3, 7 },
+        { 2, 90 },
+        { 4, 6 },
+        { 50, 50 },
+        { 70, 20 } },
+      { 0 },
+      { 0, 0, 1, 0, 1, 0, 1, 1 } },
+    /* Violations come first; behind the feasible ones the least of them. */
+    { { { 1, 1 },
+        { 50, 50 },
+        { 2, 2 },
+        { 60, 60 },
+        { 3, 3 },
+        { 70, 70 },
+        { 4, 4 },
+        { 5, 5 } },
+      { 3, 0, 2, 0, 1, 0, 9, 8 },
+      { 1, 0, 1, 0, 0, 0, 1, 1 } },
+    /* So do failures. */
+    { { { 1, 1 },
+        { NAN, 2 },
+        { 2, 2 },
+        { 3, 3 },
+        { NAN, 0 },
+        { 0, INFINITY },
+        { 4, 4 },
+        { NAN, NAN } },
+      { 5, 0, 6, 7, 0, 0, 8, 0 },
+      { 0, 1, 0, 0, 1, 1, 0, 1 } },
+};
+
+static void check_survival(ub_context *context, const generations *g,
+                           uint64_t seed)
+{
+    ub_strategy_options options;
+    ub_strategy *strategy = NULL;
+    ub_candidate c = { .size = sizeof(c) };
+    int64_t n;
+
+    ub_strategy_options_init(&options, sizeof(options));
+    options.kind = UB_STRATEGY_NSGA2;
+    options.objectives = 2;
+    options.population = 4;
+    options.budget = 12;
+    options.seed = seed;
+    assert_int_equal(ub_strategy_create(context, &cell, &options, &strategy),
+                     UB_OK);
+    for (int i = 0; i < 12; i++) {
+        ub_result result;
+
+        assert_int_equal(ub_strategy_ask(strategy, 1, &c, &n), UB_OK);
+        assert_int_equal(n, 1);
+        assert_true(i >= 4 || c.parent == -1);
+        assert_true(i < 8 || (c.parent >= 0 && !g->dies[c.parent]));
+        ub_result_init(&result, sizeof(result), c.id);
+        result.objectives = g->objectives[i % 8];
+        result.violation = g->violations[i % 8];
+        assert_int_equal(ub_strategy_tell(strategy, 1, &result), UB_OK);
+    }
+    ub_strategy_destroy(&strategy);
+}
+
+static void test_survival(void **state)
+{
+    ub_context *context = test_context(1);
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+        for (uint64_t seed = 0; seed < 20; seed++)
+            check_survival(context, &lives[i], seed);
+    }
+    ub_context_destroy(&context);
+}
+
+/* The oldest dies, also if it is the best: with two members every parent is one
+ * of the last two that have a result. */
+static void test_age(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_strategy_options options;
+    ub_strategy *strategy = NULL;
+    ub_candidate c = { .size = sizeof(c) };
+    int64_t n, last = -1, before = -1;
+
+    (void) state;
+    ub_strategy_options_init(&options, sizeof(options));
+    options.population = 2;
+    options.budget = 100;
+    assert_int_equal(ub_strategy_create(context, &cell, &options, &strategy),
+                     UB_OK);
+    for (int i = 0; i < 100; i++) {
+        const double objective = i;
+        ub_result result;
+
+        assert_int_equal(ub_strategy_ask(strategy, 1, &c, &n), UB_OK);
+        if (before < 0)
+            assert_int_equal(c.parent, -1);
+        else
+            assert_true(c.parent == last || c.parent == before);
+        ub_result_init(&result, sizeof(result), c.id);
+        result.objectives = &objective;
+        result.failed = i % 3 == 1;
+        assert_int_equal(ub_strategy_tell(strategy, 1, &result), UB_OK);
+        if (!result.failed) {
+            before = last;
+            last = c.id;
+        }
+    }
+    ub_strategy_destroy(&strategy);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accuracy),
         cmocka_unit_test(test_front),
+        cmocka_unit_test(test_survival),
+        cmocka_unit_test(test_age),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,9 +79,8 @@ static ub_strategy_options fox_options(void)
     return options;
 }
 
-/* Run, and return the best found. */
-static double search(ub_context *context, const ub_strategy_options *options,
-                     problem *p)
+static double search_in(ub_context *context, const ub_decisions *where,
+                        const ub_strategy_options *options, problem *p)
 {
     ub_strategy *strategy = NULL;
     int32_t best[DECISIONS];
@@ -89,13 +88,20 @@ static double search(ub_context *context, const ub_strategy_options *options,
     int64_t n;
 
     p->evaluated = p->violating = 0;
-    assert_int_equal(
-        ub_strategy_create(context, &decisions, options, &strategy), UB_OK);
+    assert_int_equal(ub_strategy_create(context, where, options, &strategy),
+                     UB_OK);
     assert_int_equal(ub_strategy_run(strategy, evaluate, p), UB_OK);
     assert_int_equal(ub_strategy_best(strategy, 1, best, &found, &n), UB_OK);
     assert_int_equal(n, 1);
     ub_strategy_destroy(&strategy);
     return found;
+}
+
+/* Run, and return the best found. */
+static double search(ub_context *context, const ub_strategy_options *options,
+                     problem *p)
+{
+    return search_in(context, &decisions, options, p);
 }
 
 static double exact(const problem *p)
@@ -136,6 +142,37 @@ static void test_sum(void **state)
     for (int i = 0; i < 5; i++) {
         options.seed = (uint64_t) i;
         assert_close(search(context, &options, &p), exact(&p), 1e-12);
+        assert_verified_are_new(&p);
+    }
+    ub_context_destroy(&context);
+}
+
+/* Of 125 candidates a third is known when the best are chosen: what is verified
+ * is not, and the best is among both. */
+static void test_known(void **state)
+{
+    static const int32_t few[DECISIONS] = {
+        CHOICES, 1, CHOICES, 1, CHOICES, 1
+    };
+    const ub_decisions small = { .size = sizeof(small),
+                                 .n = DECISIONS,
+                                 .choices = few };
+    ub_context *context = test_context(1);
+    ub_strategy_options options = fox_options();
+    problem p = { .limit = INFINITY };
+    double best = 0.0;
+
+    (void) state;
+    for (int64_t d = 0; d < DECISIONS; d++) {
+        double most = 0.0;
+
+        for (int32_t c = 0; c < few[d]; c++)
+            most = fmax(most, worth(d, c));
+        best += most;
+    }
+    for (int i = 0; i < 5; i++) {
+        options.seed = (uint64_t) i;
+        assert_close(search_in(context, &small, &options, &p), best, 1e-12);
         assert_verified_are_new(&p);
     }
     ub_context_destroy(&context);
@@ -235,9 +272,8 @@ static void test_no_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sum),
-        cmocka_unit_test(test_products),
-        cmocka_unit_test(test_constraint),
+        cmocka_unit_test(test_sum),       cmocka_unit_test(test_known),
+        cmocka_unit_test(test_products),  cmocka_unit_test(test_constraint),
         cmocka_unit_test(test_no_number),
     };
 
