@@ -20,8 +20,9 @@ typedef struct draw {
 /* -- formulas ---------------------------------------------------------------
  */
 
-int64_t ub__gumbel(int64_t n, const double *logits, const double *uniforms,
-                   double temperature, double *out)
+int64_t ub__chunk_gumbel(int64_t n, const double *logits,
+                         const double *uniforms, double temperature,
+                         double *out)
 {
     double most = -INFINITY, sum = 0;
     int64_t best = 0;
@@ -44,16 +45,16 @@ int64_t ub__gumbel(int64_t n, const double *logits, const double *uniforms,
     return best;
 }
 
-void ub__choice_gradient(int64_t n, const double *y, int64_t chosen,
-                         double loss, double temperature, double *out)
+void ub__chunk_gradient(int64_t n, const double *y, int64_t chosen, double loss,
+                        double temperature, double *out)
 {
     for (int64_t i = 0; i < n; i++)
         out[i] = loss * y[chosen] * ((i == chosen) - y[i]) / temperature;
 }
 
-void ub__adam_step(const ub__adam *adam, int64_t n, int64_t t,
-                   const double *gradient, double *first, double *second,
-                   double *values)
+void ub__chunk_adam_step(const ub__chunk_adam *adam, int64_t n, int64_t t,
+                         const double *gradient, double *first, double *second,
+                         double *values)
 {
     const double correct1 = 1 - pow(adam->beta1, (double) t);
     const double correct2 = 1 - pow(adam->beta2, (double) t);
@@ -100,7 +101,7 @@ static void draw_vector(ub_accelerator_search *s, const double *logits,
         return;
     for (int32_t i = 0; i < n; i++)
         uniforms[i] = ub_rng_uniform(&s->rng);
-    d->chosen[vector] = (int32_t) ub__gumbel(
+    d->chosen[vector] = (int32_t) ub__chunk_gumbel(
         n, logits + start, uniforms, s->options.temperature, d->y + start);
 }
 
@@ -128,7 +129,8 @@ static void learn_chunk(ub_accelerator_search *s, int64_t chunk, const draw *d,
                         double loss)
 {
     const ub_accelerator_search_options *o = &s->options;
-    const ub__adam adam = { o->learning_rate, o->beta1, o->beta2, o->epsilon };
+    const ub__chunk_adam adam = { o->learning_rate, o->beta1, o->beta2,
+                                  o->epsilon };
     const int64_t at = chunk * UB__CHUNK_LOGITS;
     double gradient[UB__CHUNK_LOGITS] = { 0 };
 
@@ -136,12 +138,12 @@ static void learn_chunk(ub_accelerator_search *s, int64_t chunk, const draw *d,
         const int32_t start = d->start[v];
 
         if (d->n[v] > 1)
-            ub__choice_gradient(d->n[v], d->y + start, d->chosen[v], loss,
-                                o->temperature, gradient + start);
+            ub__chunk_gradient(d->n[v], d->y + start, d->chosen[v], loss,
+                               o->temperature, gradient + start);
     }
-    ub__adam_step(&adam, UB__CHUNK_LOGITS, ++s->state.steps[chunk], gradient,
-                  s->state.first + at, s->state.second + at,
-                  s->state.logits + at);
+    ub__chunk_adam_step(&adam, UB__CHUNK_LOGITS, ++s->state.steps[chunk],
+                        gradient, s->state.first + at, s->state.second + at,
+                        s->state.logits + at);
 }
 
 /* The loss without what was to be expected. */
@@ -172,9 +174,10 @@ static int sampled(const ub_accelerator_search *s, const ub__load *load,
 }
 
 static void learn(ub_accelerator_search *s, const ub__load *load,
-                  const draw *draws, const ub__use *uses, double bottleneck)
+                  const draw *draws, const ub__chunk_use *uses,
+                  double bottleneck)
 {
-    ub__differentiable *state = &s->state;
+    ub__chunk_learner *state = &s->state;
     const double all = surprise(&s->options, loss_of(s, bottleneck),
                                 &state->mean, state->has_mean);
 
@@ -195,11 +198,11 @@ static void learn(ub_accelerator_search *s, const ub__load *load,
 /* -- private ------------------------------------------------------------------
  */
 
-ub_status ub__differentiable_create(ub_accelerator_search *search)
+ub_status ub__chunk_learner_create(ub_accelerator_search *search)
 {
     const size_t n = (size_t) search->accelerator->chunks * UB__CHUNK_LOGITS;
     ub_context *context = search->accelerator->context;
-    ub__differentiable *state = &search->state;
+    ub__chunk_learner *state = &search->state;
 
     state->logits = ub__alloc(context, n, sizeof(*state->logits));
     state->first = ub__calloc(context, n, sizeof(*state->first));
@@ -211,7 +214,7 @@ ub_status ub__differentiable_create(ub_accelerator_search *search)
     return UB_OK;
 }
 
-void ub__differentiable_clear(ub_accelerator_search *search)
+void ub__chunk_learner_clear(ub_accelerator_search *search)
 {
     ub_context *context = search->accelerator->context;
 
@@ -220,18 +223,18 @@ void ub__differentiable_clear(ub_accelerator_search *search)
     ub__free(context, search->state.second);
 }
 
-ub_status ub__differentiable_run(ub_accelerator_search *search,
-                                 const ub__load *load, int64_t samples,
-                                 ub_accelerator_result *best)
+ub_status ub__chunk_learner_run(ub_accelerator_search *search,
+                                const ub__load *load, int64_t samples,
+                                ub_accelerator_result *best)
 {
     const ub_accelerator *a = search->accelerator;
     int32_t configuration[UB__MAX_CHUNKS * UB_CHUNK_FIELDS];
     draw *draws = ub__alloc(a->context, (size_t) a->chunks, sizeof(*draws));
-    ub__use uses[UB__MAX_CHUNKS];
+    ub__chunk_use uses[UB__MAX_CHUNKS];
 
     if (draws == NULL)
         return UB_ERR_NOMEM;
-    ub__fill_unused(a, load, configuration);
+    ub__chunks_fill(a, load, configuration);
     for (int64_t i = 0; i < samples; i++) {
         ub_accelerator_result result;
 
@@ -246,7 +249,7 @@ ub_status ub__differentiable_run(ub_accelerator_search *search,
             search->dropped++;
             continue;
         }
-        ub__search_take(search, load, configuration, &result, best);
+        ub__chunks_take(search, load, configuration, &result, best);
         learn(search, load, draws, uses, result.bottleneck);
     }
     ub__free(a->context, draws);
@@ -270,7 +273,7 @@ static double vector_entropy(int32_t n, const double *logits)
     return entropy;
 }
 
-double ub__differentiable_entropy(const ub_accelerator_search *search)
+double ub__chunk_learner_entropy(const ub_accelerator_search *search)
 {
     double sum = 0, n = 0;
 

@@ -97,10 +97,11 @@ void ub__load_clear(const ub_accelerator *accelerator, ub__load *load)
 /* -- costs ------------------------------------------------------------------
  */
 
-ub__use ub__load_use(const ub_accelerator *accelerator, const ub__load *load,
-                     int64_t chunk, const int32_t *configuration)
+ub__chunk_use ub__load_use(const ub_accelerator *accelerator,
+                           const ub__load *load, int64_t chunk,
+                           const int32_t *configuration)
 {
-    ub__use use = { 0, 0, 0 };
+    ub__chunk_use use = { 0, 0, 0 };
 
     for (int64_t i = load->start[chunk]; i < load->start[chunk + 1]; i++) {
         const ub__load_layer *l = &load->layers[i];
@@ -138,8 +139,9 @@ static void judge(const ub_accelerator_options *o, ub_accelerator_result *r)
     r->violation += fmax(dsp, 0) + fmax(bram, 0);
 }
 
-void ub__combine(const ub_accelerator *accelerator, const ub__use *uses,
-                 double violation, ub_accelerator_result *out)
+void ub__chunks_combine(const ub_accelerator *accelerator,
+                        const ub__chunk_use *uses, double violation,
+                        ub_accelerator_result *out)
 {
     const ub_accelerator_options *o = &accelerator->options;
     ub_accelerator_result r = { .size = sizeof(r), .violation = violation };
@@ -163,10 +165,10 @@ void ub__combine(const ub_accelerator *accelerator, const ub__use *uses,
 }
 
 void ub__load_evaluate(const ub_accelerator *accelerator, const ub__load *load,
-                       const int32_t *configuration, ub__use *uses,
+                       const int32_t *configuration, ub__chunk_use *uses,
                        ub_accelerator_result *out)
 {
-    ub__use of_chunks[UB__MAX_CHUNKS];
+    ub__chunk_use of_chunks[UB__MAX_CHUNKS];
     double violation = 0;
 
     for (int64_t c = 0; c < accelerator->chunks; c++) {
@@ -178,7 +180,7 @@ void ub__load_evaluate(const ub_accelerator *accelerator, const ub__load *load,
         if (uses != NULL)
             uses[c] = of_chunks[c];
     }
-    ub__combine(accelerator, of_chunks, violation, out);
+    ub__chunks_combine(accelerator, of_chunks, violation, out);
 }
 
 /* -- public --------------------------------------------------------------- */
@@ -220,7 +222,7 @@ ub_status ub_accelerator_evaluate(const ub_accelerator *accelerator,
                                   double *layer_cycles,
                                   ub_accelerator_result *out)
 {
-    ub__use uses[UB__MAX_CHUNKS] = { { 0, 0, 0 } };
+    ub__chunk_use uses[UB__MAX_CHUNKS] = { { 0, 0, 0 } };
     ub_accelerator_result result;
     double violation = 0;
     ub_status status;
@@ -248,7 +250,7 @@ ub_status ub_accelerator_evaluate(const ub_accelerator *accelerator,
         if (layer_cycles != NULL)
             layer_cycles[i] = cost.cycles;
     }
-    ub__combine(accelerator, uses, violation, &result);
+    ub__chunks_combine(accelerator, uses, violation, &result);
     ub__options_out(out, out->size, &result, sizeof(result));
     return UB_OK;
 }

@@ -14,14 +14,14 @@ typedef struct collection {
     const ub__load *load;
     int64_t chunk, priced;
     const ub_chunk_space *space;
-    ub__point *points;
+    ub__chunk_point *points;
     int64_t n, room;
 } collection;
 
 /* -- the front --------------------------------------------------------------
  */
 
-static int equal(const ub__point *a, const ub__point *b)
+static int equal(const ub__chunk_point *a, const ub__chunk_point *b)
 {
     return a->cycles == b->cycles && a->dsp == b->dsp && a->bram == b->bram;
 }
@@ -30,7 +30,7 @@ static int equal(const ub__point *a, const ub__point *b)
 static ub_status keep_front(collection *c, const int64_t *front, int64_t n)
 {
     int64_t room = c->room;
-    ub__point *points;
+    ub__chunk_point *points;
     int64_t kept = 0;
 
     while (room < 2 * n)
@@ -115,9 +115,9 @@ static double count_pairs(const ub_chunk_space *space, int depthwise)
 static ub_status price_point(collection *c, const int32_t *configuration)
 {
     const ub_accelerator_options *o = &c->accelerator->options;
-    const ub__use use = ub__load_use(c->accelerator, c->load, c->chunk,
-                                     configuration);
-    ub__point *point;
+    const ub__chunk_use use = ub__load_use(c->accelerator, c->load, c->chunk,
+                                           configuration);
+    ub__chunk_point *point;
 
     c->priced++;
     if (use.dsp > o->dsp_limit || use.bram > (double) o->bram_limit)
@@ -129,7 +129,7 @@ static ub_status price_point(collection *c, const int32_t *configuration)
             return status;
     }
     point = &c->points[c->n++];
-    *point = (ub__point){ use.cycles, use.dsp, use.bram, { 0 }, 0 };
+    *point = (ub__chunk_point){ use.cycles, use.dsp, use.bram, { 0 }, 0 };
     memcpy(point->configuration, configuration, sizeof(point->configuration));
     return UB_OK;
 }
@@ -173,9 +173,9 @@ static ub_status collect(collection *c)
     return status == UB_OK && c->n > 0 ? prune(c) : status;
 }
 
-ub_status ub__front_create(const ub_accelerator *accelerator,
-                           const ub__load *load, int64_t chunk, ub__front *out,
-                           int64_t *priced)
+ub_status ub__chunk_front_create(const ub_accelerator *accelerator,
+                                 const ub__load *load, int64_t chunk,
+                                 ub__chunk_front *out, int64_t *priced)
 {
     const ub_chunk_space *space = ub__chunk_space_of(accelerator, chunk);
     collection c = { .accelerator = accelerator,
@@ -199,12 +199,13 @@ ub_status ub__front_create(const ub_accelerator *accelerator,
         return status;
     }
     *priced += c.priced;
-    *out = (ub__front){ c.points, c.n };
+    *out = (ub__chunk_front){ c.points, c.n };
     return UB_OK;
 }
 
-void ub__front_clear(const ub_accelerator *accelerator, ub__front *front)
+void ub__chunk_front_clear(const ub_accelerator *accelerator,
+                           ub__chunk_front *front)
 {
     ub__free(accelerator->context, front->points);
-    *front = (ub__front){ NULL, 0 };
+    *front = (ub__chunk_front){ NULL, 0 };
 }

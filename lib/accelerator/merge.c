@@ -12,7 +12,7 @@
  * of blocks: a knapsack over blocks, which are whole numbers.
  */
 typedef struct merging {
-    const ub__front *fronts;
+    const ub__chunk_front *fronts;
     int64_t n, blocks; /* fronts, limit */
     double dsp_limit;
     double *best;   /* of blocks 0 .. limit: the fewest DSPs so far */
@@ -57,14 +57,15 @@ static ub_status merging_create(ub_context *context, merging *m)
 
 /* For each number of blocks the point of a front that takes so many, is fast
  * enough and has fewer DSPs than any with fewer blocks. */
-static void find_cheap(merging *m, const ub__front *front, double bottleneck)
+static void find_cheap(merging *m, const ub__chunk_front *front,
+                       double bottleneck)
 {
     double least = INFINITY;
 
     for (int64_t b = 0; b <= m->blocks; b++)
         m->cheap[b] = -1;
     for (int64_t i = 0; i < front->n; i++) {
-        const ub__point *p = &front->points[i];
+        const ub__chunk_point *p = &front->points[i];
         int64_t *cheap;
 
         if (p->cycles > bottleneck || p->bram > (double) m->blocks)
@@ -86,7 +87,7 @@ static void find_cheap(merging *m, const ub__front *front, double bottleneck)
 /* Add a front to what is known of those before it. */
 static void add_front(merging *m, int64_t index)
 {
-    const ub__point *points = m->fronts[index].points;
+    const ub__chunk_point *points = m->fronts[index].points;
     int32_t *taken = m->taken + index * (m->blocks + 1);
     double *last;
 
@@ -204,9 +205,9 @@ static ub_status bisect(merging *m, int64_t *choice, double *bottleneck)
     return UB_OK;
 }
 
-ub_status ub__merge(ub_context *context, const ub__front *fronts, int64_t n,
-                    double dsp_limit, int64_t bram_limit, int64_t *choice,
-                    double *bottleneck)
+ub_status ub__chunks_merge(ub_context *context, const ub__chunk_front *fronts,
+                           int64_t n, double dsp_limit, int64_t bram_limit,
+                           int64_t *choice, double *bottleneck)
 {
     merging m = {
         .fronts = fronts, .n = n, .blocks = bram_limit, .dsp_limit = dsp_limit
@@ -226,8 +227,8 @@ ub_status ub__merge(ub_context *context, const ub__front *fronts, int64_t n,
  */
 
 /* The best number of copies; each has its share of the limits. */
-static ub_status merge_copies(const ub_accelerator *a, const ub__front *fronts,
-                              int64_t *choice)
+static ub_status merge_copies(const ub_accelerator *a,
+                              const ub__chunk_front *fronts, int64_t *choice)
 {
     const ub_accelerator_options *o = &a->options;
     int64_t trial[UB__MAX_CHUNKS] = { 0 };
@@ -235,7 +236,7 @@ static ub_status merge_copies(const ub_accelerator *a, const ub__front *fronts,
 
     for (int64_t copies = 1; copies <= o->max_replicas; copies++) {
         double bottleneck;
-        const ub_status status = ub__merge(
+        const ub_status status = ub__chunks_merge(
             a->context, fronts, a->chunks, o->dsp_limit / (double) copies,
             o->bram_limit / copies, trial, &bottleneck);
 
@@ -258,7 +259,7 @@ static ub_status merge_copies(const ub_accelerator *a, const ub__front *fronts,
 
 /* Fronts of all chunks that have layers; none may be empty. */
 static ub_status find_fronts(const ub_accelerator *a, const ub__load *load,
-                             ub__front *fronts, int64_t *priced,
+                             ub__chunk_front *fronts, int64_t *priced,
                              int64_t *points)
 {
     ub_status status = UB_OK;
@@ -267,7 +268,7 @@ static ub_status find_fronts(const ub_accelerator *a, const ub__load *load,
     for (int64_t c = 0; status == UB_OK && c < a->chunks; c++) {
         if (load->start[c] == load->start[c + 1])
             continue;
-        status = ub__front_create(a, load, c, &fronts[c], priced);
+        status = ub__chunk_front_create(a, load, c, &fronts[c], priced);
         if (status == UB_OK && fronts[c].n == 0)
             status = ub__fail(a->context, UB_ERR_RANGE,
                               "accelerator: no configuration of chunk %lld "
@@ -279,23 +280,24 @@ static ub_status find_fronts(const ub_accelerator *a, const ub__load *load,
     return status;
 }
 
-ub_status ub__solve(const ub_accelerator *accelerator, const ub__load *load,
-                    int32_t *configuration, int64_t *priced, int64_t *points)
+ub_status ub__chunks_solve(const ub_accelerator *accelerator,
+                           const ub__load *load, int32_t *configuration,
+                           int64_t *priced, int64_t *points)
 {
-    ub__front fronts[UB__MAX_CHUNKS] = { { NULL, 0 } };
+    ub__chunk_front fronts[UB__MAX_CHUNKS] = { { NULL, 0 } };
     int64_t choice[UB__MAX_CHUNKS];
     ub_status status = find_fronts(accelerator, load, fronts, priced, points);
 
     if (status == UB_OK)
         status = merge_copies(accelerator, fronts, choice);
     if (status == UB_OK)
-        ub__fill_unused(accelerator, load, configuration);
+        ub__chunks_fill(accelerator, load, configuration);
     for (int64_t c = 0; c < accelerator->chunks; c++) {
         if (status == UB_OK && fronts[c].n > 0)
             memcpy(configuration + c * UB_CHUNK_FIELDS,
                    fronts[c].points[choice[c]].configuration,
                    UB_CHUNK_FIELDS * sizeof(*configuration));
-        ub__front_clear(accelerator, &fronts[c]);
+        ub__chunk_front_clear(accelerator, &fronts[c]);
     }
     return status;
 }

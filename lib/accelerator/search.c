@@ -55,7 +55,7 @@ static int better(const ub_accelerator_result *a,
     return a->bram < b->bram;
 }
 
-void ub__search_take(ub_accelerator_search *search, const ub__load *load,
+void ub__chunks_take(ub_accelerator_search *search, const ub__load *load,
                      const int32_t *configuration,
                      const ub_accelerator_result *result,
                      ub_accelerator_result *best)
@@ -82,14 +82,14 @@ static ub_status run_exact(ub_accelerator_search *s, const ub__load *load,
 {
     int32_t configuration[UB__MAX_CHUNKS * UB_CHUNK_FIELDS];
     ub_accelerator_result result;
-    const ub_status status = ub__solve(s->accelerator, load, configuration,
-                                       &s->samples, &s->points);
+    const ub_status status = ub__chunks_solve(
+        s->accelerator, load, configuration, &s->samples, &s->points);
 
     if (status != UB_OK)
         return status;
     ub__load_evaluate(s->accelerator, load, configuration, NULL, &result);
     best->size = 0; /* nothing is better */
-    ub__search_take(s, load, configuration, &result, best);
+    ub__chunks_take(s, load, configuration, &result, best);
     return UB_OK;
 }
 
@@ -99,7 +99,7 @@ static void run_random(ub_accelerator_search *s, const ub__load *load,
     const ub_accelerator *a = s->accelerator;
     int32_t configuration[UB__MAX_CHUNKS * UB_CHUNK_FIELDS];
 
-    ub__fill_unused(a, load, configuration);
+    ub__chunks_fill(a, load, configuration);
     for (int64_t i = 0; i < samples; i++) {
         ub_accelerator_result result;
 
@@ -111,7 +111,7 @@ static void run_random(ub_accelerator_search *s, const ub__load *load,
         ub__load_evaluate(a, load, configuration, NULL, &result);
         s->samples++;
         if (result.excess == UB_ACCELERATOR_FITS)
-            ub__search_take(s, load, configuration, &result, best);
+            ub__chunks_take(s, load, configuration, &result, best);
         else
             s->dropped++;
     }
@@ -129,7 +129,7 @@ static ub_status run(ub_accelerator_search *s, const ub__load *load,
     if (s->options.engine == UB_ENGINE_EXACT)
         return run_exact(s, load, best);
     if (s->options.engine == UB_ENGINE_DIFFERENTIABLE)
-        return ub__differentiable_run(s, load, samples, best);
+        return ub__chunk_learner_run(s, load, samples, best);
     run_random(s, load, samples, best);
     return UB_OK;
 }
@@ -202,7 +202,7 @@ ub_accelerator_search_create(const ub_accelerator *accelerator,
     search->best = ub__calloc(accelerator->context,
                               (size_t) accelerator->chunks * UB_CHUNK_FIELDS,
                               sizeof(*search->best));
-    if (search->best == NULL || ub__differentiable_create(search) != UB_OK) {
+    if (search->best == NULL || ub__chunk_learner_create(search) != UB_OK) {
         ub_accelerator_search_destroy(&search);
         return UB_ERR_NOMEM;
     }
@@ -217,7 +217,7 @@ void ub_accelerator_search_destroy(ub_accelerator_search **search)
     if (search == NULL || *search == NULL)
         return;
     context = (*search)->accelerator->context;
-    ub__differentiable_clear(*search);
+    ub__chunk_learner_clear(*search);
     ub__free(context, (*search)->best);
     ub__free(context, *search);
     *search = NULL;
@@ -251,7 +251,7 @@ ub_status ub_accelerator_search_run(ub_accelerator_search *search,
     if (status == UB_OK) {
         memcpy(configuration, search->best,
                (size_t) a->chunks * UB_CHUNK_FIELDS * sizeof(*configuration));
-        ub__fill_unused(a, &load, configuration);
+        ub__chunks_fill(a, &load, configuration);
         ub__options_out(out, out->size, &best, sizeof(best));
     }
     ub__load_clear(a, &load);
@@ -273,7 +273,7 @@ ub_status ub_accelerator_search_stats_get(const ub_accelerator_search *search,
     stats.dropped = search->dropped;
     stats.points = search->points;
     stats.entropy = search->options.engine == UB_ENGINE_DIFFERENTIABLE
-                        ? ub__differentiable_entropy(search)
+                        ? ub__chunk_learner_entropy(search)
                         : NAN;
     ub__options_out(out, out->size, &stats, sizeof(stats));
     return UB_OK;

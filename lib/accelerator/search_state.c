@@ -78,7 +78,7 @@ static json_t *state_json(const ub_accelerator_search *s,
     const size_t chunks = (size_t) s->accelerator->chunks;
     const size_t n = chunks * UB__CHUNK_LOGITS;
     const size_t fields = chunks * UB_CHUNK_FIELDS;
-    const ub__differentiable *d = &s->state;
+    const ub__chunk_learner *d = &s->state;
 
     return json_pack(
         "{s:s, s:i, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:i, s:f, s:o, s:o, "
@@ -245,7 +245,7 @@ static ub_status read_state(const reader *r, const ub_accelerator_search *s,
 {
     const size_t chunks = (size_t) s->accelerator->chunks;
     const size_t n = chunks * UB__CHUNK_LOGITS;
-    ub__differentiable *d = &out->state;
+    ub__chunk_learner *d = &out->state;
     ub_status status = check_space(r, s);
 
     if (status == UB_OK)

@@ -39,7 +39,7 @@ void ub__chunk_smallest(const ub_chunk_space *space, int32_t *configuration)
     }
 }
 
-void ub__fill_unused(const ub_accelerator *accelerator, const ub__load *load,
+void ub__chunks_fill(const ub_accelerator *accelerator, const ub__load *load,
                      int32_t *configuration)
 {
     for (int64_t c = 0; c < accelerator->chunks; c++) {
