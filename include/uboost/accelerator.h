@@ -618,20 +618,22 @@ typedef struct ub_accelerator_search_options {
     size_t size;           /**< set by ub_accelerator_search_options_init() */
     uint64_t seed;         /**< 1 */
     int32_t engine;        /**< a ub_accelerator_engine; UB_ENGINE_EXACT */
-    int32_t credit;        /**< a ub_accelerator_credit;
-                                UB_CREDIT_BOTTLENECK */
+    int32_t credit;        /**< a ub_accelerator_credit; UB_CREDIT_CHUNK */
     double learning_rate;  /**< of Adam; published: 1e-7, which moves nothing;
-                                0.1 */
-    double beta1;          /**< of Adam; 0.5 */
+                                0.03 */
+    double beta1;          /**< of Adam; published: 0.5; 0.9 */
     double beta2;          /**< of Adam; 0.999 */
     double epsilon;        /**< of Adam; 1e-8 */
     double temperature;    /**< of Gumbel softmax; 1 */
     double baseline;       /**< weight of the past in a running mean that is
                                 taken from the loss; published: none, 0; 0.9 */
     double first_logit;    /**< of all choices; 1e-3 */
+    double penalty;        /**< a sample beyond the limits counts as 1 + this
+                                times its violation times slower; published: 0,
+                                it is dropped; 1 */
     int32_t sample_unused; /**< 1, as published: chunks without layers are
                                 sampled and learn too; 0 */
-    int32_t logarithm;     /**< 1: the loss is ln(seconds); published: 0; 0 */
+    int32_t logarithm;     /**< 1: the loss is ln(seconds); published: 0; 1 */
 } ub_accelerator_search_options;
 
 /** Set every option to its default. */
@@ -655,9 +657,11 @@ void ub_accelerator_search_options_published(
  * With L = bottleneck / clock the loss of the sample is L times the product of
  * the chosen y, each with its value held at 1, so that its gradient by logit i
  * of each vector is L y_chosen ([i is chosen] - y_i) / temperature; Adam takes
- * it. A sample beyond the limits is dropped. The estimate has no baseline,
- * every sampled choice is pushed down, which `baseline` mends: L becomes its
- * difference from a running mean.
+ * it. A sample beyond the limits is dropped. That is what was published. The
+ * estimate has no baseline: every sampled choice is pushed down, which
+ * `baseline` mends: L becomes its difference from a running mean. A choice
+ * learns from a number that the slowest chunk sets, nearly always another,
+ * which `credit` mends. The defaults mend both.
  *
  * The best configuration is kept from call to call: each call prices it for its
  * workload first, so that a result is never worse than what was known.

@@ -158,9 +158,12 @@ static double surprise(const ub_accelerator_search_options *o, double loss,
     return loss - expected;
 }
 
-static double loss_of(const ub_accelerator_search *s, double cycles)
+/* Of a sample beyond the limits as if it were slower. */
+static double loss_of(const ub_accelerator_search *s, double cycles,
+                      double violation)
 {
-    const double seconds = cycles / s->accelerator->options.clock_hz;
+    const double seconds = cycles / s->accelerator->options.clock_hz *
+                           (1 + s->options.penalty * violation);
 
     return s->options.logarithm ? log(seconds) : seconds;
 }
@@ -175,11 +178,12 @@ static int sampled(const ub_accelerator_search *s, const ub__load *load,
 
 static void learn(ub_accelerator_search *s, const ub__load *load,
                   const draw *draws, const ub__chunk_use *uses,
-                  double bottleneck)
+                  const ub_accelerator_result *result)
 {
     ub__chunk_learner *state = &s->state;
-    const double all = surprise(&s->options, loss_of(s, bottleneck),
-                                &state->mean, state->has_mean);
+    const double all = surprise(
+        &s->options, loss_of(s, result->bottleneck, result->violation),
+        &state->mean, state->has_mean);
 
     state->has_mean = 1;
     for (int64_t c = 0; c < s->accelerator->chunks; c++) {
@@ -189,7 +193,8 @@ static void learn(ub_accelerator_search *s, const ub__load *load,
         if (!sampled(s, load, c) || (own && uses[c].cycles == 0))
             continue;
         if (own)
-            loss = surprise(&s->options, loss_of(s, uses[c].cycles),
+            loss = surprise(&s->options,
+                            loss_of(s, uses[c].cycles, result->violation),
                             &state->chunk_means[c], state->steps[c] > 0);
         learn_chunk(s, c, &draws[c], loss);
     }
@@ -245,12 +250,12 @@ ub_status ub__chunk_learner_run(ub_accelerator_search *search,
         }
         ub__load_evaluate(a, load, configuration, uses, &result);
         search->samples++;
-        if (result.excess != UB_ACCELERATOR_FITS) {
+        if (result.excess == UB_ACCELERATOR_FITS)
+            ub__chunks_take(search, load, configuration, &result, best);
+        else
             search->dropped++;
-            continue;
-        }
-        ub__chunks_take(search, load, configuration, &result, best);
-        learn(search, load, draws, uses, result.bottleneck);
+        if (result.excess == UB_ACCELERATOR_FITS || search->options.penalty > 0)
+            learn(search, load, draws, uses, &result);
     }
     ub__free(a->context, draws);
     return UB_OK;

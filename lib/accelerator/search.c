@@ -8,14 +8,16 @@ static const ub_accelerator_search_options defaults = {
     .size = sizeof(defaults),
     .seed = 1,
     .engine = UB_ENGINE_EXACT,
-    .credit = UB_CREDIT_BOTTLENECK,
-    .learning_rate = 0.1,
-    .beta1 = 0.5,
+    .credit = UB_CREDIT_CHUNK,
+    .learning_rate = 0.03,
+    .beta1 = 0.9,
     .beta2 = 0.999,
     .epsilon = 1e-8,
     .temperature = 1,
     .baseline = 0.9,
     .first_logit = 1e-3,
+    .penalty = 1,
+    .logarithm = 1,
 };
 
 static int within(double value, double low, double high)
@@ -34,7 +36,7 @@ static ub_status check(ub_context *context,
     if (!within(o->learning_rate, 0, 1e6) || !within(o->beta1, 0, 0.999999) ||
         !within(o->beta2, 0, 0.99999999) || !within(o->epsilon, 1e-300, 1) ||
         !within(o->temperature, 1e-6, 1e6) || !within(o->baseline, 0, 1) ||
-        !within(o->first_logit, -1e6, 1e6))
+        !within(o->first_logit, -1e6, 1e6) || !within(o->penalty, 0, 1e6))
         return ub__fail(context, UB_ERR_INVALID,
                         "accelerator search: a number is out of range");
     if ((o->sample_unused != 0 && o->sample_unused != 1) ||
@@ -169,6 +171,7 @@ void ub_accelerator_search_options_published(
     options->temperature = 1;
     options->baseline = 0;
     options->first_logit = 1e-3;
+    options->penalty = 0;
     options->sample_unused = 1;
     options->logarithm = 0;
 }

@@ -16,6 +16,7 @@ enum { FIELDS = UB__MAX_CHUNKS * UB_CHUNK_FIELDS };
 static ub_workload *mixed_workload(ub_context *context, int32_t bits)
 {
     ub_workload_block block;
+    ub_workload_layer scale;
     ub_workload *w;
 
     assert_int_equal(ub_workload_create(context, &w), UB_OK);
@@ -31,6 +32,14 @@ static ub_workload *mixed_workload(ub_context *context, int32_t bits)
     block.stride = 2;
     block.op = UB_FBNET_K5_E1_G2;
     assert_int_equal(ub_workload_add_block(w, &block), UB_OK);
+    /* One that waits for its inputs. */
+    ub_workload_layer_init(&scale, sizeof(scale));
+    scale.depthwise = 1;
+    scale.out_channels = 64;
+    scale.in_height = scale.in_width = 17;
+    scale.out_height = scale.out_width = 17;
+    scale.bits = bits;
+    assert_int_equal(ub_workload_add(w, &scale), UB_OK);
     return w;
 }
 
