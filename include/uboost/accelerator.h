@@ -758,6 +758,205 @@ UB_API_CHECK
 ub_status ub_accelerator_search_load(ub_accelerator_search *search,
                                      const char *path);
 
+/* -- systolic arrays --------------------------------------------------------
+ */
+
+/** What is chosen of a systolic array. */
+typedef enum ub_array_field {
+    UB_ARRAY_ROWS = 0,        /**< processing elements down */
+    UB_ARRAY_COLUMNS = 1,     /**< processing elements across */
+    UB_ARRAY_INPUT_BANK = 2,  /**< bytes */
+    UB_ARRAY_WEIGHT_BANK = 3, /**< bytes */
+    UB_ARRAY_OUTPUT_BANK = 4, /**< bytes */
+    UB_ARRAY_BANDWIDTH = 5,   /**< bytes per second */
+    UB_ARRAY_DATAFLOW = 6,    /**< a ub_dataflow */
+    UB_ARRAY_FIELDS = 7       /**< how many there are */
+} ub_array_field;
+
+/** Most values of a field. */
+#define UB_ARRAY_MAX_VALUES 16
+
+/** Who says what a network costs on an array. */
+typedef enum ub_array_pricing {
+    UB_ARRAY_IDEAL = 0,    /**< ub_util_latency(), U-Boost's formula: banks and
+                                bandwidth do not matter */
+    UB_ARRAY_FULL = 1,     /**< ub_util_full() */
+    UB_ARRAY_SIMULATED = 2 /**< ub_systolic_run(), level 1; the only one that
+                                knows other dataflows than weight stationary */
+} ub_array_pricing;
+
+/** A space of systolic arrays. Fill with ub_array_options_init() first. */
+typedef struct ub_array_options {
+    size_t size;             /**< set by ub_array_options_init() */
+    const ub_hardware *base; /**< what is not chosen: clock, bytes of elements,
+                                  number of arrays, ...; NULL: the defaults;
+                                  copied */
+    int64_t element_limit;   /**< most processing elements; 2^14 */
+    int64_t sram_limit;      /**< most bytes of all banks; 6 * 2^20 */
+    int64_t batch;           /**< images; 1 */
+    int32_t pricing;         /**< a ub_array_pricing; UB_ARRAY_FULL */
+    int32_t reserved;        /**< 0 */
+    int64_t lengths[UB_ARRAY_FIELDS]; /**< values of each field */
+    int64_t values[UB_ARRAY_FIELDS][UB_ARRAY_MAX_VALUES]; /**< descending, but
+                                  for dataflows, which all differ; rows and
+                                  columns 256, 128, ..., 8; banks 4 MiB, ...,
+                                  128 KiB; 80 GiB/s; weight stationary */
+} ub_array_options;
+
+/** Set every option to its default. */
+UB_API
+void ub_array_options_init(ub_array_options *options, size_t size);
+
+/**
+ * A space of systolic arrays. Never changes. A candidate is UB_ARRAY_FIELDS
+ * choices, each the index of a value.
+ *
+ * Thread-safety: as ub_accelerator.
+ */
+typedef struct ub_array_space ub_array_space;
+
+/**
+ * Create a space.
+ *
+ * @param context   owns the memory
+ * @param options   NULL: the defaults
+ * @param[out] out  owned by the caller; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      an option is out of its range, or not of
+ *                             hardware
+ * @retval UB_ERR_UNSUPPORTED  the pricing does not know a dataflow, or several
+ *                             arrays, or a field is set that this library does
+ *                             not know
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_array_space_create(ub_context *context,
+                                const ub_array_options *options,
+                                ub_array_space **out);
+
+/** Destroy a space and set the pointer to NULL; NULL is allowed. */
+UB_API
+void ub_array_space_destroy(ub_array_space **space);
+
+/**
+ * The space as decisions for `strategy`.
+ *
+ * @param space         the space
+ * @param[out] choices  UB_ARRAY_FIELDS numbers of choices
+ * @param[out] ordered  1 where choices are levels: all but the dataflow; may be
+ *                      NULL
+ */
+UB_API
+void ub_array_decisions(const ub_array_space *space, int32_t *choices,
+                        int32_t *ordered);
+
+/**
+ * The hardware that choices make.
+ *
+ * @param space     the space
+ * @param choices   UB_ARRAY_FIELDS of them
+ * @param[out] out  of the size that out->size says, set by the caller
+ *
+ * @retval UB_ERR_INVALID  there is no such choice, or a size is not set
+ */
+UB_API_CHECK
+ub_status ub_array_decode(const ub_array_space *space, const int32_t *choices,
+                          ub_hardware *out);
+
+/**
+ * The choices that make a hardware.
+ *
+ * @param space         the space
+ * @param hardware      what is not chosen is not looked at
+ * @param[out] choices  UB_ARRAY_FIELDS of them; untouched on failure
+ *
+ * @retval UB_ERR_INVALID      a value is not of the space
+ * @retval UB_ERR_UNSUPPORTED  a field is set that this library does not know
+ */
+UB_API_CHECK
+ub_status ub_array_encode(const ub_array_space *space,
+                          const ub_hardware *hardware, int32_t *choices);
+
+/** What keeps an array from being built, the first that applies. */
+typedef enum ub_array_excess {
+    UB_ARRAY_FITS = 0,            /**< nothing */
+    UB_ARRAY_EXCESS_ELEMENTS = 1, /**< too many processing elements */
+    UB_ARRAY_EXCESS_SRAM = 2,     /**< too much memory */
+    UB_ARRAY_EXCESS_TILE = 3      /**< a bank holds no tile of a layer, says the
+                                       simulator: cycles are infinite, and the
+                                       violation is larger by 1 */
+} ub_array_excess;
+
+/** What a network costs on an array. */
+typedef struct ub_array_result {
+    size_t size;        /**< sizeof(ub_array_result), set by the caller */
+    double cycles;      /**< of the batch */
+    double latency_ms;  /**< of the batch */
+    double fps;         /**< images per second */
+    double utilization; /**< MACs done / MACs possible */
+    double violation;   /**< 0 when it fits; else the sum of use / limit - 1
+                             over limits exceeded */
+    int64_t elements;   /**< processing elements, of all arrays */
+    int64_t sram;       /**< bytes of all banks */
+    int64_t priced;     /**< networks priced in this call */
+    int32_t excess;     /**< a ub_array_excess */
+    int32_t reserved;   /**< 0 */
+} ub_array_result;
+
+/**
+ * Price a network on an array. That it does not fit is a result, not a failure.
+ *
+ * @param space     the space
+ * @param network   only read
+ * @param choices   UB_ARRAY_FIELDS of them
+ * @param[out] out  .size set by the caller
+ *
+ * @retval UB_ERR_INVALID  an argument is unusable, or the network computes
+ *                         nothing
+ * @retval UB_ERR_RANGE    too many cycles
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_array_evaluate(const ub_array_space *space,
+                            const ub_network *network, const int32_t *choices,
+                            ub_array_result *out);
+
+/**
+ * Find the best array within the limits: the fewest cycles, of equal ones the
+ * fewest processing elements, then bytes of banks, then bandwidth.
+ *
+ * UB_ENGINE_EXACT leaves out only what cannot be better. Shapes go by a lower
+ * bound of their cycles, U-Boost's formula where weights are stationary, MACs /
+ * elements elsewhere, until the bound exceeds the best; what is simulated is
+ * simulated with the largest banks and bandwidth first, which the simulator
+ * promises never cost cycles. Memories go from the smallest to the largest, to
+ * the first that is as fast as that.
+ *
+ * @param space         the space
+ * @param network       only read
+ * @param engine        UB_ENGINE_EXACT or UB_ENGINE_RANDOM; for others there
+ *                      are ub_array_decisions()
+ * @param samples       UB_ENGINE_RANDOM: uniform draws, those beyond the limits
+ *                      included
+ * @param rng           UB_ENGINE_RANDOM: goes on from where it is; otherwise
+ *                      may be NULL
+ * @param[out] choices  UB_ARRAY_FIELDS of them; untouched on failure
+ * @param[out] out      .size set by the caller
+ *
+ * @retval UB_ERR_INVALID      as ub_array_evaluate()
+ * @retval UB_ERR_UNSUPPORTED  another engine
+ * @retval UB_ERR_RANGE        nothing within the limits was found, or too many
+ *                             cycles
+ * @retval UB_ERR_INTERRUPTED  the progress callback, called after each network
+ *                             priced, asked to stop
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_array_search(const ub_array_space *space,
+                          const ub_network *network, int32_t engine,
+                          int64_t samples, ub_rng *rng, int32_t *choices,
+                          ub_array_result *out);
+
 UB_END_DECLS
 
 /** @} */
