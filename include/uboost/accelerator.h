@@ -631,6 +631,10 @@ typedef struct ub_accelerator_search_options {
     double penalty;        /**< a sample beyond the limits counts as 1 + this
                                 times its violation times slower; published: 0,
                                 it is dropped; 1 */
+    double restart;        /**< mean entropy of the logits' softmax, in nats,
+                                below which all begin anew, the best kept;
+                                looked at every hundred samples; published:
+                                never, 0; 0.1 */
     int32_t sample_unused; /**< 1, as published: chunks without layers are
                                 sampled and learn too; 0 */
     int32_t logarithm;     /**< 1: the loss is ln(seconds); published: 0; 1 */
@@ -661,7 +665,8 @@ void ub_accelerator_search_options_published(
  * estimate has no baseline: every sampled choice is pushed down, which
  * `baseline` mends: L becomes its difference from a running mean. A choice
  * learns from a number that the slowest chunk sets, nearly always another,
- * which `credit` mends. The defaults mend both.
+ * which `credit` mends. And what has settled never finds anything
+ * else, which `restart` mends. The defaults mend all three.
  *
  * The best configuration is kept from call to call: each call prices it for its
  * workload first, so that a result is never worse than what was known.

@@ -200,6 +200,29 @@ static void learn(ub_accelerator_search *s, const ub__load *load,
     }
 }
 
+/* Begin anew. */
+static void forget(ub_accelerator_search *search)
+{
+    const size_t chunks = (size_t) search->accelerator->chunks;
+    const size_t n = chunks * UB__CHUNK_LOGITS;
+    ub__chunk_learner *state = &search->state;
+
+    for (size_t i = 0; i < n; i++)
+        state->logits[i] = search->options.first_logit;
+    memset(state->first, 0, n * sizeof(*state->first));
+    memset(state->second, 0, n * sizeof(*state->second));
+    memset(state->steps, 0, sizeof(state->steps));
+    state->has_mean = 0;
+}
+
+/* A search that has settled draws the same from now on. */
+static void restart_settled(ub_accelerator_search *search)
+{
+    if (search->options.restart > 0 && search->samples % 100 == 0 &&
+        ub__chunk_learner_entropy(search) < search->options.restart)
+        forget(search);
+}
+
 /* -- private ------------------------------------------------------------------
  */
 
@@ -210,12 +233,11 @@ ub_status ub__chunk_learner_create(ub_accelerator_search *search)
     ub__chunk_learner *state = &search->state;
 
     state->logits = ub__alloc(context, n, sizeof(*state->logits));
-    state->first = ub__calloc(context, n, sizeof(*state->first));
-    state->second = ub__calloc(context, n, sizeof(*state->second));
+    state->first = ub__alloc(context, n, sizeof(*state->first));
+    state->second = ub__alloc(context, n, sizeof(*state->second));
     if (state->logits == NULL || state->first == NULL || state->second == NULL)
         return UB_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++)
-        state->logits[i] = search->options.first_logit;
+    forget(search);
     return UB_OK;
 }
 
@@ -256,6 +278,7 @@ ub_status ub__chunk_learner_run(ub_accelerator_search *search,
             search->dropped++;
         if (result.excess == UB_ACCELERATOR_FITS || search->options.penalty > 0)
             learn(search, load, draws, uses, &result);
+        restart_settled(search);
     }
     ub__free(a->context, draws);
     return UB_OK;

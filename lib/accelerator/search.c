@@ -17,6 +17,7 @@ static const ub_accelerator_search_options defaults = {
     .baseline = 0.9,
     .first_logit = 1e-3,
     .penalty = 1,
+    .restart = 0.1,
     .logarithm = 1,
 };
 
@@ -36,7 +37,8 @@ static ub_status check(ub_context *context,
     if (!within(o->learning_rate, 0, 1e6) || !within(o->beta1, 0, 0.999999) ||
         !within(o->beta2, 0, 0.99999999) || !within(o->epsilon, 1e-300, 1) ||
         !within(o->temperature, 1e-6, 1e6) || !within(o->baseline, 0, 1) ||
-        !within(o->first_logit, -1e6, 1e6) || !within(o->penalty, 0, 1e6))
+        !within(o->first_logit, -1e6, 1e6) || !within(o->penalty, 0, 1e6) ||
+        !within(o->restart, 0, 1e6))
         return ub__fail(context, UB_ERR_INVALID,
                         "accelerator search: a number is out of range");
     if ((o->sample_unused != 0 && o->sample_unused != 1) ||
@@ -172,6 +174,7 @@ void ub_accelerator_search_options_published(
     options->baseline = 0;
     options->first_logit = 1e-3;
     options->penalty = 0;
+    options->restart = 0;
     options->sample_unused = 1;
     options->logarithm = 0;
 }

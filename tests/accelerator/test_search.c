@@ -313,7 +313,7 @@ static void test_bad_options(void **state)
 
     (void) state;
     assert_int_equal(ub_accelerator_create(context, NULL, &a), UB_OK);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         const double bad[] = { NAN, -1e9, INFINITY };
 
         for (int j = 0; j < 3; j++) {
