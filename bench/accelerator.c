@@ -5,7 +5,7 @@
  * samples. "share" is that of the optimum. Networks are one of Auto-NBA's with
  * all blocks alike and one with operators and bits in turn; --golden adds those
  * of a file in the form of the tests' golden values. All are the reference's,
- * whose optima are known, unless --corrected is given.
+ * whose optima are known, unless --corrected is given. Runs are seeds.
  */
 #include "bench.h"
 
@@ -23,7 +23,7 @@ typedef struct net {
 } net;
 
 typedef struct settings {
-    int64_t samples, seeds;
+    int64_t samples;
     const char *golden;
     int corrected;
 } settings;
@@ -189,7 +189,7 @@ static void run_modes(bench *b, const settings *s, const net *n, int any)
     for (size_t e = 0; e < sizeof engines / sizeof *engines; e++) {
         const int once = engines[e].engine == UB_ENGINE_EXACT;
 
-        for (int64_t seed = 1; seed <= (once ? 1 : s->seeds); seed++)
+        for (int64_t seed = 1; seed <= (once ? 1 : b->runs); seed++)
             run_engine(&t, &engines[e], seed);
     }
     ub_workload_destroy(&workload);
@@ -221,19 +221,14 @@ static void run_golden(bench *b, const settings *s)
 
 int main(int argc, char **argv)
 {
-    bench b = { .name = "accelerator", .runs = 1, .one_thread = 1 };
-    settings s = { .samples = 20000, .seeds = 3 };
+    bench b = { .name = "accelerator", .runs = 3, .one_thread = 1 };
+    settings s = { .samples = 10000 };
     const bench_option options[] = {
         { .name = "--samples",
           .value = "N",
           .integer = &s.samples,
           .low = 1,
           .high = 1000000000 },
-        { .name = "--seeds",
-          .value = "N",
-          .integer = &s.seeds,
-          .low = 1,
-          .high = 1000000 },
         { .name = "--golden", .value = "FILE", .text = &s.golden },
         { .name = "--corrected", .flag = &s.corrected },
         { .name = NULL },

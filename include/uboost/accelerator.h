@@ -29,34 +29,32 @@
  *
  * For a layer of N input and M output channels, an output map of R x C, a
  * kernel of K1 x K2 and q bits, with s = q / 16, the words of 16 bits that a
- * value is, and cl(v) = max(min(4, v), 2), the words that v banks move in a
- * cycle:
+ * value is, cl(v) = max(min(4, v), 2), the words that v banks move in a cycle,
+ * and H x W the input of a tile, a tile takes these cycles:
  *
- * | cycles of a tile  | standard                        | depthwise          |
- * |-------------------|---------------------------------|--------------------|
- * | computing         | Tr Tc Tm Tn K1 K2 / P           | Tr Tc Tm K1 K2 / P |
- * | P of mode 0, 1, 2 | pm, pm pn, pr                   | pm, pr             |
- * | loading inputs    | ceil(Tn W H / cl(pn)) s         | ceil(Tm W H / cl(pm))
- * s | | ... in mode 2     | ceil(Tn W H / cl(H)) s          | | | loading
- * weights   | ceil(Tm Tn K1 K2 / cl(pm)) s    | ceil(Tm K1 K2 / cl(pm)) s | |
- * ... by rows       | Tm Tn K2 s                      | Tm K2 s            | |
- * storing           | (ceil(Tm Tr Tc / cl(x)) + Tr Tc Tm / x) s | the same |
+ *     standard     computing   Tr Tc Tm Tn K1 K2 / P
+ *                              P = pm, pm pn or pr in mode 0, 1 or 2
+ *                  inputs      ceil(Tn W H / cl(pn)) s; mode 2: cl(H)
+ *                  weights     ceil(Tm Tn K1 K2 / cl(pm)) s; mode 2: Tm Tn K2 s
+ *     depthwise    computing   Tr Tc Tm K1 K2 / P
+ *                              P = pm or pr in mode 0 or 1
+ *                  inputs      ceil(Tm W H / cl(pm)) s
+ *                  weights     ceil(Tm K1 K2 / cl(pm)) s; mode 1: Tm K2 s
+ *     both         results     (ceil(Tm Tr Tc / cl(x)) + Tr Tc Tm / x) s
+ *                              x = pr in the last mode, pm otherwise
  *
- * where x is pr in the mode by rows (2 of standard chunks, 1 of depthwise
- * ones) and pm otherwise, and H x W is the input of the tile. A layer takes
+ * and a layer takes, on a standard and on a depthwise chunk,
  *
- *     ((max(computing, inputs) + weights) N / Tn + storing) (R/Tr)(C/Tc)(M/Tm)
- *     (max(computing, inputs) + weights + storing) (R/Tr)(C/Tc)(M/Tm)
+ *     ((max(computing, inputs) + weights) N/Tn + results) (R/Tr) (C/Tc) (M/Tm)
+ *     (max(computing, inputs) + weights + results) (R/Tr) (C/Tc) (M/Tm)
  *
- * cycles on a standard and a depthwise chunk. It needs P q / 16 DSPs, and
- * blocks of memory; blk(w) = ceil(w q / block_bits):
+ * cycles. It needs P q / 16 DSPs, and blocks of memory, where blk(w) = ceil(w q
+ * / block_bits):
  *
- * | mode          | blocks                                                   |
- * |---------------|----------------------------------------------------------|
- * | standard 0, 1 | 2 pn blk(H W Tn / pn) + pm blk(Tr Tc Tm / pm)            |
- * | standard 2    | 2 H blk(W Tn) + pr blk(Tc Tm) + K1 blk(K2 Tm Tn)         |
- * | depthwise 0   | 2 pm blk(H W Tm / pm) + pm blk(Tr Tc Tm / pm)            |
- * | depthwise 1   | 2 H blk(W Tn) + pr blk(Tc Tm) + K1 blk(K2 Tm)            |
+ *     standard 0, 1    2 pn blk(H W Tn / pn) + pm blk(Tr Tc Tm / pm)
+ *     standard 2       2 H blk(W Tn) + pr blk(Tc Tm) + K1 blk(K2 Tm Tn)
+ *     depthwise 0      2 pm blk(H W Tm / pm) + pm blk(Tr Tc Tm / pm)
+ *     depthwise 1      2 H blk(W Tn) + pr blk(Tc Tm) + K1 blk(K2 Tm)
  *
  * A chunk takes the sum of its layers' cycles and the maximum of their DSPs and
  * blocks; the pipeline takes the maximum of the cycles, the bottleneck, and the
@@ -65,29 +63,47 @@
  *
  * This is UB_ACCELERATOR_REFERENCE, the public code to the last digit, with H =
  * max(pr + K1 - 1, Tr), W = max(pc + K2 - 1, Tc). UB_ACCELERATOR_CORRECTED
- * mends what is wrong with it (the numbers are those of doc/ARCHITECTURE.md):
+ * mends what is wrong with it.
  *
- * | defect of the reference                 | corrected                       |
- * |-----------------------------------------|---------------------------------|
- * | P1 widths and 22 blocks are constants, one of the widths wrong | layers are
- * those of the network | | P2 a skip leaves its bit width to the next block |
- * each block has its own | | P3 a skip costs nothing even where it is a
- * convolution | it costs what it is | | P4 a strided block expands at its
- * output's size | at its input's       | | P5 numbers of tiles are fractions |
- * rounded up                      | | P5 a tile beyond the map is computed
- * faster | work ends with the map; memory is what was built | | P5 unrolls that
- * do not divide are used in full | ceil(T / p) steps        | | P5 the input of
- * a tile has pr + K - 1 rows | (Tr - 1) stride + K, of the map at most | | P6
- * modes by channels have no memory for weights | + pm blk(Tm Tn K1 K2 / pm)
- * (depthwise: no Tn) | | P6 depthwise rows hold Tn inputs        | 2 H blk(W
- * Tm)                   | | P6 DSPs come in fractions               | rounded
- * up for each chunk       | | P6 replication is computed, then dropped |
- * `max_replicas`                 | | P7 chunks without layers are arbitrary  |
- * the smallest there is           | | P7 the best is forgotten, state is
- * global, a sample beyond the limits or none within them ends the process | see
- * ub_accelerator_search | | P7 a network of skips divides by zero   |
- * UB_ERR_INVALID, in both settings | | P8 all layers weigh as much as those of
- * the bottleneck | chunk and cycles of each layer are told |
+ * Geometry, in ub_workload_fbnet():
+ *
+ * - 22 blocks and their widths are constants, one of them not the network's.
+ *   Corrected: layers are those of the network, of any network.
+ * - A skip leaves its bit width to the next block. Each block has its own.
+ * - A skip costs nothing even where it is a strided or widening convolution. It
+ *   costs what it is.
+ * - A strided block expands at the size of its output. At that of its input.
+ *
+ * Cycles:
+ *
+ * - Numbers of tiles are fractions. They are rounded up, N / Tn too.
+ * - A tile beyond the map or the channels pays off, for it is computed in part.
+ *   Work ends with the layer; memory is what was built.
+ * - Unrolls count in full where they do not divide their tile: Tr Tc Tm Tn / P
+ *   has ceil(T / p) for each dimension that is unrolled, and Tr Tc Tm / x is
+ *   rounded up.
+ * - The input of a tile has pr + K1 - 1 rows. It has (Tr - 1) stride + K1, of
+ *   which those of the map are loaded; columns alike.
+ *
+ * Resources:
+ *
+ * - Modes 0 and 1 of standard and mode 0 of depthwise chunks have no memory for
+ *   weights. They have pm blk(Tm Tn K1 K2 / pm), depthwise pm blk(Tm K1 K2 /
+ *   pm), more.
+ * - Depthwise mode 1 holds inputs of Tn channels, which is 1: 2 H blk(W Tm).
+ * - DSPs come in fractions. They are rounded up for each chunk.
+ * - Copies of the pipeline are computed and then dropped: `max_replicas`.
+ *
+ * Search, in both settings:
+ *
+ * - Chunks without layers are arbitrary, and may not fit the next network. They
+ *   become the smallest there is.
+ * - The best is forgotten between calls, state is global, samples beyond the
+ *   limits end the process when all are: see ub_accelerator_search.
+ * - A network of skips alone divides by zero: UB_ERR_INVALID.
+ * - The cost of a network is the sum of its blocks, though the slowest chunk
+ *   sets the throughput. Results tell the slowest chunk, and
+ *   ub_accelerator_chunk_of() whose layers are on it.
  *
  * Not taken for a defect: bits save DSPs and transfers, not cycles of
  * computing, for that is what q / 16 of a DSP for each product says; and a
