@@ -109,8 +109,10 @@ ub__chunk_use ub__load_use(const ub_accelerator *accelerator,
 
         ub__chunk_price(&accelerator->options, configuration, &l->layer, &cost);
         use.cycles += cost.cycles * (double) l->count;
-        use.dsp = fmax(use.dsp, cost.dsp);
-        use.bram = fmax(use.bram, cost.bram);
+        if (cost.dsp > use.dsp)
+            use.dsp = cost.dsp;
+        if (cost.bram > use.bram)
+            use.bram = cost.bram;
     }
     return use;
 }

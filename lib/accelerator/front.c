@@ -5,7 +5,7 @@
 
 #define MAX_CONFIGURATIONS ((double) (1 << 26))
 
-enum { FIRST_ROOM = 4096 };
+enum { FIRST_ROOM = 256 };
 
 /* Configurations found so far; when there is no room, those on the front stay.
  */
@@ -14,8 +14,8 @@ typedef struct collection {
     const ub__load *load;
     int64_t chunk, priced;
     const ub_chunk_space *space;
-    ub__chunk_point *points;
-    int64_t n, room;
+    ub__chunk_point *points; /* the first are a front, by cycles */
+    int64_t n, room, front;
 } collection;
 
 /* -- the front --------------------------------------------------------------
@@ -45,7 +45,7 @@ static ub_status keep_front(collection *c, const int64_t *front, int64_t n)
     ub__free(c->accelerator->context, c->points);
     c->points = points;
     c->room = room;
-    c->n = kept;
+    c->n = c->front = kept;
     return UB_OK;
 }
 
@@ -112,6 +112,20 @@ static double count_pairs(const ub_chunk_space *space, int depthwise)
     return sum;
 }
 
+/* Whether the front so far has something as good in all respects. */
+static int covered(const collection *c, const ub__chunk_use *use)
+{
+    for (int64_t i = 0; i < c->front; i++) {
+        const ub__chunk_point *p = &c->points[i];
+
+        if (p->cycles > use->cycles)
+            return 0;
+        if (p->dsp <= use->dsp && p->bram <= use->bram)
+            return 1;
+    }
+    return 0;
+}
+
 static ub_status price_point(collection *c, const int32_t *configuration)
 {
     const ub_accelerator_options *o = &c->accelerator->options;
@@ -120,7 +134,8 @@ static ub_status price_point(collection *c, const int32_t *configuration)
     ub__chunk_point *point;
 
     c->priced++;
-    if (use.dsp > o->dsp_limit || use.bram > (double) o->bram_limit)
+    if (use.dsp > o->dsp_limit || use.bram > (double) o->bram_limit ||
+        covered(c, &use))
         return UB_OK;
     if (c->n == c->room) {
         const ub_status status = prune(c);

@@ -95,6 +95,49 @@ static void test_network(void **state)
     ub_context_destroy(&context);
 }
 
+/* Any network has a best accelerator, and is not slower where bits save DSPs.
+ */
+static void test_network_solved(void **state)
+{
+    const int32_t widths[] = { 4, 6, 8 };
+    ub_context *context = test_context(1);
+    ub_network *n = small_network(context);
+    ub_accelerator_options o;
+    ub_accelerator *a;
+    double before = 0;
+
+    (void) state;
+    ub_accelerator_options_init(&o, sizeof(o), UB_ACCELERATOR_CIFAR);
+    o.large_extent = 5;
+    o.dsp_limit = 24;
+    assert_int_equal(ub_accelerator_create(context, &o, &a), UB_OK);
+    for (int i = 0; i < 3; i++) {
+        ub_accelerator_result r = { .size = sizeof(r) };
+        int32_t bits[7], c[12 * UB_CHUNK_FIELDS];
+        double cycles[4], sum = 0;
+        ub_accelerator_search *s;
+        ub_workload *w;
+
+        for (int l = 0; l < 7; l++)
+            bits[l] = widths[i];
+        assert_int_equal(ub_workload_from_network(n, bits, NULL, 7, &w), UB_OK);
+        assert_int_equal(ub_accelerator_search_create(a, NULL, &s), UB_OK);
+        assert_int_equal(ub_accelerator_search_run(s, w, 0, c, &r), UB_OK);
+        assert_int_equal(ub_accelerator_evaluate(a, w, c, cycles, &r), UB_OK);
+        for (int l = 0; l < 4; l++)
+            sum += cycles[l];
+        assert_close(sum, r.cycles, 1e-9 * sum);
+        assert_true(r.dsp <= 24 && r.bottleneck >= before);
+        assert_true(r.chunk >= 4 * i && r.chunk < 4 * i + 4);
+        before = r.bottleneck;
+        ub_accelerator_search_destroy(&s);
+        ub_workload_destroy(&w);
+    }
+    ub_accelerator_destroy(&a);
+    ub_network_destroy(&n);
+    ub_context_destroy(&context);
+}
+
 /* What a network may have and a workload may not. */
 static void test_unsupported(void **state)
 {
@@ -308,9 +351,13 @@ static void test_oom(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_network),    cmocka_unit_test(test_unsupported),
-        cmocka_unit_test(test_fbnet_macs), cmocka_unit_test(test_skips),
-        cmocka_unit_test(test_bits),       cmocka_unit_test(test_bad_blocks),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_network_solved),
+        cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_fbnet_macs),
+        cmocka_unit_test(test_skips),
+        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_bad_blocks),
         cmocka_unit_test(test_oom),
     };
 
