@@ -7,6 +7,7 @@
  * All public headers.
  */
 
+#include <uboost/accelerator.h>
 #include <uboost/attr.h>
 #include <uboost/autograd.h>
 #include <uboost/base.h>
