@@ -223,7 +223,8 @@ UB_API
 void ub_hwbench_metric_init(ub_hwbench_metric *metric, size_t size);
 
 /**
- * Append a column that was computed or measured elsewhere.
+ * Append a column that was computed or measured elsewhere. If it has the name
+ * of a standard metric that no file has told yet, it is that metric.
  *
  * @param bench            the table; untouched on failure
  * @param metric           what it is; copied
@@ -236,8 +237,8 @@ void ub_hwbench_metric_init(ub_hwbench_metric *metric, size_t size);
  *                         NaN: unknown; copied
  * @param[out] out_metric  its number; may be NULL; untouched on failure
  *
- * @retval UB_ERR_INVALID  an argument is unusable, or the data set has a metric
- *                         of that name
+ * @retval UB_ERR_INVALID  an argument is unusable, or the data set has another
+ *                         metric of that name
  * @retval UB_ERR_NUMERIC  a value is infinite
  * @retval UB_ERR_RANGE    too many columns
  * @retval UB_ERR_NOMEM    out of memory

@@ -483,8 +483,8 @@ static void refused_texts(void **state)
         "key,key2\nnone,1\n",
         "key,a\nFC_Cin1504_Cout100,x\n",
         "key,a\nFC_Cin1504_Cout100,1\nFC_Cin1504_Cout100,1\n",
-        "key,a\nSkip_H8_W8_Cin64_Cout64_stride1,1\n"
-        "Skip_H8_W8_Cin64_Cout64_stride1,1\n",
+        ("key,a\nSkip_H8_W8_Cin64_Cout64_stride1,1\n"
+         "Skip_H8_W8_Cin64_Cout64_stride1,1\n"),
         "key,a\n,1\n",
     };
     ub_context *context = test_context(1);

@@ -204,27 +204,28 @@ static void nothing_is_told_twice(void **state)
     ub_context_destroy(&context);
 }
 
-/* 1,025 names are too many for a line; 971 are too many for the table. */
+/* 1,025 names are too many for a line; 502 on two data sets, with 22 standard
+ * ones, are too many for the table. */
 static void too_many_columns(void **state)
 {
     static const struct {
         int columns;
         ub_status status;
     } cases[] = { { 1025, UB_ERR_FORMAT },
-                  { 971, UB_ERR_RANGE },
-                  { 970, UB_OK } };
+                  { 502, UB_ERR_RANGE },
+                  { 501, UB_OK } };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_NASBENCH201);
+    ub_hwbench *bench = open_forms(context, UB_HWBENCH_FBNET);
 
     (void) state;
     for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
         char text[16384];
-        int at = sprintf(text, "index");
+        int at = sprintf(text, "key");
 
         for (int i = 0; i < cases[k].columns; i++)
             at += sprintf(text + at, ",m%d", i);
         sprintf(text + at, "\n");
-        assert_int_equal(read_text(bench, 0, text), cases[k].status);
+        assert_int_equal(read_text(bench, 1, text), cases[k].status);
     }
     ub_hwbench_destroy(&bench);
     ub_context_destroy(&context);
@@ -278,14 +279,23 @@ static void folders(void **state)
 
 /* -- damage ---------------------------------------------------------------- */
 
+/* Stays as it is until a text is accepted. */
+static ub_hwbench *untouched;
+
 static int read_damaged(ub_context *context, const char *path)
 {
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_NASBENCH201);
-    const ub_status status = ub_hwbench_read(bench, 0, path);
+    ub_status status;
 
-    assert_int_equal(ub_hwbench_metrics(bench) > 54 || status != UB_OK, 1);
-    ub_hwbench_destroy(&bench);
-    return status == UB_OK;
+    if (untouched == NULL)
+        untouched = open_forms(context, UB_HWBENCH_NASBENCH201);
+    status = ub_hwbench_read(untouched, 0, path);
+    if (status != UB_OK) {
+        assert_int_equal(ub_hwbench_metrics(untouched), 54);
+        return 0;
+    }
+    assert_true(ub_hwbench_metrics(untouched) > 54);
+    ub_hwbench_destroy(&untouched);
+    return 1;
 }
 
 /* All but those that end with a line; flips may make another number. */
@@ -301,6 +311,7 @@ static void damaged_texts(void **state)
                             every, read_damaged);
     assert_int_equal(accepted.prefixes, 1);
     assert_in_range(accepted.flips, 1, 30);
+    ub_hwbench_destroy(&untouched);
     ub_context_destroy(&context);
 }
 
