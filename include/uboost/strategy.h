@@ -291,10 +291,12 @@ ub_status ub_kendall_tau_matrix(ub_context *context, int64_t n, int64_t m,
  * A relaxed candidate's neighbours have the weights of up to `radius` decisions
  * shifted cyclically, or, if the decision is ordered, by one level up or down,
  * what is at the end staying there; the gradient is the mean of all, each
- * shifted back. Source: "Neighborhood-Aware Neural Architecture Search", BMVC
- * 2021, arXiv 2105.06369. With random search on NAS-Bench-201 it finds better
- * cells than random search alone with as many evaluations where those are as
- * noisy as with shared weights, and worse ones where they are not.
+ * shifted back, and other aggregates are UB_ERR_UNSUPPORTED. Source:
+ * "Neighborhood-Aware Neural Architecture Search", BMVC 2021, arXiv 2105.06369.
+ * Only whole neighbourhoods are asked for, so that some of the budget may be
+ * left. With random search on NAS-Bench-201 it finds better cells than random
+ * search alone with as many evaluations where those are as noisy as with shared
+ * weights, and worse ones where they are not.
  * @{
  */
 

@@ -12,9 +12,9 @@ typedef struct parsec {
 ub_status ub__parsec_sample(ub_strategy *s, const ub__distribution *d,
                             int64_t n, int32_t *scratch, ub__batch *batch)
 {
-    const int64_t left = s->options.budget - batch->first;
+    const int64_t most = ub__batch_most(s, batch, n);
 
-    for (int64_t i = 0; i < n && i < left; i++) {
+    for (int64_t i = 0; i < most; i++) {
         ub_status status;
 
         ub__distribution_draw(s, d, &s->rng, scratch);

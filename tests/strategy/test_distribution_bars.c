@@ -21,12 +21,13 @@ struct problem {
     const struct nb201 *tables;
     ub_context *context;
     int64_t dataset;
+    double target; /* of millions of multiply-accumulates; 0: none */
     double value;
 };
 
-/* Of many runs: the mean of the accuracy found and of the candidates drawn. */
+/* Of many runs the means: accuracy and cost of the answer, candidates drawn. */
 struct outcome {
-    double accuracy, draws;
+    double accuracy, macs, draws;
 };
 
 static ub_status evaluate(void *user, const ub_candidate *candidate,
@@ -36,6 +37,9 @@ static ub_status evaluate(void *user, const ub_candidate *candidate,
 
     p->value = p->tables->val12[p->dataset][nb201_code(candidate->choices)];
     result->objectives = &p->value;
+    if (p->target > 0.0)
+        result->violation = fmax(
+            0.0, nb201_macs(candidate->choices) / p->target - 1.0);
     return UB_OK;
 }
 
@@ -70,7 +74,7 @@ static ub_strategy *create(ub_context *context,
 static struct outcome run(struct problem *p, ub_strategy_options options,
                           uint64_t seeds)
 {
-    struct outcome sum = { 0.0, 0.0 };
+    struct outcome sum = { 0.0, 0.0, 0.0 };
 
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         ub_strategy_stats stats = { .size = sizeof(stats) };
@@ -84,10 +88,12 @@ static struct outcome run(struct problem *p, ub_strategy_options options,
         assert_int_equal(ub_strategy_best(strategy, 1, best, NULL, &n), UB_OK);
         ub_strategy_stats_get(strategy, &stats);
         sum.accuracy += p->tables->test200[p->dataset][nb201_code(best)];
+        sum.macs += nb201_macs(best);
         sum.draws += (double) stats.told;
         ub_strategy_destroy(&strategy);
     }
     sum.accuracy /= (double) seeds;
+    sum.macs /= (double) seeds;
     sum.draws /= (double) seeds;
     return sum;
 }
@@ -154,11 +160,42 @@ static void test_coarse_to_fine(void **state)
     free(tables);
 }
 
+/* With what is above 100 million multiply-accumulates for a violation, the
+ * answer costs the less the more that weighs, and at 0.3 is below on average,
+ * for less than a point of accuracy. */
+static void test_cost(void **state)
+{
+    static const double weights[] = { 0.0, 0.1, 0.3 };
+    struct nb201 *tables = nb201_read();
+    struct problem p = { .tables = tables, .target = 100.0 };
+    struct outcome of[3];
+
+    (void) state;
+    if (tables == NULL)
+        skip();
+    p.context = test_context(1);
+    for (int i = 0; i < 3; i++) {
+        ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS, 14, 400);
+
+        options.cost_weight = weights[i];
+        of[i] = run(&p, options, 40);
+        print_message("weight %g: %.3f at %.1f\n", weights[i], of[i].accuracy,
+                      of[i].macs);
+    }
+    assert_true(of[0].macs > 150.0);
+    assert_true(of[1].macs < of[0].macs - 20.0);
+    assert_true(of[2].macs < 100.0);
+    assert_true(of[2].accuracy > of[0].accuracy - 1.0);
+    ub_context_destroy(&p.context);
+    free(tables);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adaptive_sampling),
         cmocka_unit_test(test_coarse_to_fine),
+        cmocka_unit_test(test_cost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
