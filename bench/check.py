@@ -30,9 +30,14 @@ PROGRAMS = (
     ("conv", SHORT + " --batch 1", COMMON, 300),
     ("operators", SHORT + " --batch 2", COMMON, 10),
     ("util_model", SHORT, COMMON | {"layers_per_second"}, 6),
+    ("hwbench", SHORT, COMMON | {"case"}, 4),
     ("strategy", SHORT, COMMON | {"strategy", "us_per_candidate"}, 6),
     ("systolic", SHORT, COMMON | {"layers_per_second", "seconds"}, 7),
     ("systolic_level1", "--runs 1", COMMON | {"cycles", "ms"}, 4),
+    ("accelerator", "--runs 1 --samples 200",
+     COMMON | {"network", "modes", "engine", "seed", "samples", "ms", "fps",
+               "share"}, 44),
+    ("accelerator", "--runs 1 --samples 1 --corrected", COMMON, 24),
 )
 PEER = """import sys
 channels, batch, threads, steps = map(int, sys.argv[1:])
@@ -76,7 +81,7 @@ def programs(folder, out):
     check("bench: an option that is none", status == 1
           and errors.startswith("usage: "), errors)
     for name in ("conv", "operators", "util_model", "strategy", "systolic",
-                 "systolic_level1"):
+                 "systolic_level1", "accelerator"):
         (out / f"{name}.jsonl").write_text("\n".join(made[name]))
     (out / "steps.jsonl").write_text("\n".join(
         made["supernet_step"] + made["channel_step"]
@@ -100,7 +105,7 @@ def tables(out):
     status, output, errors = run(sys.executable, BENCH / "tables.py", out)
     wanted = ("## steps", "| final_step |", "## loader", "| supernet16 |",
               "| weighted_sum8 | both |", "| systolic-full |", "| nsga2 |",
-              "ResNet-18")
+              "ResNet-18", "| in turn | any | differentiable |")
     check("tables: all", status == 0
           and all(text in output for text in wanted), output + errors)
     page = out / "page.md"
@@ -111,7 +116,7 @@ def tables(out):
     text = page.read_text()
     check("tables: into a page, twice", status == 0
           and text.count("| weighted_sum8 | both |") == 1
-          and text.count("<!-- begin ") == text.count("<!-- end ") == 11,
+          and text.count("<!-- begin ") == text.count("<!-- end ") == 12,
           errors)
     source = out / "source.md"
     source.write_text("# Title\n\n## one\n\n| 1 |\n\n## two\n\n| 2 |\n")

@@ -63,7 +63,7 @@ awk -v busy="$busy" 'BEGIN { exit busy < 0.1 }' &&
 
 # Programs that print many cases.
 for name in conv operators util_model strategy systolic systolic_level1 \
-    systolic_trace
+    systolic_trace accelerator
 do
     echo "$name" >&2
     # shellcheck disable=SC2086

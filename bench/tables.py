@@ -400,11 +400,39 @@ def systolic_trace(lines):
                 elements))
 
 
+def accelerator(lines):
+    """Frames per second and milliseconds after so many samples, medians of the
+    seeds; and until 90 % of the optimum."""
+    every = lines("accelerator")
+    if not every:
+        return None
+    rows = []
+    for key, group in grouped(every, "network", "modes", "engine").items():
+        cells = []
+        for samples in (100, 1000, 10000):
+            here = [line for line in group if line["samples"] == samples]
+            cells.append(f"{middle(here, 'fps'):.1f} / "
+                         f"{middle(here, 'ms'):.1f}" if here else "-")
+        if key[2] == "exact":
+            cells = [f"{middle(group, 'fps'):.1f} / {middle(group, 'ms'):.1f}",
+                     "", ""]
+        seeds = grouped(group, "seed").values()
+        there = [min(line["ms"] for line in seed if line["share"] >= 0.9)
+                 for seed in seeds if any(line["share"] >= 0.9
+                                          for line in seed)]
+        rows.append((*key, *cells, f"{statistics.median(there):.1f}" if there
+                     else "-", f"{len(there)} of {len(seeds)}"))
+    return (f"{where(every)}. Frames per second / ms, medians of the seeds.\n\n"
+            + table(("network", "modes", "engine", "100 samples",
+                     "1000 samples", "10000 samples", "ms to 90 %", "seeds"),
+                    rows))
+
+
 TABLES = {"compare": compare, "steps": steps, "loader": loader, "conv": conv,
           "operators": operators, "scaling": scaling, "threads": threads,
           "util_model": util_model, "strategy": strategy,
-          "systolic": systolic,
-          "systolic_trace": systolic_trace}
+          "systolic": systolic, "systolic_trace": systolic_trace,
+          "accelerator": accelerator}
 
 
 def sections(path):

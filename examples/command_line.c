@@ -122,20 +122,26 @@ void catch_interrupt(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* Without what does not apply: polishing sees no images. */
 static void print_line(const ub_progress *p, const char *end)
 {
     const int left = (int) fmin(p->seconds_left, 359999.0);
+    const int images = p->images_per_second > 0.0;
 
     fprintf(stderr,
             "%-8s epoch %" PRId64 "/%" PRId64 " step %" PRId64 "/%" PRId64
-            "  loss %.3f  accuracy %.3f",
-            p->stage, p->epoch + 1, p->epochs, p->step, p->steps, p->loss,
-            p->accuracy);
+            "  loss %.3f",
+            p->stage, p->epoch + 1, p->epochs, p->step, p->steps, p->loss);
+    if (images)
+        fprintf(stderr, "  accuracy %.3f", p->accuracy);
     if (p->latency_ms > 0.0)
-        fprintf(stderr, "  latency %.4g ms  sum of utilizations %.3f",
-                p->latency_ms, p->utilization);
-    fprintf(stderr, "  %.0f images/s  %d:%02d:%02d left%s",
-            p->images_per_second, left / 3600, left / 60 % 60, left % 60, end);
+        fprintf(stderr, "  latency %.4g ms", p->latency_ms);
+    if (p->utilization > 0.0)
+        fprintf(stderr, "  sum of utilizations %.3f", p->utilization);
+    if (images)
+        fprintf(stderr, "  %.0f images/s  %d:%02d:%02d left",
+                p->images_per_second, left / 3600, left / 60 % 60, left % 60);
+    fputs(end, stderr);
 }
 
 int print_progress(void *user, const ub_progress *progress)

@@ -25,7 +25,8 @@ static int summarize(ub_context *context, const pareto_plan *plan)
 
     if (!pareto_load(context, plan->summary, &results))
         return 0;
-    good = pareto_summarize(context, &results, &summary);
+    good = pareto_summarize(context, &results, plan->n_lambdas, plan->n_seeds,
+                            &summary);
     if (good) {
         good = write_all(context, &summary, plan->summary, plan->png);
         if (good && !plan->quiet)

@@ -157,6 +157,7 @@ typedef struct pareto_prediction {
 
 typedef struct pareto_summary {
     const pareto_results *results; /* borrowed */
+    int64_t lambdas, seeds;        /* that the grid was to have */
     int64_t n_points;
     pareto_point *points;      /* by method and lambda */
     int64_t n_methods, n_main; /* the main ones, which come first */
@@ -194,9 +195,10 @@ typedef struct pareto_text {
 
 pareto_text pareto_row_name(int32_t method, const char *label);
 
-/* All that is computed of runs. */
+/* All that is computed of runs, of a grid that was to have so many lambdas and
+ * seeds. */
 int pareto_summarize(ub_context *context, const pareto_results *results,
-                     pareto_summary *summary);
+                     int64_t lambdas, int64_t seeds, pareto_summary *summary);
 void pareto_summary_free(pareto_summary *summary);
 
 /* Write fronts.svg, widths.svg, ... to the folder; with `png` also fronts.png

@@ -90,7 +90,8 @@ void pareto_count(const pareto_summary *s, int64_t *runs, int64_t *wanted,
         if (s->points[i].n > *seeds)
             *seeds = s->points[i].n;
     }
-    *wanted = PARETO_JUDGED * *lambdas * *seeds;
+    *wanted = PARETO_JUDGED * (*lambdas > s->lambdas ? *lambdas : s->lambdas) *
+              (*seeds > s->seeds ? *seeds : s->seeds);
 }
 
 /* -- the claims -------------------------------------------------------------
@@ -211,6 +212,8 @@ static void tell_prediction(const pareto_summary *s, pareto_claim *c)
     SET(c->name, "the model predicts the array");
     SET(c->paper, "utilization of a TPU v2: 2 %% off at most, the roofline up "
                   "to 40 %%");
+    if (own->n == 0)
+        return;
     SET(c->ours,
         "latency of the simulator, batch %" PRId64 ": %.1f %% off in the "
         "mean, the roofline %.1f %%",

@@ -28,7 +28,8 @@ void pareto_judge(const pareto_summary *summary,
                   pareto_claim claims[PARETO_CLAIMS]);
 
 /* Runs of the judged methods, and how many there would be if each had every
- * lambda and as many seeds. */
+ * lambda and as many seeds, or those that the grid was to have if these are
+ * more. */
 void pareto_count(const pareto_summary *summary, int64_t *runs, int64_t *wanted,
                   int64_t *lambdas, int64_t *seeds);
 

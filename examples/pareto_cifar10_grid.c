@@ -186,7 +186,9 @@ static pareto_task *take(job *j)
     return task;
 }
 
-static void finish(job *j, ub_status status, const ub_search_result *r)
+/* `why` it failed, if it did. */
+static void finish(job *j, ub_status status, const char *why,
+                   const ub_search_result *r)
 {
     pareto_board *board = j->board;
     pareto_task *task = j->task;
@@ -208,31 +210,42 @@ static void finish(job *j, ub_status status, const ub_search_result *r)
         j->stopped = 1;
     } else {
         pareto_clear_line(board);
-        fprintf(stderr, "%s: %s\n", task->name,
-                ub_context_last_error(j->context));
+        fprintf(stderr, "%s: %s\n", task->name, why);
         fail_dependents(board);
     }
     pthread_cond_broadcast(&board->ended);
     pthread_mutex_unlock(&board->lock);
 }
 
+static void run_task(job *j)
+{
+    ub_search_result result = { .size = sizeof(result) };
+    ub_status status = UB_ERR_IO;
+    const char *why = "its folder cannot be used";
+    char path[PARETO_PATH];
+    int lock = -1;
+
+    path_of(j->board, j->task, "", path);
+    if (make_folder(path))
+        lock = lock_folder(path, "program");
+    if (lock >= 0) {
+        remove_leftovers(path);
+        status = ub_search_run(j->context, &j->task->options, j->train, j->test,
+                               path, 1, &result);
+        why = ub_context_last_error(j->context);
+    }
+    unlock_folder(lock);
+    finish(j, status, why, &result);
+}
+
 static void *work(void *user)
 {
     job *j = user;
-    char path[PARETO_PATH];
 
     if (j->context == NULL && !open_job(j, j->board, 0))
         return NULL; /* the others do its share */
-    while (!j->stopped && take(j) != NULL) {
-        ub_search_result result = { .size = sizeof(result) };
-        ub_status status = UB_ERR_IO;
-
-        path_of(j->board, j->task, "", path);
-        if (make_folder(path))
-            status = ub_search_run(j->context, &j->task->options, j->train,
-                                   j->test, path, 1, &result);
-        finish(j, status, &result);
-    }
+    while (!j->stopped && take(j) != NULL)
+        run_task(j);
     return NULL;
 }
 

@@ -12,7 +12,7 @@
 
 static const char usage[] =
     "usage: pareto_cifar10 --out DIR [options]\n"
-    "       pareto_cifar10 --summary DIR\n"
+    "       pareto_cifar10 --summary DIR [--lambda F,...] [--seeds N,...]\n"
     "\n"
     "The first form runs searches with every method, weight of the latency "
     "and\n"
@@ -45,7 +45,9 @@ static const char usage[] =
     "  --label NAME      for runs with other options beside those of the same\n"
     "                    DIR: in DIR/METHOD-NAME-lambdaF-seedN\n"
     "  --out DIR         folder for the results\n"
-    "  --summary DIR     folder with results; needs no data\n"
+    "  --summary DIR     folder with results; needs no data; without the runs "
+    "of\n"
+    "                    all --lambda and --seeds there are no verdicts\n"
     "  --png             pictures as PNG, too\n"
     "  --quiet           no progress, no table\n"
     "  --help            this text\n";
@@ -289,8 +291,9 @@ static int check(const pareto_plan *p, const char *const *value)
     }
     for (int i = 0; p->summary != NULL && i < N_OWN + N_SEARCH_OPTIONS; i++) {
         if (value[i] != NULL && i != SUMMARY - DATA && i != QUIET - DATA &&
-            i != PNG - DATA) {
-            fputs("--summary takes no other options than --png and --quiet\n",
+            i != PNG - DATA && i != LAMBDA - DATA && i != SEEDS - DATA) {
+            fputs("--summary takes no other options than --lambda, --seeds, "
+                  "--png and --quiet\n",
                   stderr);
             return 0;
         }

@@ -380,12 +380,14 @@ static int judge_method(ub_context *context, const pareto_results *r,
 }
 
 int pareto_summarize(ub_context *context, const pareto_results *results,
-                     pareto_summary *summary)
+                     int64_t lambdas, int64_t seeds, pareto_summary *summary)
 {
     int good;
 
     memset(summary, 0, sizeof(*summary));
     summary->results = results;
+    summary->lambdas = lambdas;
+    summary->seeds = seeds;
     good = make_points(results, summary) && add_methods(summary);
     if (good)
         set_bins(results, summary);

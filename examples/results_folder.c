@@ -3,6 +3,7 @@
 
 #include "results_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +31,48 @@ void unlock_folder(int lock)
 {
     if (lock >= 0)
         close(lock);
+}
+
+static const char *skip_digits(const char *text)
+{
+    return text + strspn(text, "0123456789");
+}
+
+int is_leftover(const char *name, const char *of)
+{
+    const size_t n = strlen(of);
+    const char *end = name + n;
+
+    if (strncmp(name, of, n) != 0 || *end != '.')
+        return 0;
+    if (strcmp(end, ".tmp") == 0)
+        return 1;
+    end = skip_digits(end + 1);
+    return *end == '-' && strcmp(skip_digits(end + 1), ".tmp") == 0;
+}
+
+void remove_leftovers(const char *path)
+{
+    /* others are small */
+    static const char *const large[] = { "checkpoint.safetensors",
+                                         "supernet.safetensors",
+                                         "weights.safetensors" };
+    char name[4608];
+    DIR *all = opendir(path);
+    const struct dirent *entry;
+
+    while (all != NULL && (entry = readdir(all)) != NULL) {
+        for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+            const int n = snprintf(name, sizeof(name), "%s/%s", path,
+                                   entry->d_name);
+
+            if (n > 0 && (size_t) n < sizeof(name) &&
+                is_leftover(entry->d_name, large[i]))
+                unlink(name);
+        }
+    }
+    if (all != NULL)
+        closedir(all);
 }
 
 static int complain(const char *path)

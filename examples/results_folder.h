@@ -13,6 +13,12 @@ int lock_folder(const char *path, const char *program);
 /* -1 is allowed. */
 void unlock_folder(int lock);
 
+/* Whether a file is what a program that was killed left of another: it has
+ * that one's name and ".tmp" or ".PROCESS-NUMBER.tmp" behind it. */
+int is_leftover(const char *name, const char *of);
+/* Remove those of a search or a training, whose folder is locked. */
+void remove_leftovers(const char *path);
+
 typedef struct output {
     FILE *file;
     char path[4608], temporary[4608 + 8];

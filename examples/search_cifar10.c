@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "command_line.h"
+#include "results_folder.h"
 #include "search_options.h"
 
 #include <stdio.h>
@@ -118,18 +119,22 @@ int main(int argc, char **argv)
     arguments a;
     ub_context *context;
     const char *out;
-    int result;
+    int lock, result = 1;
 
     if (!parse(&a, argc, argv))
         return 1;
     out = value_of(&a, OUT) ? value_of(&a, OUT) : "search-out";
     if (!make_folder(out))
         return 1;
+    lock = lock_folder(out, "program");
+    if (lock < 0)
+        return 1;
+    remove_leftovers(out);
     catch_interrupt();
     context = open_context(a.threads);
-    if (context == NULL)
-        return 1;
-    result = run(&a, context, out);
+    if (context != NULL)
+        result = run(&a, context, out);
     ub_context_destroy(&context);
+    unlock_folder(lock);
     return result;
 }

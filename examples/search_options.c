@@ -65,7 +65,7 @@ typedef struct setting {
 
 #define AT(field) offsetof(ub_search_options, field)
 
-enum { PRESET, EPOCHS, ARRAY, WIDTHS, FROM };
+enum { PRESET, EPOCHS, ARRAY, WIDTHS, FROM, TAKE };
 
 static const setting settings[N_SEARCH_OPTIONS] = {
     [PRESET] = { "preset", 0, 's', 0, 0, NULL },
@@ -73,6 +73,7 @@ static const setting settings[N_SEARCH_OPTIONS] = {
     [ARRAY] = { "array", 0, 's', 0, 0, NULL },
     [WIDTHS] = { "widths", 0, 's', 0, 0, NULL },
     [FROM] = { "from", 0, 's', 0, 0, NULL },
+    [TAKE] = { "take", AT(take), 'w', 0, 0, "supernet|operators|widths" },
     { "train-images", AT(train_images), 'i', 20, INT32_MAX, NULL },
     { "cost-scale", AT(cost_scale), 'i', 1, 1024, NULL },
     { "hw-batch", AT(hw_batch), 'i', 1, 1 << 20, NULL },
@@ -105,7 +106,6 @@ static const setting settings[N_SEARCH_OPTIONS] = {
     { "polish", AT(polish), 'f', 0, 0, NULL },
     { "polish-weight", AT(polish_weight), 'd', 0, 1e9, NULL },
     { "keep-supernet", AT(keep_supernet), 'f', 0, 0, NULL },
-    { "take", AT(take), 'w', 0, 0, "supernet|operators|widths" },
 };
 
 void list_search_options(struct option *options, int first)
@@ -285,6 +285,10 @@ int read_search_options(const char *const *values, ub_search_options *options)
     for (int i = 0; i < N_SEARCH_OPTIONS; i++) {
         if (values[i] != NULL && !read_setting(i, values[i], options))
             return 0;
+    }
+    if (values[TAKE] != NULL && options->from == NULL) {
+        fputs("--take is for --from DIR\n", stderr);
+        return 0;
     }
     /* One supernet serves all widths only if it has learned from all. */
     options->uniform_widths = options->keep_supernet;

@@ -45,27 +45,11 @@ static const char *const layer_files[] = { "IFMAP_SRAM_TRACE.csv",
                                            "FILTER_SRAM_TRACE.csv",
                                            "OFMAP_SRAM_TRACE.csv", NULL };
 
-static const char *skip_digits(const char *text)
-{
-    return text + strspn(text, "0123456789");
-}
-
-/* One of the names, or what a run that was killed left of it: ".tmp" or
- * ".PROCESS-NUMBER.tmp" behind it. */
+/* One of the names, or what a run that was killed left of it. */
 static int is_ours(const char *name, const char *const *names)
 {
     for (; *names != NULL; names++) {
-        const size_t n = strlen(*names);
-        const char *end = name + n;
-
-        if (strncmp(name, *names, n) != 0)
-            continue;
-        if (*end == '\0' || strcmp(end, ".tmp") == 0)
-            return 1;
-        if (*end != '.')
-            continue;
-        end = skip_digits(end + 1);
-        if (*end == '-' && strcmp(skip_digits(end + 1), ".tmp") == 0)
+        if (strcmp(name, *names) == 0 || is_leftover(name, *names))
             return 1;
     }
     return 0;
@@ -75,7 +59,7 @@ static int is_ours(const char *name, const char *const *names)
 static int is_layer(const char *name)
 {
     return strncmp(name, "layer", 5) == 0 && name[5] != '\0' &&
-           *skip_digits(name + 5) == '\0';
+           name[5 + strspn(name + 5, "0123456789")] == '\0';
 }
 
 /* Files of these names; in folders of layers, too. */
@@ -105,17 +89,13 @@ static void remove_files(const char *folder, const char *const *names)
     closedir(all);
 }
 
-/* A folder without result.json is none of ours, but perhaps SCALE-Sim's. It
- * goes last, so that what is interrupted can be done again. */
-static void clear_folder(const simulation *s)
+/* A folder without result.json is none of ours, but perhaps SCALE-Sim's. */
+static int is_earlier(const simulation *s)
 {
     char path[sizeof(s->folder) + 32];
 
     snprintf(path, sizeof(path), "%s/result.json", s->folder);
-    if (access(path, F_OK) != 0)
-        return;
-    remove_files(s->folder, run_files);
-    unlink(path);
+    return access(path, F_OK) == 0;
 }
 
 /* -- results ----------------------------------------------------------------
@@ -123,11 +103,14 @@ static void clear_folder(const simulation *s)
 
 int write_results(const simulation *s)
 {
+    const int earlier = is_earlier(s);
     ub_status status;
 
-    clear_folder(s);
+    /* On a full disk the earlier run's files stay. */
     if (!write_json(s))
         return 0;
+    if (earlier)
+        remove_files(s->folder, run_files);
     if (s->options.level == 2) {
         status = ub_systolic_write_reports(s->context, s->folder, s->reports,
                                            s->n);

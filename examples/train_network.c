@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "command_line.h"
+#include "results_folder.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -21,6 +22,10 @@ static const char usage[] =
     "  --batch N         (64)\n"
     "  --rate F          highest learning rate of the one-cycle (0.1)\n"
     "  --smoothing F     of the labels (0)\n"
+    "  --bits N          quantize weights and inputs of all convolutions to N\n"
+    "                    bits (1 to 16; 32 for none), but the stem and a "
+    "header\n"
+    "                    of 1x1; the classifier stays float too (as in FILE)\n"
     "  --train-images N  class-balanced choice of N training images (all)\n"
     "  --array RxC       processing elements that the report is for (16x16)\n"
     "  --cost-scale N    widths are priced times N (1)\n"
@@ -37,6 +42,7 @@ enum {
     BATCH,
     RATE,
     SMOOTHING,
+    BITS,
     TRAIN_IMAGES,
     ARRAY,
     COST_SCALE,
@@ -54,6 +60,7 @@ static const struct option long_options[] = {
     { "batch", required_argument, NULL, BATCH },
     { "rate", required_argument, NULL, RATE },
     { "smoothing", required_argument, NULL, SMOOTHING },
+    { "bits", required_argument, NULL, BITS },
     { "train-images", required_argument, NULL, TRAIN_IMAGES },
     { "array", required_argument, NULL, ARRAY },
     { "cost-scale", required_argument, NULL, COST_SCALE },
@@ -68,9 +75,18 @@ static const struct option long_options[] = {
 typedef struct arguments {
     ub_search_options options;
     const char *network, *data, *out;
-    int64_t threads;
+    int64_t threads, bits; /* bits 0: as in the network */
     int resume;
 } arguments;
+
+static int parse_bits(const char *text, int64_t *out)
+{
+    if (strcmp(text, "32") == 0) {
+        *out = 32;
+        return 1;
+    }
+    return parse_integer("--bits", text, 1, UB_NETWORK_MAX_BITS, out);
+}
 
 static int apply(arguments *a, int option, const char *text)
 {
@@ -87,6 +103,7 @@ static int apply(arguments *a, int option, const char *text)
     case RATE: return parse_number("--rate", text, 0, 100, &o->train_rate);
     case SMOOTHING:
         return parse_number("--smoothing", text, 0, 0.999, &o->smoothing);
+    case BITS: return parse_bits(text, &a->bits);
     case TRAIN_IMAGES:
         return parse_integer("--train-images", text, 2, INT32_MAX,
                              &o->train_images);
@@ -135,18 +152,36 @@ static int parse(arguments *a, int argc, char **argv)
     return 1;
 }
 
+/* The network to train, after a message where there is none. */
+static ub_status read_network(const arguments *a, ub_context *context,
+                              ub_network **out)
+{
+    ub_network *network = NULL, *read;
+    ub_status status = ub_network_read(context, a->network, &network);
+
+    if (status == UB_OK && a->bits > 0) {
+        read = network;
+        status = ub_network_quantized(read, (int32_t) a->bits,
+                                      (int32_t) a->bits, &network);
+        ub_network_destroy(&read);
+    }
+    if (status == UB_OK)
+        *out = network;
+    else
+        fprintf(stderr, "%s\n", ub_context_last_error(context));
+    return status;
+}
+
 static ub_status train(const arguments *a, ub_context *context,
                        ub_search_result *result)
 {
     ub_dataset *train = NULL, *test = NULL;
     ub_network *network = NULL;
-    ub_status status = ub_network_read(context, a->network, &network);
+    ub_status status = read_network(a, context, &network);
 
-    if (status != UB_OK)
-        fprintf(stderr, "%s\n", ub_context_last_error(context));
-    else if (!open_data(context, a->data, &train, &test))
+    if (status == UB_OK && !open_data(context, a->data, &train, &test))
         status = UB_ERR_IO;
-    else {
+    else if (status == UB_OK) {
         status = ub_search_train(context, &a->options, network, train, test,
                                  a->out, a->resume, result);
         if (status == UB_ERR_INTERRUPTED)
@@ -165,19 +200,24 @@ int main(int argc, char **argv)
 {
     ub_search_result result = { .size = sizeof(result) };
     ub_context *context;
-    ub_status status;
+    ub_status status = UB_ERR_NOMEM;
     arguments a;
+    int lock;
 
     if (!parse(&a, argc, argv) || !make_folder(a.out))
         return 1;
+    lock = lock_folder(a.out, "program");
+    if (lock < 0)
+        return 1;
+    remove_leftovers(a.out);
     catch_interrupt();
     context = open_context(a.threads);
-    if (context == NULL)
-        return 1;
-    status = train(&a, context, &result);
+    if (context != NULL)
+        status = train(&a, context, &result);
     if (status == UB_OK)
         print_result(&result, &a.options);
     ub_context_destroy(&context);
+    unlock_folder(lock);
     if (status == UB_ERR_INTERRUPTED)
         return 130;
     return status == UB_OK ? 0 : 1;

@@ -15,11 +15,19 @@
 
 ub_context *test_context(int threads)
 {
+    return test_progress_context(threads, NULL, NULL);
+}
+
+ub_context *test_progress_context(int threads, ub_progress_fn progress,
+                                  void *user)
+{
     ub_context_options options;
     ub_context *context = NULL;
 
     ub_context_options_init(&options, sizeof options);
     options.threads = threads;
+    options.progress = progress;
+    options.progress_user = user;
     if (ub_context_create(&options, &context) != UB_OK)
         fail_msg("cannot create a context with %d threads", threads);
     return context;

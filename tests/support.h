@@ -15,6 +15,10 @@
 /* A context with so many threads; the test fails if there is none. */
 ub_context *test_context(int threads);
 
+/* The same, with what is called between two steps. */
+ub_context *test_progress_context(int threads, ub_progress_fn progress,
+                                  void *user);
+
 /* A context of one thread that notes its warnings: how many, and the last. */
 struct test_log {
     char text[600];

@@ -25,6 +25,8 @@ UB_BEGIN_DECLS
 #define UB_NETWORK_MAX_EXTENT   ((int64_t) 1 << 20)
 /** Most layers of a network. */
 #define UB_NETWORK_MAX_LAYERS   ((int64_t) 1 << 20)
+/** Most bits of a quantized weight or input. */
+#define UB_NETWORK_MAX_BITS     16
 
 /** What a layer computes. Values are never renumbered. */
 typedef enum ub_layer_kind {
@@ -41,14 +43,19 @@ typedef enum ub_layer_kind {
     UB_LAYER_CONCAT = 9,      /**< inputs of the same map, by channels */
     UB_LAYER_FLATTEN = 10,    /**< channels * height * width channels, 1 x 1 */
     UB_LAYER_IDENTITY = 11,   /**< its input */
-    UB_LAYER_MATMUL = 12      /**< products of two maps, channel by channel:
+    UB_LAYER_MATMUL = 12,     /**< products of two maps, channel by channel:
                                    height x width by height x width */
+    UB_LAYER_ZERO = 13,       /**< zeros, of its input's shape; with a map of
+                                   its own, of that one's */
+    UB_LAYER_CHANNEL_SHUFFLE = 14 /**< channel i of group g becomes channel
+                                       i * groups + g */
 } ub_layer_kind;
 
 /**
  * The name of a kind as files have it: "input", "conv", "linear",
  * "batch_norm", "relu", "max_pool", "avg_pool", "global_pool", "add",
- * "concat", "flatten", "identity", "matmul"; NULL for any other value.
+ * "concat", "flatten", "identity", "matmul", "zero", "channel_shuffle"; NULL
+ * for any other value.
  */
 UB_API
 const char *ub_layer_kind_str(int32_t kind);
@@ -73,7 +80,8 @@ typedef struct ub_layer {
     int64_t pad_height;    /**< conv and pools, rows above and below; 0 */
     int64_t pad_width;     /**< conv and pools, columns on both sides; 0 */
     int64_t dilation;      /**< conv, both ways; 1 */
-    int64_t groups;        /**< conv: divides both channel counts; 1 */
+    int64_t groups;        /**< conv, channel_shuffle: divides the channel
+                                counts; 1 */
     int64_t in_channels;   /**< with the next two a map of its own that the
                                 layer reads, whatever its inputs make: they
                                 only come before it, any number of them; all
@@ -87,6 +95,9 @@ typedef struct ub_layer {
     int32_t on_chip;       /**< 1: its input need not be loaded; 0 */
     int32_t transpose;     /**< matmul: 1 when the second map is width x height
                                 of the product's operand; 0 */
+    int32_t weight_bits;   /**< conv: bits of its weights, 1 to
+                                UB_NETWORK_MAX_BITS; 0 or 32: float; 0 */
+    int32_t input_bits;    /**< conv: bits of what it reads; likewise; 0 */
 } ub_layer;
 
 /** Set every field to its default and the kind to the one given. */
@@ -220,6 +231,26 @@ int64_t ub_network_macs(const ub_network *network);
 UB_API
 int64_t ub_network_parameters(const ub_network *network);
 
+/**
+ * The same network with bit widths for its convolutions. As Auto-NBA has it,
+ * the stem and the header stay as they are, and so does the classifier, which
+ * is no convolution: convolutions that no other one comes before, and one of 1
+ * x 1 that all other convolutions come before, if there is such a one.
+ *
+ * @param network      only read
+ * @param weight_bits  as in ub_layer
+ * @param input_bits   as in ub_layer
+ * @param[out] out     owned by the caller, in the same context; untouched on
+ *                     failure
+ *
+ * @retval UB_ERR_INVALID  a number of bits is negative, or network or out NULL
+ * @retval UB_ERR_RANGE    a number of bits is too large
+ * @retval UB_ERR_NOMEM    out of memory
+ */
+UB_API_CHECK
+ub_status ub_network_quantized(const ub_network *network, int32_t weight_bits,
+                               int32_t input_bits, ub_network **out);
+
 /** A network of its own with the same name and layers, in the same context. */
 UB_API_CHECK
 ub_status ub_network_copy(const ub_network *network, ub_network **out);
@@ -272,8 +303,9 @@ ub_status ub_network_scaled(const ub_network *network, int64_t factor,
  * out, "version" and "format" too; "output" is the last of the list by
  * default. "count_padding", "round_up", "on_chip" and "transpose" are true or
  * false; "in_shape" is a layer's own map as [channels, height, width], and
- * "sparsity" is [sparse_keep, sparse_block]. Keys that are not known are
- * ignored with a warning in the log.
+ * "sparsity" is [sparse_keep, sparse_block]; "bits" is [weight_bits,
+ * input_bits], or one number for both. Keys that are not known are ignored with
+ * a warning in the log.
  *
  * @param context   owns the memory
  * @param path      file of at most 64 MiB

@@ -3,7 +3,7 @@
 #define UBOOST_NN_H
 
 #include <uboost/network.h>
-#include <uboost/ops.h>
+#include <uboost/quant.h>
 
 /**
  * @file
@@ -423,7 +423,7 @@ typedef struct ub_conv_norm_options {
     double eps;            /**< of batch normalization; 1e-5 */
     double momentum;       /**< of its running statistics; 0.1 */
     int32_t relu;          /**< 1: ends in ReLU (default); 0: does not */
-    int32_t reserved;      /**< 0 */
+    int32_t quantized;     /**< 1: may be run with bit widths; 0 */
 } ub_conv_norm_options;
 
 /** Set every option to its default. */
@@ -455,7 +455,8 @@ typedef struct ub_conv_norm ub_conv_norm;
  * Create the layer and its parameters, in this order: "<prefix>.conv.weight"
  * (uniform within 1 / sqrt(fan-in)), "<prefix>.norm.weight" (ones),
  * "<prefix>.norm.bias" (zeros), and the buffers "<prefix>.norm.running_mean"
- * (zeros) and "<prefix>.norm.running_var" (ones).
+ * (zeros) and "<prefix>.norm.running_var" (ones); with `quantized` one more,
+ * "<prefix>.input_range" (zeros), the running range of what it reads.
  *
  * @param parameters  receives the parameters; must outlive the layer; as
  *                    before on failure
@@ -499,6 +500,33 @@ UB_API_CHECK
 ub_status ub_conv_norm_forward(const ub_conv_norm *layer, ub_tape *tape,
                                ub_variable *x, int training, ub_variable *mask,
                                ub_mask_place mask_place, ub_variable **out);
+
+/**
+ * Run a layer that was created as `quantized`, with its input and its weights
+ * on levels of the bit widths to choose from, both by the same choice.
+ *
+ * @param layer     the layer
+ * @param tape      records the operators
+ * @param x         [n, in_channels, h, w]
+ * @param training  a ub_norm_mode, of ranges as well
+ * @param choice    bit widths
+ * @param options   settings, or NULL for the defaults
+ * @param[out] out  as of ub_conv_norm_forward()
+ *
+ * @retval UB_ERR_SHAPE        x does not fit the layer, or as
+ *                             ub_op_quantize_weight()
+ * @retval UB_ERR_INVALID      the layer is not quantized, training is unknown,
+ *                             or as ub_op_quantize_weight()
+ * @retval UB_ERR_UNSUPPORTED  a struct has a field this library does not know
+ * @retval UB_ERR_NOMEM        out of memory
+ */
+UB_API_CHECK
+ub_status ub_conv_norm_forward_quantized(const ub_conv_norm *layer,
+                                         ub_tape *tape, ub_variable *x,
+                                         int training,
+                                         const ub_bit_choice *choice,
+                                         const ub_quant_options *options,
+                                         ub_variable **out);
 
 /**
  * Fully connected layer with bias. Its parameters belong to a ub_parameters.
@@ -567,6 +595,10 @@ typedef struct ub_model ub_model;
  * of 0, linear layers as those of ub_linear_layer_create(), batch normalization
  * as the identity.
  *
+ * Convolutions with bit widths quantize their weights and what they read, as
+ * quant.h describes it; "<layer>.input_range" is then the running range of what
+ * they read, a buffer behind their other parameters. Biases are floats.
+ *
  * @param context   where memory comes from; must outlive the model
  * @param network   copied; its context must outlive the model
  * @param seed      of the initial weights; stream 0 of it is used
@@ -574,8 +606,9 @@ typedef struct ub_model ub_model;
  *
  * @retval UB_ERR_INVALID      an argument is NULL
  * @retval UB_ERR_UNSUPPORTED  a layer is sparse, a matmul, rounds its extent up
- *                             or has a map of its own; a pool is not square, or
- *                             padded by more than half its kernel
+ *                             or has a map of its own and is not of zeros; a
+ *                             pool is not square, or padded by more than half
+ *                             its kernel
  * @retval UB_ERR_RANGE        too many weights
  * @retval UB_ERR_NOMEM        out of memory
  */
@@ -599,9 +632,23 @@ UB_API
 ub_parameters *ub_model_parameters(const ub_model *model);
 
 /**
+ * How layers with bit widths are quantized from now on: corrected levels and
+ * straight-through gradients by default.
+ *
+ * @param model    the model
+ * @param options  settings, or NULL for the defaults
+ *
+ * @retval UB_ERR_INVALID      an option is out of its range, or model is NULL
+ * @retval UB_ERR_UNSUPPORTED  options has a field this library does not know
+ */
+UB_API_CHECK
+ub_status ub_model_set_quantization(ub_model *model,
+                                    const ub_quant_options *options);
+
+/**
  * Run the model.
  *
- * @param model     its running statistics change in training
+ * @param model     its running statistics and ranges change in training
  * @param tape      records the operators
  * @param x         [n, channels, height, width] as the network's input
  * @param training  a ub_norm_mode

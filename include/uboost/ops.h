@@ -138,6 +138,14 @@ UB_API_CHECK
 ub_status ub_op_concat(ub_tape *tape, int n, ub_variable *const *x,
                        ub_variable **out);
 
+/**
+ * Interleave the channels of groups: of the c channels of [n, c, ...], channel
+ * i of group g becomes channel i * groups + g. `groups` divides c.
+ */
+UB_API_CHECK
+ub_status ub_op_channel_shuffle(ub_tape *tape, ub_variable *x, int64_t groups,
+                                ub_variable **out);
+
 /** The same elements in another shape. */
 UB_API_CHECK
 ub_status ub_op_reshape(ub_tape *tape, ub_variable *x, int rank,
@@ -160,6 +168,69 @@ ub_status ub_op_mask_channels(ub_tape *tape, ub_variable *x, ub_variable *mask,
 UB_API_CHECK
 ub_status ub_op_weighted_sum(ub_tape *tape, int n, ub_variable *const *x,
                              ub_variable *a, ub_variable **out);
+
+/**
+ * One path forward, several backward (Fu et al., "Auto-NBA", 2021): the value
+ * of x[active[0]], with a gradient for the logits of all active paths.
+ *
+ * With p the softmax of the active logits alone, d[k] = <gradient, x[k]> and
+ * k, i over the active paths, the gradient of logit k is
+ * p[k] (d[k] - sum of p[i] d[i]), that of all other logits 0. Only
+ * x[active[0]] gets a gradient.
+ *
+ * @param tape      records the operator
+ * @param n         number of paths
+ * @param x         n operands of one shape; those that are not active are not
+ *                  looked at and may be NULL
+ * @param logits    [n]
+ * @param n_active  1 .. n
+ * @param active    different indices below n, the one to follow first: the
+ *                  largest of a Gumbel-softmax sample by ub_rank_largest()
+ * @param[out] out  of the operands' shape
+ *
+ * @retval UB_ERR_INVALID  active is not as described, or one of them is NULL
+ */
+UB_API_CHECK
+ub_status ub_op_single_path(ub_tape *tape, int64_t n, ub_variable *const *x,
+                            ub_variable *logits, int64_t n_active,
+                            const int64_t *active, ub_variable **out);
+
+/**
+ * Where the k largest of n values are, in falling order; of equal ones the
+ * lower index comes first, and NaN comes last.
+ *
+ * Thread-safety: pure.
+ *
+ * @param n         1 or more
+ * @param values    n values
+ * @param k         1 .. n
+ * @param[out] out  k indices; untouched on failure
+ *
+ * @retval UB_ERR_INVALID  an argument is not as described
+ */
+UB_API_CHECK
+ub_status ub_rank_largest(int64_t n, const float *values, int64_t k,
+                          int64_t *out);
+
+/**
+ * After a step has moved logits: add to the active ones what brings the sum of
+ * their exponentials back to what it was before, ln(sum of exp(before) / sum of
+ * exp(logits)), so that paths that did not run keep their probability (Cai et
+ * al., "ProxylessNAS", 2019). What the step did to the others is left alone.
+ *
+ * Thread-safety: pure.
+ *
+ * @param before    logits before the step
+ * @param logits    after it; the active ones change
+ * @param n_active  1 or more
+ * @param active    indices into both
+ *
+ * @retval UB_ERR_INVALID  an argument is NULL, or n_active below 1
+ * @retval UB_ERR_NUMERIC  the sums are not finite or 0; nothing has changed
+ */
+UB_API_CHECK
+ub_status ub_logits_rebalance(const float *before, float *logits,
+                              int64_t n_active, const int64_t *active);
 
 /** Softmax over the last dimension. */
 UB_API_CHECK

@@ -45,10 +45,13 @@
  * A move gives one site any width of the range, or gives one width to all sites
  * on the edges into one node, which otherwise cost 1x1 convolutions. A round
  * tries all moves, then makes those that still gain, best first; the last round
- * finds none. Nothing in it is random. With the default weight, what divides
- * the probability by e must save 2% of the latency: halving a convolution
- * mostly costs more than that and saves less, so that the search's decisions
- * stand, and what is free or nearly so is taken.
+ * finds none. Nothing in it is random. The progress callback hears of a round
+ * as of a step, with the sum above as the loss.
+ *
+ * With the default weight, what divides the probability by e must save 2% of
+ * the latency: halving a convolution mostly costs more than that and saves
+ * less, so that the search's decisions stand, and what is free or nearly so is
+ * taken.
  *
  * Sharing. A run can take over what another one has searched (`from`, `take`):
  * the operators, then also the supernet's weights, of which it learns the
@@ -170,7 +173,8 @@ typedef struct ub_search_options {
                                  widths, which must stay as it is until this run
                                  has ended; NULL: none */
     int32_t take;           /**< ub_search_take, where there is a `from` */
-    int32_t keep_supernet;  /**< 1: write supernet.safetensors; 0 */
+    int32_t keep_supernet;  /**< 1: write supernet.safetensors, unless both
+                                 searches are taken; 0 */
     int32_t uniform_widths; /**< 1: in the channel search, weights learn from
                                  widths drawn with equal probabilities; 0 */
     int32_t reserved_from;  /**< 0 */
@@ -236,13 +240,14 @@ typedef struct ub_search_result {
  * @param result    filled; result->size must be set
  *
  * @retval UB_ERR_INVALID      an option is out of range, or the run in the
- *                             folder has other options
+ *                             folder has other options, or is complete and has
+ *                             no checkpoint any more
  * @retval UB_ERR_SHAPE        a map cannot be halved; the data sets differ; the
  *                             supernet of `from` has other layers
  * @retval UB_ERR_IO           a file cannot be read or written; `from` has not
  *                             been so far, or kept no supernet
- * @retval UB_ERR_FORMAT       a file of the run is damaged, or one of `from`,
- * or that has another space
+ * @retval UB_ERR_FORMAT       a file of the run or of `from` is damaged, or
+ *                             `from` has another space
  * @retval UB_ERR_RANGE        the network takes too many cycles to count
  * @retval UB_ERR_NUMERIC      the loss is not finite
  * @retval UB_ERR_INTERRUPTED  stopped by the callback, can be resumed
@@ -269,8 +274,8 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
  *
  * @retval UB_ERR_INVALID  an option is out of range, or the run in the folder
  *                         has other options: the text names one
- * @retval UB_ERR_IO       config.json cannot be read
- * @retval UB_ERR_FORMAT   config.json is damaged
+ * @retval UB_ERR_IO       config.json or result.json cannot be read
+ * @retval UB_ERR_FORMAT   config.json or result.json is damaged
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK

@@ -66,7 +66,8 @@ typedef struct ub_supernet_options {
     int32_t mask_place;    /**< ub_mask_place; UB_MASK_AFTER; the paper's code:
                                 UB_MASK_BEFORE_NORM */
     int32_t include_ends;  /**< 1: stem and classifier count as one more cell in
-                                the cost; 0, as the paper's code */
+                                the cost, and each block as a cell; 0, as the
+                                paper's code */
     int32_t reserved;      /**< 0 */
     double initial_place;  /**< of all masks, as ub_mask_set_initial(); -1: of
                                 each at random, as the paper */
@@ -100,8 +101,9 @@ void ub_supernet_options_init(ub_supernet_options *options, size_t size);
  * @retval UB_ERR_INVALID      an option is out of range
  * @retval UB_ERR_SHAPE        shapes of the space do not fit each other
  * @retval UB_ERR_UNSUPPORTED  widths without operators given, in a space
- *                             without preprocessing, or where an operator has
- *                             a residual or a step with an expansion
+ *                             without preprocessing or with blocks, or where
+ *                             an operator has a residual, or a step with an
+ *                             expansion or groups, or a norm of its own
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK

@@ -133,6 +133,24 @@ ub_status ub__folder_list(ub_context *context, const char *path,
 /* "folder/name", ub__alloc()ed. */
 char *ub__path_join(ub_context *context, const char *folder, const char *name);
 
+/* A regular file of at most `limit` bytes, mapped for reading: pages come from
+ * the file when they are touched, so it must not be cut meanwhile. An empty
+ * file has no data. */
+typedef struct ub__mapping {
+    const void *data;
+    size_t size;
+} ub__mapping;
+ub_status ub__file_map(ub_context *context, const char *path, size_t limit,
+                       ub__mapping *out);
+void ub__file_unmap(ub__mapping *map);
+
+/* -- numbers -------------------------------------------------------------- */
+
+/* The decimal number that a text begins with ("-1.5e-3"; no blanks, hex, inf
+ * or nan), rounded to the nearest double in every locale; infinite beyond the
+ * largest. Returns its length, 0 if there is none. */
+size_t ub__parse_double(const char *text, size_t size, double *out);
+
 /* -- JSON (jansson) ------------------------------------------------------- */
 
 /* Duplicate keys, NaN, trailing text and files over 64 MiB are refused. The

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "kernels/conv.h"
+#include "kernels/axis.h"
 
 #include <string.h>
 
@@ -28,28 +28,16 @@ struct job {
     int64_t channels, channel_parts, filters, filter_parts; /* of weights */
 };
 
-static int64_t min_int(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* n in parts of at most `most`, evened out to multiples of `grain`. */
 static int64_t even(int64_t n, int64_t most, int64_t grain)
 {
-    const int64_t part = divide_up(n, divide_up(n, most < 1 ? 1 : most));
-
-    return divide_up(part, grain) * grain;
+    return ub__divide_up(ub__even(n, most), grain) * grain;
 }
 
 /* Filters of a block, padded for products. */
 static int64_t padded(const struct job *job, int64_t filters)
 {
-    return divide_up(filters, job->loops->columns) * job->loops->columns;
+    return ub__divide_up(filters, job->loops->columns) * job->loops->columns;
 }
 
 static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
@@ -65,17 +53,17 @@ static void job_init(struct job *job, ub_context *context, const ub__conv *conv)
     job->in = conv->in_channels / conv->groups;
     job->out = conv->out_channels / conv->groups;
     job->columns = even(job->area, COLUMNS, job->loops->columns);
-    job->column_parts = divide_up(job->area, job->columns);
+    job->column_parts = ub__divide_up(job->area, job->columns);
     job->filters = even(job->out, COLUMNS, 1);
-    job->filter_parts = divide_up(job->out, job->filters);
+    job->filter_parts = ub__divide_up(job->out, job->filters);
     job->image_parts = ub__image_parts(context, conv, conv->batch);
-    tasks = divide_up(threads,
-                      job->image_parts * conv->groups * job->filter_parts);
-    job->channels = even(
-        job->in,
-        min_int(WEIGHTS / padded(job, job->filters), divide_up(job->in, tasks)),
-        1);
-    job->channel_parts = divide_up(job->in, job->channels);
+    tasks = ub__divide_up(threads,
+                          job->image_parts * conv->groups * job->filter_parts);
+    job->channels = even(job->in,
+                         ub__min(WEIGHTS / padded(job, job->filters),
+                                 ub__divide_up(job->in, tasks)),
+                         1);
+    job->channel_parts = ub__divide_up(job->in, job->channels);
 }
 
 /* -- forward, and backward to the data ------------------------------------- */
@@ -94,7 +82,7 @@ static void product_task(void *arg, int64_t task, int worker)
     const int64_t y = (image * conv->out_channels + group * job->out) *
                           job->area +
                       column;
-    ub__product product = { .n = min_int(job->columns, job->area - column),
+    ub__product product = { .n = ub__min(job->columns, job->area - column),
                             .a = w,
                             .b_row = job->area,
                             .c_row = job->area,
@@ -142,10 +130,10 @@ static struct weight_block block_of(const struct job *job, int64_t task,
     struct weight_block b = { 0 };
 
     b.channel = task % job->channel_parts * job->channels;
-    b.channels = min_int(job->channels, job->in - b.channel);
+    b.channels = ub__min(job->channels, job->in - b.channel);
     task /= job->channel_parts;
     b.filter = task % job->filter_parts * job->filters;
-    b.filters = min_int(job->filters, job->out - b.filter);
+    b.filters = ub__min(job->filters, job->out - b.filter);
     task /= job->filter_parts;
     b.group = task % job->conv.groups;
     task /= job->conv.groups;
@@ -193,7 +181,7 @@ static void weight_task(void *arg, int64_t task, int worker)
         const int64_t image = i / job->column_parts;
         const int64_t column = i % job->column_parts * job->columns;
 
-        product.k = min_int(job->columns, job->area - column);
+        product.k = ub__min(job->columns, job->area - column);
         product.a = job->x +
                     (image * conv->in_channels + b.group * job->in +
                      b.channel) *

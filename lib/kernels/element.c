@@ -23,7 +23,7 @@ struct job {
     const ub__term *of;
     double partial[BLOCKS][TERMS_AT_ONCE];
     /* planes */
-    int64_t batch, channels, area;
+    int64_t batch, channels, area, groups;
     const float *mask;
     /* optimizers */
     float *p, *m, *v;
@@ -185,6 +185,16 @@ double ub__sum_squares(ub_context *context, int64_t n, const float *x)
 
 /* -- channels ------------------------------------------------------------- */
 
+static void run_planes(ub_context *context, struct job *job, ub__task_fn task)
+{
+    const int64_t planes = job->batch * job->channels;
+
+    job->loops = ub__loops_for(context);
+    job->tasks = ub__tasks_for(context, (double) planes * (double) job->area,
+                               planes);
+    ub__parallel(context, job->tasks, task, job);
+}
+
 static void mask_task(void *arg, int64_t task, int worker)
 {
     const struct job *job = arg;
@@ -202,15 +212,43 @@ void ub__mask_channels(ub_context *context, int64_t batch, int64_t channels,
                        float *y, int accumulate)
 {
     struct job job = { .batch = batch, .channels = channels, .area = area };
-    double work = (double) batch * (double) channels * (double) area;
 
-    job.loops = ub__loops_for(context);
     job.x = x;
     job.mask = mask;
     job.out = y;
     job.accumulate = accumulate;
-    job.tasks = ub__tasks_for(context, work, batch * channels);
-    ub__parallel(context, job.tasks, mask_task, &job);
+    run_planes(context, &job, mask_task);
+}
+
+static void shuffle_task(void *arg, int64_t task, int worker)
+{
+    const struct job *job = arg;
+    const int64_t area = job->area, groups = job->groups;
+    const int64_t in_group = job->channels / groups;
+    int64_t begin, end;
+
+    (void) worker;
+    ub__split(job->batch * job->channels, 1, job->tasks, task, &begin, &end);
+    for (int64_t to = begin; to < end; to++) {
+        const int64_t c = to % job->channels;
+        const int64_t from = to - c + c % groups * in_group + c / groups;
+
+        job->loops->scale(area, 1.0f, job->x + from * area,
+                          job->out + to * area, job->accumulate);
+    }
+}
+
+void ub__channel_shuffle(ub_context *context, int64_t batch, int64_t channels,
+                         int64_t area, int64_t groups, const float *x, float *y,
+                         int accumulate)
+{
+    struct job job = { .batch = batch, .channels = channels, .area = area };
+
+    job.x = x;
+    job.out = y;
+    job.groups = groups;
+    job.accumulate = accumulate;
+    run_planes(context, &job, shuffle_task);
 }
 
 static void mask_backward_task(void *arg, int64_t c, int worker)

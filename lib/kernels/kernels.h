@@ -132,8 +132,41 @@ void ub__mask_channels(ub_context *context, int64_t batch, int64_t channels,
 void ub__mask_backward(ub_context *context, int64_t batch, int64_t channels,
                        int64_t area, const float *x, const float *gy,
                        float *gmask, int accumulate);
+/* Over [batch][channels][area]: y's channel i * groups + g (+)= x's channel g *
+ * (channels / groups) + i. With channels / groups groups it is undone. */
+void ub__channel_shuffle(ub_context *context, int64_t batch, int64_t channels,
+                         int64_t area, int64_t groups, const float *x, float *y,
+                         int accumulate);
 /* sum of squares, in double */
 double ub__sum_squares(ub_context *context, int64_t n, const float *x);
+
+/* -- quantization --------------------------------------------------------- */
+
+/* Equally spaced levels, zero + k scale for k = 0 .. top; x goes to level
+ * round((x - zero) inverse), half to even, clamped. factor weighs the levels in
+ * a sum of several; 0 leaves them out. */
+typedef struct ub__grid {
+    float zero, scale, inverse, top;
+    float high; /* gradients pass where zero < x < high */
+    float factor;
+    int identity; /* x as it is, and so its gradient */
+} ub__grid;
+
+/* Least and largest of each row, out[rows][2]; NaN are passed over. */
+void ub__ranges(ub_context *context, int64_t rows, int64_t n, const float *x,
+                float *out);
+/* y = sum of factor times the level of x, over grids[rows][terms]; NaN stays
+ * NaN. All kernels agree on the levels. */
+void ub__quantize(ub_context *context, int64_t rows, int64_t n, const float *x,
+                  int terms, const ub__grid *grids, float *y);
+/* gx (+)= gy times the factors of the grids that x lies inside of */
+void ub__quantize_backward(ub_context *context, int64_t rows, int64_t n,
+                           const float *x, const float *gy, int terms,
+                           const ub__grid *grids, float *gx, int accumulate);
+/* out[t] = <level of x in grid t, gy>, whatever the factor; in double */
+void ub__quantize_dots(ub_context *context, int64_t rows, int64_t n,
+                       const float *x, const float *gy, int terms,
+                       const ub__grid *grids, double *out);
 
 /* SGD as PyTorch's: g' = g * g_scale + decay * p; v = momentum * v + g' (v =
  * g' on the first step); p -= rate * (nesterov ? g' + momentum * v : v) */

@@ -136,6 +136,13 @@ typedef struct ub__step {
                   const ub__step *step))                                       \
     X(void, adam, (int64_t n, float *p, const float *g, float *m, float *v,    \
                    const ub__step *step))                                      \
+    /* least and largest */                                                    \
+    X(void, range, (int64_t n, const float *x, float out[2]))                  \
+    X(void, quantize, (int64_t n, const float *x, int terms,                   \
+                       const ub__grid *grids, float *y))                       \
+    X(void, quantize_backward, (int64_t n, const float *x, const float *gy,    \
+                                int terms, const ub__grid *grids, float *gx,   \
+                                int accumulate))                               \
     /* sums over rows, in double */                                            \
     X(double, dot, (int64_t rows, int64_t n, int64_t stride, const float *x,   \
                     const float *y))                                           \

@@ -180,6 +180,12 @@ static int64_t first_output(const ub__pool *pool, const part *p)
     return (p->plane * pool->out_height + p->row) * pool->out_width + p->column;
 }
 
+/* Of whole planes, whose windows lie as those of the first ones. */
+static int is_whole(const ub__pool *pool, const part *p)
+{
+    return p->rows == pool->out_height && p->columns == pool->out_width;
+}
+
 static void place_windows(const ub__pool *pool, const part *p, windows *w)
 {
     int32_t *at = w->at;
@@ -321,7 +327,7 @@ static void max_halves(const ub__pool *pool, int64_t planes, const float *x,
             max_windows(n, width, &w, y + first, NULL);
             continue;
         }
-        if (p.plane == 0 || p.rows < pool->out_height)
+        if (p.plane == 0 || !is_whole(pool, &p))
             place_windows(pool, &p, &w);
         max_windows(n, width, &w, y + first, index + first);
     }
@@ -366,7 +372,7 @@ static void unpool_halves(const ub__pool *pool, int64_t planes, const float *gy,
         const int64_t first = first_output(pool, &p);
         float *to = gx + upper_left(pool, &p);
 
-        if (p.plane == 0 || p.rows < pool->out_height)
+        if (p.plane == 0 || !is_whole(pool, &p))
             place_windows(pool, &p, &w);
         share_gradient(windows_of(&p), width, gy + first, index + first, &w);
         if (add)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "network/network.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* The first release's ub_layer and ub_layer_info. */
-#define LAYER_V1      sizeof(ub_layer)
+#define LAYER_V1      offsetof(ub_layer, weight_bits)
 #define LAYER_INFO_V1 sizeof(ub_layer_info)
 
 static void clear_node(ub_context *context, ub__network_node *node)

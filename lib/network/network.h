@@ -66,13 +66,18 @@ ub_status ub__network_infer(const ub_network *network, ub__network_node *node);
 enum {
     UB__LAYER_WINDOW = 1,   /* kernel, stride, padding, round_up */
     UB__LAYER_WEIGHTS = 2,  /* out_channels, bias, sparsity */
-    UB__LAYER_DILATION = 4, /* dilation, groups */
+    UB__LAYER_DILATION = 4, /* dilation, bits */
     UB__LAYER_COUNT = 8,    /* count_padding */
     UB__LAYER_MANY = 16,    /* any number of inputs */
     UB__LAYER_PAIR = 32,    /* two inputs, transpose */
-    UB__LAYER_MAP = 64      /* a map of its own */
+    UB__LAYER_MAP = 64,     /* a map of its own */
+    UB__LAYER_GROUPS = 128
 };
 unsigned ub__layer_fields(int32_t kind);
+
+/* "bits" of a layer in a file, if it is there. */
+ub_status ub__bits_read(ub_context *context, const char *where,
+                        const json_t *object, ub_layer *layer);
 
 /* The kind of that name, -1 when there is none. */
 int32_t ub__layer_kind_find(const char *name);

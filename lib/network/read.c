@@ -124,10 +124,12 @@ static void warn_layer_keys(const reader *r, const char *where,
         known[n++] = "bias";
         known[n++] = "sparsity";
     }
-    if (fields & UB__LAYER_DILATION) {
+    if (fields & UB__LAYER_DILATION)
         known[n++] = "dilation";
+    if (fields & UB__LAYER_GROUPS)
         known[n++] = "groups";
-    }
+    if (fields & UB__LAYER_DILATION)
+        known[n++] = "bits";
     if (fields & UB__LAYER_COUNT)
         known[n++] = "count_padding";
     if (fields & UB__LAYER_MAP)
@@ -209,8 +211,10 @@ static ub_status read_fields(const reader *r, const char *where,
         status = read_window(r, where, object, layer);
     if (status == UB_OK && (fields & UB__LAYER_DILATION))
         status = optional_int(r, where, object, "dilation", &layer->dilation);
-    if (status == UB_OK && (fields & UB__LAYER_DILATION))
+    if (status == UB_OK && (fields & UB__LAYER_GROUPS))
         status = optional_int(r, where, object, "groups", &layer->groups);
+    if (status == UB_OK && (fields & UB__LAYER_DILATION))
+        status = ub__bits_read(r->context, where, object, layer);
     if (status == UB_OK && (fields & UB__LAYER_WEIGHTS))
         status = ub__json_int(r->context, where, object, "out_channels", 0,
                               INT64_MAX, &layer->out_channels);

@@ -10,7 +10,8 @@ static const struct {
 } kinds[] = {
     [UB_LAYER_INPUT] = { "input", 0 },
     [UB_LAYER_CONV] = { "conv", UB__LAYER_WINDOW | UB__LAYER_WEIGHTS |
-                                    UB__LAYER_DILATION | UB__LAYER_MAP },
+                                    UB__LAYER_DILATION | UB__LAYER_GROUPS |
+                                    UB__LAYER_MAP },
     [UB_LAYER_LINEAR] = { "linear", UB__LAYER_WEIGHTS | UB__LAYER_MAP },
     [UB_LAYER_BATCH_NORM] = { "batch_norm", UB__LAYER_MAP },
     [UB_LAYER_RELU] = { "relu", UB__LAYER_MAP },
@@ -23,6 +24,9 @@ static const struct {
     [UB_LAYER_FLATTEN] = { "flatten", UB__LAYER_MAP },
     [UB_LAYER_IDENTITY] = { "identity", UB__LAYER_MAP },
     [UB_LAYER_MATMUL] = { "matmul", UB__LAYER_PAIR },
+    [UB_LAYER_ZERO] = { "zero", UB__LAYER_MAP },
+    [UB_LAYER_CHANNEL_SHUFFLE] = { "channel_shuffle",
+                                   UB__LAYER_GROUPS | UB__LAYER_MAP },
 };
 
 #define N_KINDS ((int32_t) (sizeof(kinds) / sizeof(kinds[0])))
@@ -94,9 +98,13 @@ static void normalize(ub_layer *layer)
     if (fields & UB__LAYER_PAIR)
         clean.transpose = layer->transpose;
     clean.on_chip = layer->on_chip;
-    if (fields & UB__LAYER_DILATION) {
+    if (fields & UB__LAYER_DILATION)
         clean.dilation = layer->dilation;
+    if (fields & UB__LAYER_GROUPS)
         clean.groups = layer->groups;
+    if (fields & UB__LAYER_DILATION) {
+        clean.weight_bits = layer->weight_bits == 32 ? 0 : layer->weight_bits;
+        clean.input_bits = layer->input_bits == 32 ? 0 : layer->input_bits;
     }
     if (fields & UB__LAYER_COUNT)
         clean.count_padding = layer->count_padding;
@@ -145,6 +153,8 @@ static ub_status check_fields(const ub_network *network, const char *name,
         { "in_width", layer->in_width, own, own ? extent : 0 },
         { "sparse_block", layer->sparse_block, sparse, sparse ? extent : 0 },
         { "sparse_keep", layer->sparse_keep, 0, layer->sparse_block },
+        { "weight_bits", layer->weight_bits, 0, UB_NETWORK_MAX_BITS },
+        { "input_bits", layer->input_bits, 0, UB_NETWORK_MAX_BITS },
     };
 
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
@@ -218,6 +228,21 @@ static ub_status count_weights(const ub_network *network,
     return UB_OK;
 }
 
+static ub_status check_groups(const ub_network *network,
+                              const ub__network_node *node)
+{
+    const int64_t groups = node->layer.groups;
+
+    if (node->in.channels % groups == 0 && node->out.channels % groups == 0)
+        return UB_OK;
+    return ub__fail(network->context, UB_ERR_SHAPE,
+                    "network: layer '%s': %lld groups do not divide %lld input "
+                    "and %lld output channels",
+                    node->name, (long long) groups,
+                    (long long) node->in.channels,
+                    (long long) node->out.channels);
+}
+
 static ub_status infer_conv(const ub_network *network, ub__network_node *node)
 {
     const ub_layer *layer = &node->layer;
@@ -225,15 +250,10 @@ static ub_status infer_conv(const ub_network *network, ub__network_node *node)
 
     if (status != UB_OK)
         return status;
-    if (node->in.channels % layer->groups != 0 ||
-        layer->out_channels % layer->groups != 0)
-        return ub__fail(network->context, UB_ERR_SHAPE,
-                        "network: layer '%s': %lld groups do not divide %lld "
-                        "input and %lld output channels",
-                        node->name, (long long) layer->groups,
-                        (long long) node->in.channels,
-                        (long long) layer->out_channels);
     node->out.channels = layer->out_channels;
+    status = check_groups(network, node);
+    if (status != UB_OK)
+        return status;
     return count_weights(network, node,
                          node->in.channels / layer->groups *
                              layer->kernel_height * layer->kernel_width);
@@ -329,6 +349,7 @@ static ub_status infer_kind(const ub_network *network, ub__network_node *node)
     case UB_LAYER_ADD:
     case UB_LAYER_CONCAT: return infer_joined(network, node);
     case UB_LAYER_MATMUL: return infer_matmul(network, node);
+    case UB_LAYER_CHANNEL_SHUFFLE: return check_groups(network, node);
     case UB_LAYER_GLOBAL_POOL:
         node->out.height = node->out.width = 1;
         return UB_OK;

@@ -27,12 +27,12 @@ static int put_fields(json_t *object, const ub_layer *layer)
         failed |= json_object_set_new(
             object, "padding", pair(layer->pad_height, layer->pad_width));
     }
-    if (fields & UB__LAYER_DILATION) {
+    if (fields & UB__LAYER_DILATION)
         failed |= json_object_set_new(object, "dilation",
                                       json_integer(layer->dilation));
+    if (fields & UB__LAYER_GROUPS)
         failed |= json_object_set_new(object, "groups",
                                       json_integer(layer->groups));
-    }
     if (fields & UB__LAYER_WEIGHTS)
         failed |= json_object_set_new(object, "bias",
                                       json_boolean(layer->bias));
@@ -62,6 +62,9 @@ static int put_rare_fields(json_t *object, const ub_layer *layer)
         failed |= json_object_set_new(object, "on_chip", json_true());
     if (layer->transpose)
         failed |= json_object_set_new(object, "transpose", json_true());
+    if (layer->weight_bits > 0 || layer->input_bits > 0)
+        failed |= json_object_set_new(
+            object, "bits", pair(layer->weight_bits, layer->input_bits));
     return failed;
 }
 
@@ -191,6 +194,10 @@ static void describe(const ub__network_node *node, char *text, size_t size)
                       (int) l->sparse_keep, (int) l->sparse_block);
     if (l->transpose)
         n += snprintf(text + n, size - (size_t) n, " transposed");
+    if (l->weight_bits > 0 || l->input_bits > 0)
+        n += snprintf(text + n, size - (size_t) n, " w%d i%d",
+                      l->weight_bits > 0 ? (int) l->weight_bits : 32,
+                      l->input_bits > 0 ? (int) l->input_bits : 32);
     if (l->in_channels > 0)
         n += snprintf(text + n, size - (size_t) n, "\\nof %lldx%lldx%lld",
                       (long long) l->in_channels, (long long) l->in_height,

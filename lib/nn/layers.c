@@ -6,8 +6,10 @@
 struct ub_conv_norm {
     ub_context *context;
     ub_conv_norm_options options;
-    ub_variable *weight;
+    ub_variable *weight; /* NULL: no convolution */
     ub__norm_layer norm;
+    int normalized;   /* 0: no norm */
+    ub_tensor *range; /* of the input; NULL unless quantized */
 };
 
 struct ub_linear_layer {
@@ -55,7 +57,9 @@ static const char *find_fault(const ub_conv_norm_options *o)
         return "eps";
     if (!(o->momentum >= 0.0 && o->momentum <= 1.0))
         return "momentum";
-    return o->relu == 0 || o->relu == 1 ? NULL : "relu";
+    if (o->relu != 0 && o->relu != 1)
+        return "relu";
+    return o->quantized == 0 || o->quantized == 1 ? NULL : "quantized";
 }
 
 static ub_status read_options(ub_context *context, const char *prefix,
@@ -77,27 +81,46 @@ static ub_status read_options(ub_context *context, const char *prefix,
     return UB_OK;
 }
 
+ub_status ub__input_range_create(ub_parameters *parameters, const char *prefix,
+                                 ub_tensor **out)
+{
+    const int64_t pair = 2;
+    ub_variable *range = NULL;
+    ub_status status = ub__parameters_add(parameters, prefix, "input_range",
+                                          UB_PARAMETER_BUFFER, 1, &pair,
+                                          &range);
+
+    if (status == UB_OK)
+        *out = ub_variable_value(range);
+    return status;
+}
+
 static ub_status conv_norm_parameters(ub_parameters *parameters,
-                                      const char *prefix, ub_rng *rng,
-                                      ub_conv_norm *layer)
+                                      const char *prefix, int parts,
+                                      ub_rng *rng, ub_conv_norm *layer)
 {
     const ub_conv_norm_options *o = &layer->options;
     int64_t shape[4] = { o->out_channels, o->in_channels / o->groups,
                          o->kernel_height, o->kernel_width };
-    ub_status status;
+    ub_status status = UB_OK;
     char *norm;
 
-    status = ub__parameters_add(parameters, prefix, "conv.weight",
-                                UB_PARAMETER_WEIGHT, 4, shape, &layer->weight);
-    if (status != UB_OK)
-        return status;
-    norm = ub__name_join(layer->context, prefix, ".", "norm");
-    if (norm == NULL)
-        return UB_ERR_NOMEM;
-    status = ub__norm_layer_create(parameters, norm, o->out_channels, o->eps,
-                                   o->momentum, &layer->norm);
-    ub__free(layer->context, norm);
-    if (status != UB_OK)
+    layer->normalized = (parts & UB__PART_NORM) != 0;
+    if (parts & UB__PART_CONV)
+        status = ub__parameters_add(parameters, prefix, "conv.weight",
+                                    UB_PARAMETER_WEIGHT, 4, shape,
+                                    &layer->weight);
+    if (status == UB_OK && layer->normalized) {
+        norm = ub__name_join(layer->context, prefix, ".", "norm");
+        if (norm == NULL)
+            return UB_ERR_NOMEM;
+        status = ub__norm_layer_create(parameters, norm, o->out_channels,
+                                       o->eps, o->momentum, &layer->norm);
+        ub__free(layer->context, norm);
+    }
+    if (status == UB_OK && layer->weight != NULL && o->quantized)
+        status = ub__input_range_create(parameters, prefix, &layer->range);
+    if (status != UB_OK || layer->weight == NULL)
         return status;
     /* Last, so that a failure leaves rng as it was. */
     return ub__init_weight(ub_variable_value(layer->weight), rng);
@@ -237,6 +260,14 @@ ub_status ub_conv_norm_create(ub_parameters *parameters, const char *prefix,
                               const ub_conv_norm_options *options, ub_rng *rng,
                               ub_conv_norm **out)
 {
+    return ub__conv_norm_create(parameters, prefix, options,
+                                UB__PART_CONV | UB__PART_NORM, rng, out);
+}
+
+ub_status ub__conv_norm_create(ub_parameters *parameters, const char *prefix,
+                               const ub_conv_norm_options *options, int parts,
+                               ub_rng *rng, ub_conv_norm **out)
+{
     int64_t count = ub_parameters_count(parameters);
     ub_conv_norm *layer;
     ub_status status;
@@ -249,7 +280,7 @@ ub_status ub_conv_norm_create(ub_parameters *parameters, const char *prefix,
     layer->context = ub_parameters_context(parameters);
     status = read_options(layer->context, prefix, options, &layer->options);
     if (status == UB_OK)
-        status = conv_norm_parameters(parameters, prefix, rng, layer);
+        status = conv_norm_parameters(parameters, prefix, parts, rng, layer);
     if (status != UB_OK) {
         ub__parameters_truncate(parameters, count);
         ub_conv_norm_destroy(&layer);
@@ -267,14 +298,16 @@ void ub_conv_norm_destroy(ub_conv_norm **layer)
     *layer = NULL;
 }
 
-ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
-                             ub_variable *x, int training, ub_variable *mask,
-                             ub_mask_place mask_place, ub__mixed_term *out)
+/* The layer with weights w, which may be its own on levels. */
+static ub_status conv_term(const ub_conv_norm *layer, ub_tape *tape,
+                           ub_variable *x, ub_variable *w, int training,
+                           ub_variable *mask, ub_mask_place mask_place,
+                           ub__mixed_term *out)
 {
     const ub_conv_norm_options *o = &layer->options;
     ub_conv2d_options geometry;
     ub__mixed_term term = { 0 };
-    ub_status status;
+    ub_status status = UB_OK;
 
     if (mask != NULL && mask_place != UB_MASK_AFTER &&
         mask_place != UB_MASK_BEFORE_NORM)
@@ -286,12 +319,14 @@ ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
     geometry.groups = o->groups;
     geometry.pad_height = o->dilation * (o->kernel_height / 2);
     geometry.pad_width = o->dilation * (o->kernel_width / 2);
-    status = ub_op_conv2d(tape, x, layer->weight, NULL, &geometry, &x);
+    if (w != NULL)
+        status = ub_op_conv2d(tape, x, w, NULL, &geometry, &x);
     if (status == UB_OK && mask != NULL && mask_place == UB_MASK_BEFORE_NORM)
         status = ub_op_mask_channels(tape, x, mask, &x);
-    if (status == UB_OK)
+    term.x = x;
+    if (status == UB_OK && layer->normalized)
         status = norm_term(&layer->norm, tape, x, training, o->relu, &term);
-    if (status == UB_OK)
+    if (status == UB_OK && layer->normalized && layer->weight != NULL)
         status = ub__normalization_ahead(&term);
     if (status == UB_OK && mask != NULL && mask_place == UB_MASK_AFTER) {
         status = ub__mixed_term_value(tape, &term, &x);
@@ -302,6 +337,14 @@ ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
     if (status == UB_OK)
         *out = term;
     return status;
+}
+
+ub_status ub__conv_norm_term(const ub_conv_norm *layer, ub_tape *tape,
+                             ub_variable *x, int training, ub_variable *mask,
+                             ub_mask_place mask_place, ub__mixed_term *out)
+{
+    return conv_term(layer, tape, x, layer->weight, training, mask, mask_place,
+                     out);
 }
 
 ub_status ub_conv_norm_forward(const ub_conv_norm *layer, ub_tape *tape,
@@ -315,6 +358,33 @@ ub_status ub_conv_norm_forward(const ub_conv_norm *layer, ub_tape *tape,
         return UB_ERR_INVALID;
     status = ub__conv_norm_term(layer, tape, x, training, mask, mask_place,
                                 &term);
+    return status == UB_OK ? ub__mixed_term_value(tape, &term, out) : status;
+}
+
+ub_status ub_conv_norm_forward_quantized(const ub_conv_norm *layer,
+                                         ub_tape *tape, ub_variable *x,
+                                         int training,
+                                         const ub_bit_choice *choice,
+                                         const ub_quant_options *options,
+                                         ub_variable **out)
+{
+    ub_variable *w = NULL;
+    ub__mixed_term term;
+    ub_status status;
+
+    if (layer == NULL || tape == NULL || x == NULL || out == NULL)
+        return UB_ERR_INVALID;
+    if (layer->range == NULL)
+        return ub__fail(layer->context, UB_ERR_INVALID,
+                        "conv_norm: created without quantized");
+    /* First, for it changes nothing when it fails. */
+    status = ub_op_quantize_weight(tape, layer->weight, choice, options, &w);
+    if (status == UB_OK)
+        status = ub_op_quantize_input(tape, x, choice, layer->range, training,
+                                      options, &x);
+    if (status == UB_OK)
+        status = conv_term(layer, tape, x, w, training, NULL, UB_MASK_AFTER,
+                           &term);
     return status == UB_OK ? ub__mixed_term_value(tape, &term, out) : status;
 }
 

@@ -5,6 +5,7 @@
 typedef struct model_layer {
     ub_variable *weight;   /* convolution */
     ub_variable *bias;     /* convolution, or NULL */
+    ub_tensor *range;      /* of what a quantized convolution reads, or NULL */
     ub__norm_layer norm;   /* batch normalization */
     ub_linear_layer *full; /* linear */
     int relu;              /* batch normalization: ends in ReLU */
@@ -19,6 +20,7 @@ struct ub_model {
     ub_variable **values; /* of each layer, during ub_model_forward() */
     ub_variable **inputs; /* of one layer, likewise */
     int64_t count;
+    ub_quant_options quantization;
 };
 
 /* A layer during a forward pass. */
@@ -29,6 +31,7 @@ typedef struct call {
     ub_variable **x;
     int64_t n_x;
     int training;
+    const ub_quant_options *quantization;
 } call;
 
 static ub_status layer_info(const ub_network *network, int64_t index,
@@ -54,6 +57,8 @@ static ub_status create_conv(ub_parameters *parameters,
     if (status == UB_OK && layer->bias)
         status = ub__parameters_add(parameters, info->name, "bias",
                                     UB_PARAMETER_WEIGHT, 1, shape, &own->bias);
+    if (status == UB_OK && layer->input_bits > 0)
+        status = ub__input_range_create(parameters, info->name, &own->range);
     if (status == UB_OK)
         status = ub__init_weight(ub_variable_value(own->weight), rng);
     return status;
@@ -84,7 +89,7 @@ static ub_status check_layer(ub_context *context, const ub_layer_info *info)
 
     if (layer->kind == UB_LAYER_MATMUL)
         what = "is a product of two maps";
-    else if (layer->in_channels > 0)
+    else if (layer->in_channels > 0 && layer->kind != UB_LAYER_ZERO)
         what = "reads a map of its own";
     else if (layer->round_up)
         what = "rounds its output extent up";
@@ -212,18 +217,42 @@ static ub_status as_map(ub_tape *tape, const ub_layer_info *info,
     return ub_op_reshape(tape, *x, 4, shape, x);
 }
 
+/* What a convolution with bit widths reads, and its weights, on levels. */
+static ub_status quantize(const call *c, ub_tape *tape, ub_variable **x,
+                          ub_variable **w)
+{
+    const ub_layer *layer = c->layer;
+    ub_status status = UB_OK;
+    ub_bit_choice choice;
+
+    ub_bit_choice_init(&choice, sizeof choice);
+    choice.n = 1;
+    /* First, for it changes nothing when it fails. */
+    choice.bits = &layer->weight_bits;
+    if (layer->weight_bits > 0)
+        status = ub_op_quantize_weight(tape, *w, &choice, c->quantization, w);
+    choice.bits = &layer->input_bits;
+    if (status == UB_OK && layer->input_bits > 0)
+        status = ub_op_quantize_input(tape, *x, &choice, c->own->range,
+                                      c->training, c->quantization, x);
+    return status;
+}
+
 static ub_status run_conv(const call *c, ub_tape *tape, ub_variable **out)
 {
+    ub_variable *x = c->x[0], *w = c->own->weight;
     ub_conv2d_options geometry;
+    ub_status status = quantize(c, tape, &x, &w);
 
+    if (status != UB_OK)
+        return status;
     ub_conv2d_options_init(&geometry, sizeof geometry);
     geometry.stride = c->layer->stride;
     geometry.pad_height = c->layer->pad_height;
     geometry.pad_width = c->layer->pad_width;
     geometry.dilation = c->layer->dilation;
     geometry.groups = c->layer->groups;
-    return ub_op_conv2d(tape, c->x[0], c->own->weight, c->own->bias, &geometry,
-                        out);
+    return ub_op_conv2d(tape, x, w, c->own->bias, &geometry, out);
 }
 
 static ub_status run_linear(const call *c, ub_tape *tape, ub_variable **out)
@@ -251,6 +280,21 @@ static ub_status run_global_pool(const call *c, ub_tape *tape,
     return status;
 }
 
+static ub_status run_zero(const call *c, ub_tape *tape, ub_variable **out)
+{
+    const int64_t shape[4] = { ub_tensor_shape(ub_variable_value(c->x[0]))[0],
+                               c->info->out_channels, c->info->out_height,
+                               c->info->out_width };
+    ub_tensor *zeros = NULL;
+    ub_status status = ub_tensor_create(ub_tape_context(tape), 4, shape,
+                                        &zeros);
+
+    if (status == UB_OK)
+        status = ub_tape_constant(tape, zeros, out);
+    ub_tensor_unref(&zeros);
+    return status;
+}
+
 static ub_status run_layer(const call *c, ub_tape *tape, ub_variable **out)
 {
     const ub_layer *layer = c->layer;
@@ -275,6 +319,9 @@ static ub_status run_layer(const call *c, ub_tape *tape, ub_variable **out)
     case UB_LAYER_ADD: return ub_op_sum(tape, (int) c->n_x, c->x, out);
     case UB_LAYER_CONCAT: return ub_op_concat(tape, (int) c->n_x, c->x, out);
     case UB_LAYER_FLATTEN: return as_map(tape, c->info, out);
+    case UB_LAYER_ZERO: return run_zero(c, tape, out);
+    case UB_LAYER_CHANNEL_SHUFFLE:
+        return ub_op_channel_shuffle(tape, c->x[0], layer->groups, out);
     default: return UB_OK;
     }
 }
@@ -282,7 +329,10 @@ static ub_status run_layer(const call *c, ub_tape *tape, ub_variable **out)
 static ub_status run_index(ub_model *model, ub_tape *tape, int64_t index,
                            int training)
 {
-    call c = { &model->layers[index], NULL, NULL, model->inputs, 0, training };
+    call c = { .own = &model->layers[index],
+               .x = model->inputs,
+               .training = training,
+               .quantization = &model->quantization };
     const int64_t *inputs = ub_network_inputs(model->network, index, &c.n_x);
     ub_layer_info info;
     ub_status status = layer_info(model->network, index, &info);
@@ -348,6 +398,7 @@ ub_status ub_model_create(ub_context *context, const ub_network *network,
     if (model == NULL)
         return UB_ERR_NOMEM;
     model->context = context;
+    ub_quant_options_init(&model->quantization, sizeof model->quantization);
     status = build(model, network, seed);
     if (status != UB_OK) {
         ub_model_destroy(&model);
@@ -383,6 +434,15 @@ const ub_network *ub_model_network(const ub_model *model)
 ub_parameters *ub_model_parameters(const ub_model *model)
 {
     return model->parameters;
+}
+
+ub_status ub_model_set_quantization(ub_model *model,
+                                    const ub_quant_options *options)
+{
+    if (model == NULL)
+        return UB_ERR_INVALID;
+    return ub__quant_options_read(model->context, "model", options,
+                                  &model->quantization);
 }
 
 ub_status ub_model_forward(ub_model *model, ub_tape *tape, ub_variable *x,

@@ -2,7 +2,7 @@
 #ifndef UBOOST_LIB_NN_H
 #define UBOOST_LIB_NN_H
 
-#include "ops/ops.h"
+#include "quant/quant.h"
 
 #include <uboost/nn.h>
 
@@ -66,6 +66,16 @@ ub_status ub__norm_layer_create(ub_parameters *parameters, const char *prefix,
 ub_status ub__norm_layer_forward(const ub__norm_layer *layer, ub_tape *tape,
                                  ub_variable *x, int training, int relu,
                                  ub_variable **out);
+
+/* As ub_conv_norm_create(), with only some of its parts. */
+enum { UB__PART_CONV = 1, UB__PART_NORM = 2 };
+ub_status ub__conv_norm_create(ub_parameters *parameters, const char *prefix,
+                               const ub_conv_norm_options *options, int parts,
+                               ub_rng *rng, ub_conv_norm **out);
+
+/* Append "<prefix>.input_range", zeros. */
+ub_status ub__input_range_create(ub_parameters *parameters, const char *prefix,
+                                 ub_tensor **out);
 
 /* As ub_conv_norm_forward(), but normalization is left to whoever adds up the
  * terms, unless a mask comes behind it. */

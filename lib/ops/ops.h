@@ -114,6 +114,12 @@ double ub__log_sum_exp(const float *x, int64_t n);
 int64_t ub__argmax(const double *x, int64_t n);
 int64_t ub__argmax_float(const float *x, int64_t n);
 
+/* What single-path forward, multi-path backward gives n logits, with d the
+ * products of the gradient and the paths: d becomes p (d - sum of p d), where p
+ * is the softmax of the logits at `active`. */
+void ub__single_path_gradient(const float *logits, int64_t n_active,
+                              const int64_t *active, double *d);
+
 /* softmax((x + noise) / tau); without noise where that is NULL. */
 void ub__gumbel_softmax(const float *x, const double *noise, double tau,
                         int64_t n, double *soft);

@@ -224,6 +224,48 @@ static ub_status check_doubles(ub_context *context, const ub_search_options *o,
     return UB_OK;
 }
 
+/* A folder's name without its path, for results may move; NULL without one. */
+static const char *folder_name(const char *path, size_t *length)
+{
+    size_t end = path ? strlen(path) : 0, first;
+
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (first = end; first > 0 && path[first - 1] != '/';)
+        first--;
+    *length = end - first;
+    return path ? path + first : NULL;
+}
+
+/* It goes into config.json. */
+static ub_status check_text(ub_context *context, const char *what,
+                            const char *text, size_t length)
+{
+    json_t *valid = json_stringn(text, length);
+    json_t *any = json_stringn_nocheck(text, length);
+    const int bad = valid == NULL && any != NULL;
+
+    json_decref(valid);
+    json_decref(any);
+    return bad ? ub__fail(context, UB_ERR_INVALID, "search: %s is not UTF-8",
+                          what)
+               : UB_OK;
+}
+
+static ub_status check_texts(ub_context *context,
+                             const ub_search_options *options)
+{
+    size_t length;
+    const char *from = folder_name(options->from, &length);
+    ub_status status = check_text(context, "the name of the preset",
+                                  options->preset, strlen(options->preset));
+
+    if (status == UB_OK)
+        status = check_text(context, "the name of the folder `from`", from,
+                            length);
+    return status;
+}
+
 ub_status ub__search_options_check(ub_context *context,
                                    const ub_search_options *options)
 {
@@ -234,7 +276,13 @@ ub_status ub__search_options_check(ub_context *context,
         return ub__fail(context, UB_ERR_INVALID,
                         "search: no preset, or unknown hardware %d",
                         (int) options->hardware);
-    status = check_ints(context, options, int_rows, N_INTS);
+    if (options->reserved != 0 || options->reserved_tail != 0 ||
+        options->reserved_polish != 0 || options->reserved_from != 0)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "search: reserved options are not 0");
+    status = check_texts(context, options);
+    if (status == UB_OK)
+        status = check_ints(context, options, int_rows, N_INTS);
     if (status == UB_OK)
         status = check_doubles(context, options, double_rows, N_DOUBLES);
     if (status == UB_OK && options->initial_place < 0.0 &&
@@ -263,23 +311,11 @@ static int add_double(json_t *root, const ub_search_options *o,
                                json_real(double_value(o, row)));
 }
 
-/* The folder's name without its path, for results may move. */
-static json_t *name_of_folder(const char *path)
-{
-    size_t end = path ? strlen(path) : 0, first;
-
-    if (path == NULL)
-        return json_null();
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    for (first = end; first > 0 && path[first - 1] != '/';)
-        first--;
-    return json_stringn(path + first, end - first);
-}
-
 json_t *ub__search_options_json(const ub_search_options *options)
 {
     json_t *root = json_object();
+    size_t length;
+    const char *from = folder_name(options->from, &length);
     int failed = 0;
 
     failed |= json_object_set_new(root, "preset", json_string(options->preset));
@@ -291,7 +327,8 @@ json_t *ub__search_options_json(const ub_search_options *options)
         failed |= add_int(root, options, &int_rows[i]);
     for (size_t i = 0; i < N_DOUBLES; i++)
         failed |= add_double(root, options, &double_rows[i]);
-    failed |= json_object_set_new(root, "from", name_of_folder(options->from));
+    failed |= json_object_set_new(
+        root, "from", from ? json_stringn(from, length) : json_null());
     if (failed) {
         json_decref(root);
         return NULL;

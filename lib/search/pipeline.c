@@ -342,6 +342,29 @@ static json_t *make_config(const ub_search_options *options,
     return config;
 }
 
+/* [weights, inputs] of every layer; none when all are floats. */
+static int name_bits(json_t *config, const ub_network *network)
+{
+    json_t *bits = json_array();
+    int any = 0, failed = bits == NULL;
+
+    for (int64_t i = 0; i < ub_network_layers(network) && !failed; i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+
+        if (ub_network_layer(network, i, &info) != UB_OK)
+            continue;
+        any |= info.layer->weight_bits > 0 || info.layer->input_bits > 0;
+        failed = json_array_append_new(
+            bits, json_pack("[i, i]", (int) info.layer->weight_bits,
+                            (int) info.layer->input_bits));
+    }
+    if (failed || !any) {
+        json_decref(bits);
+        return failed;
+    }
+    return json_object_set_new(config, "network_bits", bits);
+}
+
 /* Which network a training is of; takes over config. */
 static json_t *name_network(json_t *config, const ub_network *network)
 {
@@ -350,7 +373,8 @@ static json_t *name_network(json_t *config, const ub_network *network)
         json_object_set_new(config, "network_macs",
                             json_integer(ub_network_macs(network))) ||
         json_object_set_new(config, "network_parameters",
-                            json_integer(ub_network_parameters(network)))) {
+                            json_integer(ub_network_parameters(network))) ||
+        name_bits(config, network)) {
         json_decref(config);
         return NULL;
     }
@@ -402,13 +426,31 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
     return status;
 }
 
-/* Whether the result is there, and its config.json is the one given. */
+/* Whether config.json is the one given, and there is a result. */
+static ub_status look_into(ub_context *context, json_t *config,
+                           const char *path, const char *result, int *complete)
+{
+    json_t *found = NULL;
+    ub_status status = ub__json_read(context, path, &found);
+
+    if (status == UB_OK)
+        status = ub__config_check(context, path, found, config);
+    json_decref(found);
+    if (status != UB_OK || !ub__file_exists(result))
+        return status;
+    status = ub__json_read(context, result, &found);
+    if (status == UB_OK) {
+        json_decref(found);
+        *complete = 1;
+    }
+    return status;
+}
+
 static ub_status look(ub_context *context, json_t *config, const char *folder,
                       int *complete)
 {
     char *path = ub__path_join(context, folder, "config.json");
     char *result = ub__path_join(context, folder, "result.json");
-    json_t *found = NULL;
     ub_status status = UB_OK;
     int there = 0;
 
@@ -417,12 +459,7 @@ static ub_status look(ub_context *context, json_t *config, const char *folder,
     else if (path == NULL || result == NULL)
         status = UB_ERR_NOMEM;
     else if (ub__file_exists(path) || ub__file_exists(result))
-        status = ub__json_read(context, path, &found);
-    if (found != NULL) {
-        status = ub__config_check(context, path, found, config);
-        there = ub__file_exists(result);
-    }
-    json_decref(found);
+        status = look_into(context, config, path, result, &there);
     ub__free(context, path);
     ub__free(context, result);
     if (status == UB_OK)

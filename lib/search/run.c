@@ -231,6 +231,22 @@ static ub_status check_empty(const ub__run *run)
     return UB_OK;
 }
 
+/* Hours of work would go into what is there already. */
+static ub_status check_incomplete(const ub__run *run)
+{
+    char *path = ub__run_path(run, "result.json");
+    const int exists = path != NULL && ub__file_exists(path);
+
+    if (path == NULL)
+        return UB_ERR_NOMEM;
+    ub__free(run->context, path);
+    if (exists)
+        return ub__fail(run->context, UB_ERR_INVALID,
+                        "%s holds a complete run, without its checkpoint",
+                        run->folder);
+    return UB_OK;
+}
+
 /* Goes on with a run that has no checkpoint yet, or begins one where there is
  * none: also when told to resume, as the folder may be a wrong one. */
 static ub_status open_config(ub__run *run, int resume)
@@ -245,6 +261,8 @@ static ub_status open_config(ub__run *run, int resume)
         status = ub__json_read(run->context, path, &config);
         if (status == UB_OK)
             status = check_config(run, path, config);
+        if (status == UB_OK)
+            status = check_incomplete(run);
     } else {
         status = check_empty(run);
     }

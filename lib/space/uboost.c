@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "space/space.h"
 
-static const ub_operator_step conv3[] = { { UB_STEP_CONV, 1, 3, 1, 0 } };
-static const ub_operator_step conv5[] = { { UB_STEP_CONV, 1, 5, 1, 0 } };
+static const ub_operator_step conv3[] = { { UB_STEP_CONV, 1, 3, 1, 0, 0 } };
+static const ub_operator_step conv5[] = { { UB_STEP_CONV, 1, 5, 1, 0, 0 } };
 static const ub_operator_step separable3[] = {
-    { UB_STEP_DEPTHWISE, 1, 3, 1, 0 },
-    { UB_STEP_CONV, 1, 1, 1, 0 },
+    { UB_STEP_DEPTHWISE, 1, 3, 1, 0, 0 },
+    { UB_STEP_CONV, 1, 1, 1, 0, 0 },
 };
 static const ub_operator_step separable5[] = {
-    { UB_STEP_DEPTHWISE, 1, 5, 1, 0 },
-    { UB_STEP_CONV, 1, 1, 1, 0 },
+    { UB_STEP_DEPTHWISE, 1, 5, 1, 0, 0 },
+    { UB_STEP_CONV, 1, 1, 1, 0, 0 },
 };
-static const ub_operator_step dilated3[] = { { UB_STEP_CONV, 1, 3, 2, 0 } };
-static const ub_operator_step dilated5[] = { { UB_STEP_CONV, 1, 5, 2, 0 } };
+static const ub_operator_step dilated3[] = { { UB_STEP_CONV, 1, 3, 2, 0, 0 } };
+static const ub_operator_step dilated5[] = { { UB_STEP_CONV, 1, 5, 2, 0, 0 } };
 
 #define OPERATOR(name, steps)                                    \
     {                                                            \
-        sizeof(ub_operator), name, steps,                        \
-            (int64_t) (sizeof(steps) / sizeof((steps)[0])), 0, 0 \
+        sizeof(ub_operator), name, steps, UB__COUNT(steps), 0, 0 \
     }
 
 static const ub_operator operators[] = {
@@ -39,16 +38,9 @@ static const ub__edge edges[] = {
 
 static ub_status fill(ub_space *space, int64_t cells)
 {
-    ub_status status = UB_OK;
+    ub_status status = ub__space_fill(space, operators, UB__COUNT(operators),
+                                      edges, UB__COUNT(edges));
 
-    for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++) {
-        if (status == UB_OK)
-            status = ub_space_add_operator(space, &operators[i]);
-    }
-    for (size_t i = 0; i < sizeof(edges) / sizeof(*edges); i++) {
-        if (status == UB_OK)
-            status = ub_space_add_edge(space, edges[i].from, edges[i].to);
-    }
     for (int64_t i = 0; i < cells && status == UB_OK; i++) {
         const ub_space_cell cell = { 0, 1, (i + 1) % (cells / 3) == 0 };
         status = ub_space_add_cell(space, &cell);

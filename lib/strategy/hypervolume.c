@@ -117,18 +117,30 @@ static double sum_dominated(const distances *d)
     return area;
 }
 
+/* Freed by free_distances() unless it fails. */
+static ub_status open_distances(ub_context *context, int64_t n,
+                                const double *values, const int32_t *directions,
+                                const double *point, const double *out,
+                                distances *d)
+{
+    ub_status status;
+
+    if (context == NULL)
+        return UB_ERR_INVALID;
+    status = check(context, n, values, directions, point, out);
+    return status == UB_OK
+               ? find_distances(context, n, values, directions, point, d)
+               : status;
+}
+
 ub_status ub_hypervolume_ideal(ub_context *context, int64_t n,
                                const double *values, const int32_t *directions,
                                const double *ideal, double *out)
 {
     distances d;
-    ub_status status;
+    ub_status status = open_distances(context, n, values, directions, ideal,
+                                      out, &d);
 
-    if (context == NULL)
-        return UB_ERR_INVALID;
-    status = check(context, n, values, directions, ideal, out);
-    if (status == UB_OK)
-        status = find_distances(context, n, values, directions, ideal, &d);
     if (status != UB_OK)
         return status;
     status = sum_to_ideal(context, &d, out);
@@ -142,13 +154,9 @@ ub_status ub_hypervolume_dominated(ub_context *context, int64_t n,
                                    const double *reference, double *out)
 {
     distances d;
-    ub_status status;
+    ub_status status = open_distances(context, n, values, directions, reference,
+                                      out, &d);
 
-    if (context == NULL)
-        return UB_ERR_INVALID;
-    status = check(context, n, values, directions, reference, out);
-    if (status == UB_OK)
-        status = find_distances(context, n, values, directions, reference, &d);
     if (status != UB_OK)
         return status;
     status = give(context, sum_dominated(&d), out);

@@ -67,8 +67,9 @@ static double tau(int64_t n, const columns *c, int64_t *items, int64_t *spare)
     tied_y = tied_pairs(known, items, compare_y, c);
     if (tied_x == pairs || tied_y == pairs)
         return NAN;
+    /* The root of a product, so that equal orders give 1 exactly. */
     result = (double) (pairs - tied_x - tied_y + tied_both - 2 * opposite) /
-             sqrt((double) (pairs - tied_x)) / sqrt((double) (pairs - tied_y));
+             sqrt((double) (pairs - tied_x) * (double) (pairs - tied_y));
     return fmax(-1.0, fmin(1.0, result));
 }
 

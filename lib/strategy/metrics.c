@@ -50,8 +50,10 @@ ub_status ub__metrics_check(ub_context *context, const char *what, int64_t n,
                             int64_t m, const double *values,
                             const int32_t *directions)
 {
+    if (values == NULL && n > 0)
+        return ub__fail(context, UB_ERR_INVALID, "%s: no values", what);
     if (n < 0 || n > UB_STRATEGY_MAX_CANDIDATES || m < 1 ||
-        m > UB_STRATEGY_MAX_METRICS || (values == NULL && n > 0))
+        m > UB_STRATEGY_MAX_METRICS)
         return ub__fail(context, UB_ERR_INVALID,
                         "%s: %lld candidates with %lld metrics; at most %lld "
                         "with 1 to %lld can be",

@@ -43,9 +43,9 @@ typedef struct map {
 } map;
 
 /* One layer at real widths, scaled as the options say. */
-static ub_status evaluate(walk *w, ub_cost_kind kind, int64_t kernel,
-                          int64_t dilation, const map *m, double in, double out,
-                          ub_cost *cost)
+static ub_status evaluate(walk *w, ub_cost_kind kind,
+                          const ub_operator_step *step, const map *m, double in,
+                          double out, ub_cost *cost)
 {
     const ub_supernet *net = w->net;
     ub_cost_layer layer;
@@ -53,8 +53,9 @@ static ub_status evaluate(walk *w, ub_cost_kind kind, int64_t kernel,
 
     ub_cost_layer_init(&layer, sizeof(layer));
     layer.kind = kind;
-    layer.kernel_height = layer.kernel_width = kernel;
-    layer.dilation = dilation;
+    layer.kernel_height = layer.kernel_width = step->kernel;
+    layer.dilation = step->dilation;
+    layer.groups = step->groups;
     layer.in_height = m->in_height;
     layer.in_width = m->in_width;
     layer.out_height = m->out_height;
@@ -71,7 +72,7 @@ static ub_status evaluate(walk *w, ub_cost_kind kind, int64_t kernel,
         return ub__fail(net->context, status,
                         "supernet: the cost model refuses a layer of kernel "
                         "%lld, %g to %g channels",
-                        (long long) kernel, in, out);
+                        (long long) step->kernel, in, out);
     return UB_OK;
 }
 
@@ -121,7 +122,7 @@ static soft_width site_width(const walk *w, int64_t cell, int64_t slot)
     const int64_t site = ub__space_site(net->space, cell, slot);
     soft_width width = { (double) net->cells[cell].channels, -1 };
 
-    if (net->masks[site] != NULL) {
+    if (net->space->cells[cell].n_summed == 0 && net->masks[site] != NULL) {
         width.value = ub_mask_soft_width(
             net->masks[site],
             net->probability + ub__supernet_mask_offset(net, site));
@@ -134,11 +135,12 @@ static soft_width site_width(const walk *w, int64_t cell, int64_t slot)
 static ub_status add_convolution(walk *w, int64_t kernel, const map *m,
                                  soft_width in, double in_scale, soft_width out)
 {
+    const ub_operator_step step = { UB_STEP_CONV, 1, kernel, 1, 0, 1 };
     const double scale = w->net->options.cost_scale;
     element *e = next_element(w);
     ub_cost cost;
-    ub_status status = evaluate(w, UB_COST_CONV, kernel, 1, m,
-                                in.value * in_scale, out.value * scale, &cost);
+    ub_status status = evaluate(w, UB_COST_CONV, &step, m, in.value * in_scale,
+                                out.value * scale, &cost);
 
     if (status != UB_OK)
         return status;
@@ -148,40 +150,49 @@ static ub_status add_convolution(walk *w, int64_t kernel, const map *m,
     return UB_OK;
 }
 
+/* The width that a step makes of `width`. */
+static soft_width step_width(const walk *w, int64_t cell, int64_t edge,
+                             const ub_operator_step *step, soft_width in,
+                             soft_width width)
+{
+    const int64_t inputs = w->net->space->options.inputs;
+
+    if (!ub__step_sets_width(step->kind))
+        return width;
+    if (step->expansion)
+        return (soft_width){ (double) step->expansion * in.value, -1 };
+    return site_width(w, cell, inputs + edge);
+}
+
 /* The layers of an operator; *out is the width it makes. */
 static ub_status operator_cost(walk *w, int64_t cell, int64_t edge,
-                               int64_t op_index, soft_width in, element *e,
-                               soft_width *out)
+                               const ub__operator *op, soft_width in,
+                               element *e, soft_width *out)
 {
-    const ub_space *space = w->net->space;
-    const ub__operator *op = &space->operators[op_index];
-    const ub__cell *c = &space->cells[cell];
+    const ub__supernet_cell *made_of = &w->net->cells[cell];
+    const ub__cell *c = &w->net->space->cells[cell];
     const double scale = w->net->options.cost_scale;
-    int64_t stride = ub__space_edge_stride(space, cell, edge);
+    int64_t stride = ub__space_edge_stride(w->net->space, cell, edge);
+    const int64_t n = ub__operator_steps(
+        op, ub__supernet_edge_channels(w->net, cell, edge), made_of->channels,
+        stride);
     soft_width width = in;
 
-    for (int64_t s = 0; s < op->n_steps; s++) {
+    for (int64_t s = 0; s < n; s++) {
         const ub_operator_step *step = &op->steps[s];
         const int depthwise = step->kind == UB_STEP_DEPTHWISE;
+        const int64_t left = s == op->strided ? 1 : stride;
         const map m = { c->height * stride, c->map_width * stride,
-                        step->kernel > 1 ? c->height : c->height * stride,
-                        step->kernel > 1 ? c->map_width
-                                         : c->map_width * stride };
-        soft_width made = width;
+                        c->height * left, c->map_width * left };
+        const soft_width made = step_width(w, cell, edge, step, in, width);
         ub_cost cost;
         ub_status status;
 
-        if (step->kind == UB_STEP_CONV)
-            made = site_width(w, cell, space->options.inputs + edge);
-        if (step->kind == UB_STEP_CONV && step->expansion)
-            made = (soft_width){ (double) step->expansion * in.value, -1 };
-        if (step->kernel > 1)
-            stride = 1;
-        if (step->kind != UB_STEP_CONV && !depthwise)
+        stride = left;
+        if (!ub__step_is_conv(step->kind))
             continue;
-        status = evaluate(w, depthwise ? UB_COST_DEPTHWISE : UB_COST_CONV,
-                          step->kernel, step->dilation, &m, width.value * scale,
-                          made.value * scale, &cost);
+        status = evaluate(w, depthwise ? UB_COST_DEPTHWISE : UB_COST_CONV, step,
+                          &m, width.value * scale, made.value * scale, &cost);
         if (status != UB_OK)
             return status;
         append(e, &cost, scale, depthwise);
@@ -239,7 +250,8 @@ static ub_status add_mixed(walk *w, int64_t cell, int64_t edge, soft_width in,
     for (int64_t i = 0; i < n && status == UB_OK; i++) {
         soft_width made;
         if (!net->space->operators[i].zero)
-            status = operator_cost(w, cell, edge, i, in, &ops[i], &made);
+            status = operator_cost(w, cell, edge, &net->space->operators[i], in,
+                                   &ops[i], &made);
     }
     if (status == UB_OK)
         mix(w, ops, n,
@@ -263,7 +275,8 @@ static ub_status add_edge(walk *w, int64_t cell, int64_t edge, soft_width in,
     op = net->operators[ub__space_decision(net->space, cell, edge)];
     if (net->space->operators[op].zero || !(in.value > 0.0))
         return UB_OK;
-    return operator_cost(w, cell, edge, op, in, next_element(w), made);
+    return operator_cost(w, cell, edge, &net->space->operators[op], in,
+                         next_element(w), made);
 }
 
 /* The widest term, the first one on ties; every narrower one is aligned. */
@@ -372,6 +385,26 @@ static ub_status walk_cell(walk *w, int64_t cell, const soft_width *inputs,
     return status;
 }
 
+/* What is not chosen counts with the ends. */
+static ub_status walk_block(walk *w, int64_t block, soft_width in,
+                            soft_width *out)
+{
+    const ub__cell *c = &w->net->space->cells[block];
+    ub_status status = UB_OK;
+
+    *out = (soft_width){ (double) w->net->cells[block].channels, -1 };
+    if (!w->net->options.include_ends)
+        return UB_OK;
+    for (int64_t i = 0; i < c->n_summed && status == UB_OK; i++) {
+        soft_width made;
+
+        status = operator_cost(w, block, 0, &c->summed[i], in, next_element(w),
+                               &made);
+    }
+    close_cell(w);
+    return status;
+}
+
 /* The stem and the classifier, as one more cell. Image channels and classes
  * are not scaled. */
 static ub_status walk_ends(walk *w, soft_width last)
@@ -386,15 +419,19 @@ static ub_status walk_ends(walk *w, soft_width last)
     const map m = { o->height, o->width, o->height, o->width };
     const map one = { 1, 1, 1, 1 };
     const soft_width image = { (double) o->channels, -1 };
+    const ub_operator_step linear = { UB_STEP_PLAIN_CONV, 0, 1, 1, 0, 1 };
     const soft_width stem = { (double) o->base_width, -1 };
-    ub_status status = add_convolution(w, o->stem_kernel, &m, image, 1.0, stem);
-    element *e = next_element(w);
+    ub_status status = UB_OK;
+    element *e;
     ub_cost cost;
 
+    if (o->stem_kernel != 0)
+        status = add_convolution(w, o->stem_kernel, &m, image, 1.0, stem);
+    e = next_element(w);
     if (status != UB_OK)
         return status;
-    status = evaluate(w, UB_COST_LINEAR, 1, 1, &one, last.value * scale * area,
-                      (double) o->classes, &cost);
+    status = evaluate(w, UB_COST_LINEAR, &linear, &one,
+                      last.value * scale * area, (double) o->classes, &cost);
     if (status != UB_OK)
         return status;
     cost.dlatency_dout = cost.dutilization_dout = 0.0;
@@ -407,12 +444,19 @@ static ub_status walk_ends(walk *w, soft_width last)
 static ub_status walk_network(walk *w)
 {
     const ub_space *space = w->net->space;
-    const soft_width stem = { (double) space->options.base_width, -1 };
-    soft_width inputs[2] = { stem, stem }, out = stem;
+    const ub_space_options *o = &space->options;
+    /* image channels are not scaled */
+    const soft_width first = { o->stem_kernel ? (double) o->base_width
+                                              : (double) o->channels /
+                                                    w->net->options.cost_scale,
+                               -1 };
+    soft_width inputs[2] = { first, first }, out = first;
     ub_status status = UB_OK;
 
     for (int64_t i = 0; i < space->n_cells && status == UB_OK; i++) {
-        status = walk_cell(w, i, inputs, &out);
+        status = space->cells[i].n_summed > 0
+                     ? walk_block(w, i, inputs[0], &out)
+                     : walk_cell(w, i, inputs, &out);
         inputs[1] = inputs[0];
         inputs[0] = out;
     }

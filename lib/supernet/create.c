@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "nn/nn.h"
 #include "supernet/supernet.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_LENGTH 160
+#define NAME_LENGTH (UB__SPACE_NAME + 24)
 
 static const ub_supernet_options defaults = {
     .size = sizeof(ub_supernet_options),
@@ -25,7 +26,18 @@ static int searches_widths(const ub_supernet_options *o)
     return o->widths.low != 0 || o->widths.high != 0 || o->widths.step != 0;
 }
 
-/* An operator whose inner widths hang on its input's cannot be masked. */
+/* An operator whose inner widths hang on its input's cannot be masked, nor one
+ * that has channels in groups, or brings masked ones back by a norm. */
+static int fixes_width(const ub__operator *op)
+{
+    int fixed = op->residual != UB_RESIDUAL_NONE && op->n_steps > 0;
+
+    for (int64_t s = 0; s < op->n_steps; s++)
+        fixed |= op->steps[s].expansion != 0 || op->steps[s].groups > 1 ||
+                 op->steps[s].kind == UB_STEP_NORM;
+    return fixed;
+}
+
 static ub_status check_widths(ub_context *context, const ub_space *space,
                               const ub_supernet_options *o)
 {
@@ -34,19 +46,17 @@ static ub_status check_widths(ub_context *context, const ub_space *space,
                         "supernet: widths %lld to %lld by %lld",
                         (long long) o->widths.low, (long long) o->widths.high,
                         (long long) o->widths.step);
-    if (o->operators == NULL || space->options.preprocess == 0)
+    if (o->operators == NULL || space->options.preprocess == 0 ||
+        space->n_blocks > 0)
         return ub__fail(context, UB_ERR_UNSUPPORTED,
-                        "supernet: widths are searched with operators given "
-                        "and inputs preprocessed");
+                        "supernet: widths are searched with operators given, "
+                        "inputs preprocessed and no blocks");
     for (int64_t i = 0; i < space->n_operators; i++) {
-        const ub__operator *op = &space->operators[i];
-        for (int64_t s = 0; s < op->n_steps; s++) {
-            if (op->steps[s].expansion != 0 || op->residual)
-                return ub__fail(context, UB_ERR_UNSUPPORTED,
-                                "supernet: the width of operator \"%s\" cannot "
-                                "be searched",
-                                op->name);
-        }
+        if (fixes_width(&space->operators[i]))
+            return ub__fail(context, UB_ERR_UNSUPPORTED,
+                            "supernet: the width of operator \"%s\" cannot be "
+                            "searched",
+                            space->operators[i].name);
     }
     return UB_OK;
 }
@@ -73,40 +83,37 @@ static ub_status check_options(ub_context *context, const ub_space *space,
         return ub__fail(context, UB_ERR_INVALID,
                         "supernet: initial place %g, height %g",
                         o->initial_place, o->initial_height);
-    if (space->n_cells == 0 || space->n_edges == 0 || space->n_operators == 0)
+    if (ub_space_cells(space) == 0 || space->n_edges == 0 ||
+        space->n_operators == 0)
         return ub__fail(context, UB_ERR_INVALID,
                         "supernet: the space has no cells, edges or operators");
     return searches_widths(o) ? check_widths(context, space, o) : UB_OK;
 }
 
-/* Layer of one step of an operator. */
+/* Layer of one step of an operator, if it has anything to learn. */
 static ub_status create_step(ub_supernet *net, const char *name,
                              const ub_operator_step *step, int64_t stride,
                              int64_t in, int64_t out, ub_rng *rng,
                              ub_conv_norm **layer)
 {
+    const int conv = ub__step_is_conv(step->kind);
+    const int norm = step->kind == UB_STEP_NORM;
+    const int plain = step->kind == UB_STEP_PLAIN_CONV;
     ub_conv_norm_options o;
 
+    if (!conv && !norm)
+        return UB_OK;
     ub_conv_norm_options_init(&o, sizeof(o));
     o.in_channels = in;
     o.out_channels = out;
     o.kernel_height = o.kernel_width = step->kernel;
     o.stride = stride;
     o.dilation = step->dilation;
-    o.groups = step->kind == UB_STEP_DEPTHWISE ? in : 1;
+    o.groups = step->kind == UB_STEP_DEPTHWISE ? in : step->groups;
     o.relu = step->relu;
-    return ub_conv_norm_create(net->parameters, name, &o, rng, layer);
-}
-
-static ub_status bad_operator(ub_supernet *net, int64_t cell, int64_t edge,
-                              const ub__operator *op, int64_t in, int64_t out,
-                              int64_t stride)
-{
-    return ub__fail(net->context, UB_ERR_SHAPE,
-                    "supernet: operator \"%s\" on edge %lld of cell %lld makes "
-                    "%lld channels with stride %lld left, the cell has %lld",
-                    op->name, (long long) edge, (long long) cell,
-                    (long long) in, (long long) stride, (long long) out);
+    return ub__conv_norm_create(
+        net->parameters, name, &o,
+        (conv ? UB__PART_CONV : 0) | (plain ? 0 : UB__PART_NORM), rng, layer);
 }
 
 static ub_status create_candidate(ub_supernet *net, int64_t cell, int64_t edge,
@@ -115,64 +122,63 @@ static ub_status create_candidate(ub_supernet *net, int64_t cell, int64_t edge,
 {
     const int64_t width = net->cells[cell].channels;
     const int64_t in = ub__supernet_edge_channels(net, cell, edge);
-    int64_t stride = ub__space_edge_stride(net->space, cell, edge);
+    const int64_t stride = ub__space_edge_stride(net->space, cell, edge);
+    const int64_t n = ub__operator_steps(op, in, width, stride);
+    char prefix[UB__SPACE_NAME], name[NAME_LENGTH];
     int64_t c = in;
 
-    for (int64_t s = 0; s < op->n_steps; s++) {
+    ub__space_operator_name(net->space, cell, edge, op, prefix);
+    for (int64_t s = 0; s < n; s++) {
         const ub_operator_step *step = &op->steps[s];
-        const int64_t taken = step->kernel > 1 ? stride : 1;
-        char name[NAME_LENGTH];
-        int64_t out = c;
+        const int64_t out = ub__step_width(step, c, in, width);
         ub_status status;
 
-        stride /= taken;
-        if (step->kind == UB_STEP_MAX_POOL || step->kind == UB_STEP_AVG_POOL)
-            continue;
-        if (step->kind == UB_STEP_CONV)
-            out = step->expansion ? in * step->expansion : width;
-        snprintf(name, sizeof(name), "cell%lld.edge%lld.%s.%lld",
-                 (long long) cell, (long long) edge, op->name, (long long) s);
-        status = create_step(net, name, step, taken, c, out, rng, &layers[s]);
+        snprintf(name, sizeof(name), "%s.%lld", prefix, (long long) s);
+        status = create_step(net, name, step, s == op->strided ? stride : 1, c,
+                             out, rng, &layers[s]);
         if (status != UB_OK)
             return status;
         c = out;
     }
-    if (!op->zero && (c != width || stride != 1))
-        return bad_operator(net, cell, edge, op, c, width, stride);
+    if (!op->zero && (c != width || (stride != 1 && op->strided < 0)))
+        return ub__fail(net->context, UB_ERR_SHAPE,
+                        "supernet: %s makes %lld channels with stride %lld, "
+                        "the cell has %lld and stride %lld",
+                        prefix, (long long) c,
+                        (long long) (op->strided < 0 ? 1 : stride),
+                        (long long) width, (long long) stride);
     return UB_OK;
 }
 
 static int is_open(const ub_supernet *net, int64_t cell, int64_t edge,
                    int64_t op)
 {
-    if (net->operators == NULL)
+    if (net->operators == NULL || net->space->cells[cell].n_summed > 0)
         return 1;
     return net->operators[ub__space_decision(net->space, cell, edge)] == op;
 }
 
 static ub_status create_edges(ub_supernet *net, int64_t cell, ub_rng *rng)
 {
-    const ub_space *space = net->space;
+    const int64_t n = ub__supernet_candidates(net, cell);
     ub__supernet_cell *c = &net->cells[cell];
-    const size_t n = (size_t) (space->n_edges * space->n_operators);
 
-    c->candidates = ub__calloc(net->context, n, sizeof(*c->candidates));
+    c->candidates = ub__calloc(net->context, (size_t) n,
+                               sizeof(*c->candidates));
     if (c->candidates == NULL)
         return UB_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        const int64_t edge = (int64_t) i / space->n_operators;
-        const int64_t op = (int64_t) i % space->n_operators;
-        const size_t steps = (size_t) space->operators[op].n_steps;
+    for (int64_t i = 0; i < n; i++) {
+        const ub__operator *op = ub__supernet_candidate(net, cell, i);
+        const int64_t edge = i / net->space->n_operators;
         ub_status status;
 
-        if (!is_open(net, cell, edge, op))
+        if (!is_open(net, cell, edge, i % net->space->n_operators))
             continue;
-        c->candidates[i] = ub__calloc(net->context, steps,
+        c->candidates[i] = ub__calloc(net->context, (size_t) op->n_steps,
                                       sizeof(*c->candidates[i]));
         if (c->candidates[i] == NULL)
             return UB_ERR_NOMEM;
-        status = create_candidate(net, cell, edge, &space->operators[op], rng,
-                                  c->candidates[i]);
+        status = create_candidate(net, cell, edge, op, rng, c->candidates[i]);
         if (status != UB_OK)
             return status;
     }
@@ -183,8 +189,9 @@ static ub_status create_preprocess(ub_supernet *net, int64_t cell,
                                    int64_t input, ub_rng *rng)
 {
     const ub_space *space = net->space;
-    const ub_operator_step step = { UB_STEP_CONV, 1, space->options.preprocess,
-                                    1, 0 };
+    const ub_operator_step step = {
+        UB_STEP_CONV, 1, space->options.preprocess, 1, 0, 1
+    };
     ub__supernet_cell *c = &net->cells[cell];
     char name[NAME_LENGTH];
 
@@ -192,8 +199,8 @@ static ub_status create_preprocess(ub_supernet *net, int64_t cell,
         (net->operators != NULL &&
          !ub__space_input_used(space, cell, input, net->operators)))
         return UB_OK;
-    snprintf(name, sizeof(name), "cell%lld.input%lld", (long long) cell,
-             (long long) input);
+    snprintf(name, sizeof(name), "cell%lld.input%lld",
+             (long long) space->cells[cell].index, (long long) input);
     return create_step(
         net, name, &step,
         space->cells[cell].height_in[input] / space->cells[cell].height,
@@ -203,8 +210,8 @@ static ub_status create_preprocess(ub_supernet *net, int64_t cell,
 static ub_status create_cells(ub_supernet *net, ub_rng *rng)
 {
     const ub_space *space = net->space;
-    int64_t channels[2] = { space->options.base_width,
-                            space->options.base_width };
+    int64_t channels[2] = { ub__space_first_width(space),
+                            ub__space_first_width(space) };
     ub_status status = UB_OK;
 
     for (int64_t i = 0; i < space->n_cells && status == UB_OK; i++) {
@@ -213,7 +220,7 @@ static ub_status create_cells(ub_supernet *net, ub_rng *rng)
                                                      : space->cells[i].width;
         for (int64_t k = 0; k < space->options.inputs; k++) {
             c->in_channels[k] = channels[k];
-            if (status == UB_OK)
+            if (status == UB_OK && space->cells[i].n_summed == 0)
                 status = create_preprocess(net, i, k, rng);
         }
         if (status == UB_OK)
@@ -228,13 +235,15 @@ static ub_status create_ends(ub_supernet *net, ub_rng *rng)
 {
     const ub_space_options *o = &net->space->options;
     const ub__cell *last = &net->space->cells[net->space->n_cells - 1];
-    const ub_operator_step step = { UB_STEP_CONV, 1, o->stem_kernel, 1, 0 };
+    const ub_operator_step step = { UB_STEP_CONV, 1, o->stem_kernel, 1, 0, 1 };
     const int64_t channels = net->cells[net->space->n_cells - 1].channels;
     const int64_t area = o->global_pool ? 1
                                         : last->out_height * last->out_width;
-    const ub_status status = create_step(net, "stem", &step, 1, o->channels,
-                                         o->base_width, rng, &net->stem);
+    ub_status status = UB_OK;
 
+    if (o->stem_kernel != 0)
+        status = create_step(net, "stem", &step, 1, o->channels, o->base_width,
+                             rng, &net->stem);
     if (status != UB_OK)
         return status;
     return ub_linear_layer_create(net->parameters, "classifier",
@@ -415,17 +424,17 @@ ub_status ub_supernet_create(ub_context *context, const ub_space *space,
     return UB_OK;
 }
 
-static void destroy_cell(ub_supernet *net, ub__supernet_cell *cell)
+static void destroy_cell(ub_supernet *net, int64_t index)
 {
-    const ub_space *space = net->space;
-    const int64_t n = space->n_edges * space->n_operators;
+    ub__supernet_cell *cell = &net->cells[index];
 
     for (int i = 0; i < 2; i++)
         ub_conv_norm_destroy(&cell->preprocess[i]);
     if (cell->candidates == NULL)
         return;
-    for (int64_t i = 0; i < n; i++) {
-        const ub__operator *op = &space->operators[i % space->n_operators];
+    for (int64_t i = 0; i < ub__supernet_candidates(net, index); i++) {
+        const ub__operator *op = ub__supernet_candidate(net, index, i);
+
         if (cell->candidates[i] == NULL)
             continue;
         for (int64_t s = 0; s < op->n_steps; s++)
@@ -443,7 +452,7 @@ void ub_supernet_destroy(ub_supernet **supernet)
         return;
     net = *supernet;
     for (int64_t i = 0; net->cells != NULL && i < net->space->n_cells; i++)
-        destroy_cell(net, &net->cells[i]);
+        destroy_cell(net, i);
     for (int64_t i = 0; net->masks && i < ub_space_sites(net->space); i++)
         ub_mask_destroy(&net->masks[i]);
     ub_conv_norm_destroy(&net->stem);

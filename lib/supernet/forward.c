@@ -12,7 +12,39 @@ typedef struct run {
     const int32_t *operators;  /* one per decision, or NULL: mixed edges */
     ub_variable **probability; /* per decision, for mixed edges */
     ub_variable **masks;       /* per site, NULL where there is none */
+    ub_variable *rectified[UB_SPACE_MAX_ITEMS][2]; /* of a cell: x, ReLU of x */
+    int n_rectified;
 } run;
+
+/* Operators of all edges that leave a node mostly rectify the same. */
+static ub_status rectify(run *r, ub_variable *x, ub_variable **out)
+{
+    ub_status status;
+
+    for (int i = 0; i < r->n_rectified; i++) {
+        if (r->rectified[i][0] == x) {
+            *out = r->rectified[i][1];
+            return UB_OK;
+        }
+    }
+    status = ub_op_relu(r->tape, x, out);
+    if (status == UB_OK && r->n_rectified < UB_SPACE_MAX_ITEMS) {
+        r->rectified[r->n_rectified][0] = x;
+        r->rectified[r->n_rectified++][1] = *out;
+    }
+    return status;
+}
+
+static ub_status pool(run *r, const ub_operator_step *step, int64_t stride,
+                      ub_variable *x, ub_variable **out)
+{
+    const int64_t kernel = step->kernel ? step->kernel : stride;
+    const int64_t padding = step->kernel / 2;
+
+    if (step->kind == UB_STEP_MAX_POOL)
+        return ub_op_max_pool2d(r->tape, x, kernel, stride, padding, out);
+    return ub_op_avg_pool2d(r->tape, x, kernel, stride, padding, 0, out);
+}
 
 /* What comes last may be left to the sum of a mixed edge. */
 static ub_status forward_step(run *r, const ub_operator_step *step,
@@ -20,18 +52,16 @@ static ub_status forward_step(run *r, const ub_operator_step *step,
                               ub_variable *mask, ub_variable *x,
                               ub__mixed_term *out)
 {
-    const int64_t padding = step->kernel / 2;
-
-    if (step->kind != UB_STEP_MAX_POOL && step->kind != UB_STEP_AVG_POOL)
+    if (layer != NULL)
         return ub__conv_norm_term(layer, r->tape, x, r->training, mask,
                                   (ub_mask_place) r->net->options.mask_place,
                                   out);
     *out = (ub__mixed_term){ 0 };
-    if (step->kind == UB_STEP_MAX_POOL)
-        return ub_op_max_pool2d(r->tape, x, step->kernel, stride, padding,
-                                &out->x);
-    return ub_op_avg_pool2d(r->tape, x, step->kernel, stride, padding, 0,
-                            &out->x);
+    if (step->kind == UB_STEP_RELU)
+        return rectify(r, x, &out->x);
+    if (step->kind == UB_STEP_CHANNEL_SHUFFLE)
+        return ub_op_channel_shuffle(r->tape, x, step->groups, &out->x);
+    return pool(r, step, stride, x, &out->x);
 }
 
 static ub_status add_residual(run *r, ub_variable *x, ub__mixed_term *term)
@@ -45,36 +75,47 @@ static ub_status add_residual(run *r, ub_variable *x, ub__mixed_term *term)
 
 /* An operator that is not zero. */
 static ub_status forward_operator(run *r, int64_t cell, int64_t edge,
-                                  int64_t op_index, ub_variable *x,
-                                  ub__mixed_term *out)
+                                  int64_t candidate, ub_variable *mask,
+                                  ub_variable *x, ub__mixed_term *out)
 {
-    const ub_space *space = r->net->space;
-    const ub__operator *op = &space->operators[op_index];
-    const int64_t site = ub__space_site(space, cell,
-                                        space->options.inputs + edge);
-    ub_conv_norm **layers =
-        r->net->cells[cell].candidates[edge * space->n_operators + op_index];
-    int64_t stride = ub__space_edge_stride(space, cell, edge);
+    const ub__supernet_cell *c = &r->net->cells[cell];
+    const ub__operator *op = ub__supernet_candidate(r->net, cell, candidate);
+    const int64_t stride = ub__space_edge_stride(r->net->space, cell, edge);
+    const int64_t n = ub__operator_steps(
+        op, ub__supernet_edge_channels(r->net, cell, edge), c->channels,
+        stride);
     ub__mixed_term y = { .x = x };
 
-    for (int64_t s = 0; s < op->n_steps; s++) {
+    for (int64_t s = 0; s < n; s++) {
         const ub_operator_step *step = &op->steps[s];
-        const int64_t taken = step->kernel > 1 ? stride : 1;
-        ub_variable *mask = step->kind == UB_STEP_CONV ? r->masks[site] : NULL;
         ub_variable *input = NULL;
         ub_status status = ub__mixed_term_value(r->tape, &y, &input);
 
         if (status == UB_OK)
-            status = forward_step(r, step, layers[s], taken, mask, input, &y);
+            status = forward_step(r, step, c->candidates[candidate][s],
+                                  s == op->strided ? stride : 1,
+                                  ub__step_sets_width(step->kind) ? mask : NULL,
+                                  input, &y);
         if (status != UB_OK)
             return status;
-        stride /= taken;
     }
     *out = y;
-    if (op->residual &&
+    if (op->residual == UB_RESIDUAL_ADD &&
         ub__tensor_same_shape(ub_variable_value(x), ub_variable_value(y.x)))
         return add_residual(r, x, out);
     return UB_OK;
+}
+
+static ub_status forward_edge_operator(run *r, int64_t cell, int64_t edge,
+                                       int64_t op, ub_variable *x,
+                                       ub__mixed_term *out)
+{
+    const ub_space *space = r->net->space;
+    const int64_t site = ub__space_site(space, cell,
+                                        space->options.inputs + edge);
+
+    return forward_operator(r, cell, edge, edge * space->n_operators + op,
+                            r->masks[site], x, out);
 }
 
 /* In single-path mode the probabilities are one-hot and all but one operator
@@ -95,7 +136,7 @@ static ub_status forward_mixed(run *r, int64_t cell, int64_t edge,
             (r->net->options.sampling == UB_SAMPLING_SINGLE_PATH &&
              p[i] == 0.0f))
             continue;
-        status = forward_operator(r, cell, edge, i, x, &terms[i]);
+        status = forward_edge_operator(r, cell, edge, i, x, &terms[i]);
         if (status != UB_OK)
             return status;
         any = 1;
@@ -123,7 +164,7 @@ static ub_status forward_edge(run *r, int64_t cell, int64_t edge,
     op = r->operators[ub__space_decision(r->net->space, cell, edge)];
     if (r->net->space->operators[op].zero)
         return UB_OK;
-    status = forward_operator(r, cell, edge, op, x, &term);
+    status = forward_edge_operator(r, cell, edge, op, x, &term);
     return status == UB_OK ? ub__mixed_term_value(r->tape, &term, out) : status;
 }
 
@@ -177,6 +218,23 @@ static ub_status forward_cell(run *r, int64_t cell, ub_variable **inputs,
     return status;
 }
 
+static ub_status forward_block(run *r, int64_t block, ub_variable *x,
+                               ub_variable **out)
+{
+    const int64_t n = r->net->space->cells[block].n_summed;
+    ub_variable *terms[UB_SPACE_MAX_ITEMS];
+    ub_status status = UB_OK;
+
+    for (int64_t i = 0; i < n && status == UB_OK; i++) {
+        ub__mixed_term term;
+
+        status = forward_operator(r, block, 0, i, NULL, x, &term);
+        if (status == UB_OK)
+            status = ub__mixed_term_value(r->tape, &term, &terms[i]);
+    }
+    return status == UB_OK ? ub_op_sum(r->tape, (int) n, terms, out) : status;
+}
+
 /* What a cell without output hands on. */
 static ub_status zeros(run *r, int64_t cell, int64_t batch, ub_variable **out)
 {
@@ -195,8 +253,13 @@ static ub_status zeros(run *r, int64_t cell, int64_t batch, ub_variable **out)
 
 static ub_status forward_stem(run *r, ub_variable *images, ub_variable **out)
 {
-    ub_status status = ub_conv_norm_forward(
-        r->net->stem, r->tape, images, r->training, NULL, UB_MASK_AFTER, out);
+    ub_status status;
+
+    *out = images;
+    if (r->net->stem == NULL)
+        return UB_OK;
+    status = ub_conv_norm_forward(r->net->stem, r->tape, images, r->training,
+                                  NULL, UB_MASK_AFTER, out);
 
     if (status == UB_OK && r->net->space->options.stem_pool)
         status = ub_op_max_pool2d(r->tape, *out, 2, 2, 0, out);
@@ -213,7 +276,10 @@ static ub_status forward_network(run *r, ub_variable *images,
 
     inputs[1] = inputs[0];
     for (int64_t i = 0; i < space->n_cells && status == UB_OK; i++) {
-        status = forward_cell(r, i, inputs, &x);
+        r->n_rectified = 0;
+        status = space->cells[i].n_summed > 0
+                     ? forward_block(r, i, inputs[0], &x)
+                     : forward_cell(r, i, inputs, &x);
         if (status == UB_OK && x == NULL)
             status = zeros(r, i, batch, &x);
         if (status == UB_OK && space->cells[i].pool_after)
@@ -302,7 +368,7 @@ ub_status ub_supernet_forward(ub_supernet *supernet, ub_tape *tape,
                               ub_variable *images, ub_supernet_mode mode,
                               ub_variable **logits)
 {
-    run r = { supernet, tape, UB_NORM_TRAINING, NULL, NULL, NULL };
+    run r = { .net = supernet, .tape = tape, .training = UB_NORM_TRAINING };
     ub_context *context;
     int64_t n, sites;
     int32_t *argmax;

@@ -18,12 +18,33 @@ int64_t ub_supernet_logits(const ub_supernet *supernet)
 int64_t ub__supernet_edge_channels(const ub_supernet *net, int64_t cell,
                                    int64_t edge)
 {
-    const int64_t from = net->space->edges[edge].from;
     const ub_space_options *o = &net->space->options;
+    int64_t from;
 
+    if (net->space->cells[cell].n_summed > 0)
+        return net->cells[cell].in_channels[0];
+    from = net->space->edges[edge].from;
     if (from < o->inputs && o->preprocess == 0)
         return net->cells[cell].in_channels[from];
     return net->cells[cell].channels;
+}
+
+int64_t ub__supernet_candidates(const ub_supernet *net, int64_t cell)
+{
+    const ub__cell *c = &net->space->cells[cell];
+
+    return c->n_summed > 0 ? c->n_summed
+                           : net->space->n_edges * net->space->n_operators;
+}
+
+const ub__operator *ub__supernet_candidate(const ub_supernet *net, int64_t cell,
+                                           int64_t index)
+{
+    const ub__cell *c = &net->space->cells[cell];
+
+    return c->n_summed > 0
+               ? &c->summed[index]
+               : &net->space->operators[index % net->space->n_operators];
 }
 
 int64_t ub__supernet_decision_offset(const ub_supernet *net, int64_t decision)
@@ -172,9 +193,15 @@ void ub_supernet_widths(const ub_supernet *supernet, int64_t *widths)
     const ub_space *space = supernet->space;
     const int64_t slots = space->options.inputs + space->n_edges;
 
-    for (int64_t s = 0; s < ub_space_sites(space); s++) {
-        const ub_mask *mask = supernet->masks[s];
-        widths[s] = mask ? ub_mask_width(mask, ub_mask_argmax(mask))
-                         : supernet->cells[s / slots].channels;
+    for (int64_t i = 0; i < space->n_cells * slots; i++) {
+        const int64_t cell = i / slots;
+        const int64_t site = ub__space_site(space, cell, i % slots);
+        const ub_mask *mask;
+
+        if (space->cells[cell].n_summed > 0)
+            continue;
+        mask = supernet->masks[site];
+        widths[site] = mask ? ub_mask_width(mask, ub_mask_argmax(mask))
+                            : supernet->cells[cell].channels;
     }
 }

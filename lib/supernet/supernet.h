@@ -7,8 +7,9 @@
 
 #include <uboost/supernet.h>
 
-/* The layers of one cell; candidates[edge * operators + operator] holds the
- * layers of that operator's steps, NULL where the operator is not open. */
+/* The layers of one cell; candidates[edge * operators + operator], or of a
+ * block candidates[operator], holds the layers of that operator's steps, NULL
+ * where the operator is not open. */
 typedef struct ub__supernet_cell {
     ub_conv_norm *preprocess[2];
     ub_conv_norm ***candidates;
@@ -38,6 +39,10 @@ struct ub_supernet {
 /* Tensor channels that operator `op` of an edge reads in a cell. */
 int64_t ub__supernet_edge_channels(const ub_supernet *net, int64_t cell,
                                    int64_t edge);
+/* How many candidates a cell or block has, open or not, and number `index`. */
+int64_t ub__supernet_candidates(const ub_supernet *net, int64_t cell);
+const ub__operator *ub__supernet_candidate(const ub_supernet *net, int64_t cell,
+                                           int64_t index);
 /* First logit of a decision or of a site's mask. */
 int64_t ub__supernet_decision_offset(const ub_supernet *net, int64_t decision);
 int64_t ub__supernet_mask_offset(const ub_supernet *net, int64_t site);

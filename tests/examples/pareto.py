@@ -40,7 +40,7 @@ REFUSED = [
     (["--out", "/nonexistent/x"], "/nonexistent/x: cannot create"),
     ([], "one of --out DIR and --summary DIR"),
     (["--out", "x", "more"], "more: unexpected argument"),
-    (["--summary", "x", "--seeds", "1"], "--summary takes no other options"),
+    (["--summary", "x", "--jobs", "1"], "--summary takes no other options"),
     (["--out", "x", "--variants", "shared,polish"],
      "--variants polish: expected polished, shared"),
     (["--out", "x", "--variants", "shared,shared"], "shared: is there twice"),
@@ -134,6 +134,13 @@ def grid(root):
           and "systolic-lambda0.5-seed3/config.json" in errors
           and "train_rate is 0.1, not 0.2" in errors, errors)
     check("and nothing is changed", times(whole) == before)
+    result = whole / RUNS[1] / "result.json"
+    good = result.read_bytes()
+    result.write_bytes(good[:100])
+    status, errors = run(*GRID, "--out", str(whole))
+    check("a damaged result is refused", status == 1
+          and f"{RUNS[1]}/result.json" in errors, errors)
+    result.write_bytes(good)
     status, errors = stop(parts)
     check("an interrupted one", status == 130 and "repeat the command" in errors,
           f"status {status}: {errors}")
@@ -201,6 +208,7 @@ def variants(root, whole):
     status, errors = run(*GRID, *wanted, "--out", str(broken), "--jobs", "2")
     check("a base that fails", status == 1 and "2 of 4 runs failed" in errors
           and f"{SHARED}: not begun, for {BASE} failed" in errors
+          and f"{BASE}: its folder cannot be used" in errors
           and (broken / POLISHED / "result.json").exists(), errors)
     labels(whole)
 

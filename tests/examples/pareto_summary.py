@@ -54,8 +54,8 @@ def near(a, b):
     return a is not None and math.isclose(a, b, rel_tol=1e-6)
 
 
-def run(folder, *more):
-    done = subprocess.run([PROGRAM, "--summary", str(folder), *more],
+def run(folder, *more, grid=("--lambda", "0.1,1", "--seeds", "1,2")):
+    done = subprocess.run([PROGRAM, "--summary", str(folder), *grid, *more],
                           stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
@@ -383,6 +383,9 @@ def variants(root, whole, plain):
             shutil.rmtree(again / path.name)
     status, _, errors = run(again)
     check("variants without main runs", status == 0, errors)
+    check("nothing is no number",
+          "nan" not in (again / "summary.md").read_text("utf-8")
+          and "nan" not in (again / "summary.json").read_text("utf-8"))
     for name, changes in (
             ("systolic-polished-lambda0.1-seed1", {"polish": 0}),
             ("systolic-polished-lambda0.1-seed1", {"take": 0}),
@@ -501,7 +504,7 @@ def committed(root):
             runs = [row["run"] for row in csv.DictReader(file)]
         for name in runs:
             shutil.copytree(source / name, folder / name)
-        status, _, errors = run(folder)
+        status, _, errors = run(folder, grid=())
         check(f"{source.name}: as committed", status == 0 and all(
             (folder / name).read_bytes() == (source / name).read_bytes()
             for name in FILES), errors)
@@ -529,6 +532,11 @@ def main():
               "simulates 20 of 20 networks" in errors, errors)
         if status != 0:
             return 1
+        status, output, errors = run(whole, grid=())
+        check("a grid that was to have four lambdas", status == 0
+              and "16 of 32 runs" in output and "runs are missing"
+              in (whole / "summary.md").read_text("utf-8"), output)
+        run(whole)
         summary = json.loads((whole / "summary.json").read_text("utf-8"))
         check_points(summary)
         check_choices(summary)

@@ -35,8 +35,11 @@ REFUSED = [
     (SEARCH, ["--splits", "3"], "--splits 3: expected a whole"),
     (SEARCH, ["--initial-place", "2"], "--initial-place 2: expected a number"),
     (SEARCH, ["--polish=1"], "see search_cifar10 --help"),
+    (SEARCH, ["--take", "widths"], "--take is for --from"),
     (SEARCH, ["--wrong"], "see search_cifar10 --help"),
     (TRAIN, [], "--network FILE is needed"),
+    (TRAIN, ["--bits", "17"], "--bits 17: expected a whole"),
+    (TRAIN, ["--bits", "0"], "--bits 0: expected a whole"),
 ]
 failed = 0
 
@@ -59,6 +62,28 @@ def name_of(program, arguments):
     return " ".join([pathlib.Path(program).name, *short])
 
 
+def train_quantized(folder):
+    command = [TRAIN, "--network", TINY, "--data", "synthetic", "--epochs", "1",
+               "--train-images", "20", "--threads", "1", "--out", folder]
+    status, _, errors = run(*command, "--bits", "4")
+    check("train_network --bits 4", status == 0, errors[-300:])
+    if status != 0:
+        return
+    layers = json.loads(pathlib.Path(folder, "network.json").read_text("utf-8"))
+    bits = {layer["name"]: layer["bits"] for layer in layers["layers"]
+            if "bits" in layer}
+    check("the stem stays float", bits == {
+        "depthwise": [4, 4], "pointwise": [4, 4], "dilated": [4, 4]}, str(bits))
+    weights = pathlib.Path(folder, "weights.safetensors").read_bytes()
+    check("ranges among the weights", b"dilated.input_range" in weights)
+    status, _, errors = run(*command, "--bits", "8", "--resume")
+    check("other bits are refused", status == 1 and "network_bits" in errors,
+          errors[-300:])
+    status, _, errors = run(*command, "--resume")
+    check("no bits are refused", status == 1 and "network_bits" in errors,
+          errors[-300:])
+
+
 def main():
     for program, arguments, message in REFUSED:
         status, output, errors = run(program, *arguments)
@@ -76,6 +101,8 @@ def main():
             text = pathlib.Path(folder, "result.json").read_text("utf-8")
             epochs = json.loads(text)["epochs"]
             check("no epochs of a search", epochs == [0, 0, 1], str(epochs))
+    with tempfile.TemporaryDirectory(prefix="uboost-programs-") as folder:
+        train_quantized(folder)
     return 1 if failed else 0
 
 

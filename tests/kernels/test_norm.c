@@ -96,8 +96,7 @@ static void scene_free(struct scene *scene)
 
 static void reserve(ub_context *context, const ub__norm *norm)
 {
-    assert_int_equal(
-        ub__scratch_reserve(context, ub__norm_scratch(context, norm)), UB_OK);
+    test_scratch(context, ub__norm_scratch(context, norm));
 }
 
 static void check_forward(ub_context *context, const struct scene *scene)

@@ -132,6 +132,48 @@ static void own_maps(void **state)
     ub_context_destroy(&context);
 }
 
+/* Zeros have their input's shape or one of their own; shuffled channels come in
+ * whole groups. Both go through a file, and grow with the network. */
+static void zeros_and_shuffles(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = image(context, 3, 8, 6), *read = NULL, *wide = NULL;
+    const int64_t zero = 0, one = 1;
+    ub_layer layer = conv(4, 3, 1);
+
+    (void) state;
+    add(net, "a", &layer, 1, &zero);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_CHANNEL_SHUFFLE);
+    layer.groups = 3;
+    refuse(net, &layer, 1, &one, UB_ERR_SHAPE, "3 groups do not divide 4");
+    layer.groups = 2;
+    add(net, "shuffle", &layer, 1, &one);
+    assert_int_equal(test_info(net, 2).out_channels, 4);
+    assert_int_equal(test_info(net, 2).macs, 0);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_ZERO);
+    add(net, "like", &layer, 1, (int64_t[]){ 2 });
+    assert_int_equal(test_info(net, 3).out_height, 6);
+    layer.in_channels = 5;
+    layer.in_height = layer.in_width = 2;
+    add(net, "own", &layer, 1, (int64_t[]){ 2 });
+    assert_int_equal(test_info(net, 4).out_channels, 5);
+    assert_int_equal(test_info(net, 4).out_width, 2);
+    assert_int_equal(test_info(net, 4).parameters, 0);
+    layer = conv(2, 1, 1);
+    add(net, "end", &layer, 1, (int64_t[]){ 4 });
+    assert_int_equal(ub_network_write(net, test_path("zeros.json")), UB_OK);
+    assert_int_equal(ub_network_read(context, test_path("zeros.json"), &read),
+                     UB_OK);
+    test_same_layers(net, read);
+    assert_int_equal(ub_network_scaled(net, 3, &wide), UB_OK);
+    assert_int_equal(test_info(wide, 3).out_channels, 12);
+    assert_int_equal(test_info(wide, 4).out_channels, 15);
+    ub_network_destroy(&wide);
+    ub_network_destroy(&read);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
 static void sparsity(void **state)
 {
     ub_context *context = test_context(1);
@@ -304,9 +346,10 @@ static void hostile_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rounded_extents), cmocka_unit_test(own_maps),
-        cmocka_unit_test(sparsity),        cmocka_unit_test(products_of_maps),
-        cmocka_unit_test(files),           cmocka_unit_test(hostile_fields),
+        cmocka_unit_test(rounded_extents),    cmocka_unit_test(own_maps),
+        cmocka_unit_test(zeros_and_shuffles), cmocka_unit_test(sparsity),
+        cmocka_unit_test(products_of_maps),   cmocka_unit_test(files),
+        cmocka_unit_test(hostile_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

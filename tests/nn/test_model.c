@@ -95,6 +95,28 @@ static int64_t append_joint(builder *b, const char *name, ub_layer_kind kind,
     return append(b, name, &layer, 2, inputs);
 }
 
+static int64_t append_shuffle(builder *b, const char *name, int64_t groups)
+{
+    int64_t input = b->last;
+    ub_layer layer;
+
+    ub_layer_init(&layer, sizeof layer, UB_LAYER_CHANNEL_SHUFFLE);
+    layer.groups = groups;
+    return append(b, name, &layer, 1, &input);
+}
+
+/* Zeros of a shape of their own, where the images come before. */
+static int64_t append_zero(builder *b, const char *name, int64_t channels)
+{
+    const int64_t image = 0;
+    ub_layer layer;
+
+    ub_layer_init(&layer, sizeof layer, UB_LAYER_ZERO);
+    layer.in_channels = channels;
+    layer.in_height = layer.in_width = SIDE;
+    return append(b, name, &layer, 1, &image);
+}
+
 /* Every kind of layer; batch normalization with and without a lonely ReLU. */
 static ub_network *every_kind(ub_context *context)
 {
@@ -109,6 +131,9 @@ static ub_network *every_kind(ub_context *context)
     grouped = append_kind(&b, "depth_relu", UB_LAYER_RELU);
     sum = append_joint(&b, "sum", UB_LAYER_ADD, norm, grouped);
     append_joint(&b, "joined", UB_LAYER_CONCAT, sum, relu);
+    sum = append_shuffle(&b, "mixed", 2);
+    grouped = append_zero(&b, "none", 8);
+    append_joint(&b, "more", UB_LAYER_ADD, sum, grouped);
     append_kind(&b, "same", UB_LAYER_IDENTITY);
     append_pool(&b, "max", UB_LAYER_MAX_POOL, 2, 0);
     sum = append_pool(&b, "average", UB_LAYER_AVG_POOL, 3, 1);
@@ -201,6 +226,7 @@ static ub_variable *every_kind_by_hand(const ub_model *model, ub_tape *tape,
     pair[0] = y;
     pair[1] = relu;
     assert_int_equal(ub_op_concat(tape, 2, pair, &y), UB_OK);
+    assert_int_equal(ub_op_channel_shuffle(tape, y, 2, &y), UB_OK);
     assert_int_equal(ub_op_max_pool2d(tape, y, 2, 2, 0, &y), UB_OK);
     assert_int_equal(ub_op_avg_pool2d(tape, y, 3, 2, 1, 1, &y), UB_OK);
     assert_int_equal(ub_op_reshape(tape, y, 2, flat, &full), UB_OK);

@@ -7,7 +7,7 @@
 #include <uboost/ops.h>
 
 /* A context, a tape and some leaves, made and destroyed around a test. */
-#define SCENE_LEAVES 12
+#define SCENE_LEAVES 16
 
 struct scene {
     ub_context *context;

@@ -403,6 +403,25 @@ static ub_status run_concat(struct scene *s, int v, ub_variable **out)
     return ub_op_concat(s->tape, 3 + v, x, out);
 }
 
+static ub_status run_shuffle(struct scene *s, int v, ub_variable **out)
+{
+    return ub_op_channel_shuffle(s->tape, s->leaves[0], v, out);
+}
+
+static void build_channels(struct scene *s, int v)
+{
+    (void) v;
+    scene_leaf(s, 2, 6, 3, 2);
+}
+
+static void test_channel_shuffle(void **state)
+{
+    (void) state;
+    check(build_channels, run_shuffle, 1);
+    check(build_channels, run_shuffle, 2);
+    check(build_channels, run_shuffle, 3);
+}
+
 static void test_concat(void **state)
 {
     (void) state;
@@ -474,12 +493,18 @@ static void test_dropout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv2d),     cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_batch_norm), cmocka_unit_test(test_relu),
-        cmocka_unit_test(test_pools),      cmocka_unit_test(test_reshape),
-        cmocka_unit_test(test_sums),       cmocka_unit_test(test_concat),
-        cmocka_unit_test(test_softmax),    cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_conv2d),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_batch_norm),
+        cmocka_unit_test(test_relu),
+        cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_reshape),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_mixed_sum),
+        cmocka_unit_test(test_channel_shuffle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -374,6 +374,26 @@ static void test_concat_values(void **state)
 /* About the right share is dropped; what stays is scaled; the generator moves
  * on success only. 10000 draws of p = 0.25 deviate by sqrt(p (1 - p) n) = 43;
  * five times that is asked for. */
+/* Of two groups of three channels, taken in turn; images stay apart. */
+static void test_channel_shuffle_by_hand(void **state)
+{
+    static const float planes[] = { 0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15 };
+    static const float in_turn[] = { 0, 3, 1, 4, 2, 5, 10, 13, 11, 14, 12, 15 };
+    ub_variable *x = scene_leaf(&scene, 2, 6, 1, 1), *y = NULL;
+
+    (void) state;
+    fill(x, planes);
+    scene_ok(&scene, ub_op_channel_shuffle(scene.tape, x, 2, &y));
+    assert_memory_equal(scene_data(y), in_turn, sizeof in_turn);
+    scene_ok(&scene, ub_op_channel_shuffle(scene.tape, y, 3, &y));
+    assert_memory_equal(scene_data(y), planes, sizeof planes);
+    scene_error(&scene, ub_op_channel_shuffle(scene.tape, x, 4, &y),
+                UB_ERR_SHAPE,
+                "channel shuffle: 4 groups do not divide the channels of x");
+    scene_error(&scene, ub_op_channel_shuffle(scene.tape, x, 0, &y),
+                UB_ERR_INVALID, "channel shuffle: 0 groups");
+}
+
 static void test_dropout_values(void **state)
 {
     ub_variable *x = scene_leaf(&scene, 100, 100, 0, 0), *y = NULL;
@@ -440,6 +460,7 @@ int main(void)
         TEST(test_weighted_sum_absent),
         TEST(test_reshape_shares),
         TEST(test_concat_values),
+        TEST(test_channel_shuffle_by_hand),
         TEST(test_dropout_values),
         TEST(test_drop_path_values),
     };

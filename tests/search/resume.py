@@ -105,9 +105,29 @@ def interrupt_and_resume(root, expected):
     status, errors = finish(folder, "--resume", "--lambda", "3")
     check("other options are refused", status == 1 and "other options" in errors,
           errors[-300:])
+    half = os.path.join(folder, "checkpoint.safetensors.12-0.tmp")
+    other = os.path.join(folder, "checkpoint.safetensors.mine.tmp")
+    for path in (half, other):
+        with open(path, "w", encoding="utf-8"):
+            pass
     status, errors = finish(folder, "--resume")
     check("resumed after SIGINT", status == 0, errors[-300:])
+    check("what was half written goes",
+          not os.path.exists(half) and os.path.exists(other))
     same("same bits after SIGINT", folder, expected)
+
+
+def locked(root):
+    """A second one while the first, which is stopped by SIGSTOP, holds it."""
+    folder = os.path.join(root, "locked")
+    process = start(folder)
+    process.stderr.readline()  # the data: it has the lock
+    process.send_signal(signal.SIGSTOP)
+    status, errors = finish(folder, "--resume")
+    process.kill()
+    process.communicate(timeout=LIMIT)
+    check("one at a time", status == 1
+          and "another program is writing there" in errors, errors[-300:])
 
 
 def main():
@@ -127,6 +147,7 @@ def main():
         for number, epochs in enumerate(([1], [2], [4, 2], [6])):
             kill_and_resume(root, epochs, expected, number)
         interrupt_and_resume(root, expected)
+        locked(root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     return 1 if failed else 0

@@ -86,15 +86,7 @@ static int stop_after(void *user, const ub_progress *progress)
 
 ub_context *runs_context(struct runs_stop *s, int threads)
 {
-    ub_context_options options;
-    ub_context *context = NULL;
-
-    ub_context_options_init(&options, sizeof(options));
-    options.progress = stop_after;
-    options.progress_user = s;
-    options.threads = threads;
-    assert_int_equal(ub_context_create(&options, &context), UB_OK);
-    return context;
+    return test_progress_context(threads, stop_after, s);
 }
 
 void runs_read(const char *folder, const char *name, char *out, size_t room,

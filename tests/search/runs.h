@@ -10,7 +10,7 @@
 /* Whole runs on a few small images. */
 
 ub_status runs_data(ub_context *context, uint64_t seed, ub_dataset **out);
-/* Few steps, widths of 2 and 4, an array of 4 x 4. */
+/* Few steps, widths of 2 and 4, an array of 16 x 16. */
 void runs_options(ub_search_options *o);
 /* A new folder under the test's, named in one buffer. */
 const char *runs_folder(const char *name);

@@ -28,12 +28,9 @@ static void open_scene(scene *s, const char *name)
     static const int64_t shape[4] = { IMAGES, 3, 16, 16 };
     static uint8_t images[IMAGES * 3 * 16 * 16];
     int32_t labels[IMAGES];
-    ub_context_options options;
 
     memset(s, 0, sizeof(*s));
-    ub_context_options_init(&options, sizeof(options));
-    options.progress = stop_at_once;
-    assert_int_equal(ub_context_create(&options, &s->context), UB_OK);
+    s->context = test_progress_context(1, stop_at_once, NULL);
     for (int i = 0; i < IMAGES; i++)
         labels[i] = i % 3;
     for (size_t i = 0; i < sizeof(images); i++)
@@ -121,6 +118,10 @@ static void test_complete(void **state)
     s.options.flip = 0;
     expect_failure(&s, UB_ERR_INVALID, "its flip is missing, not 0");
     s.options.flip = 1;
+    test_file_write(s.result, "{", 1);
+    expect_failure(&s, UB_ERR_FORMAT, "result.json");
+    test_file_write(s.result, "", 0);
+    expect_failure(&s, UB_ERR_FORMAT, "result.json");
     test_file_write(s.config, "[", 1);
     expect_failure(&s, UB_ERR_FORMAT, "config.json");
     test_file_write(s.config, "[]", 2);
@@ -152,6 +153,10 @@ static void test_moved(void **state)
     }
     s.options.from = "/nowhere/base/other";
     expect_failure(&s, UB_ERR_INVALID, "its from is \"base\", not \"other\"");
+    s.options.from = "/nowhere/\xff";
+    expect_failure(&s, UB_ERR_INVALID, "UTF-8");
+    s.options.from = "/\xff/base";
+    expect_complete(&s, 0);
     s.options.from = NULL;
     expect_failure(&s, UB_ERR_INVALID, "its from is \"base\", not null");
     close_scene(&s);

@@ -28,7 +28,7 @@ struct fixture {
  * one node: 3x3 convolutions, or an identity for no edge at all. */
 static ub_status create_space(ub_context *context, int edges, ub_space **space)
 {
-    static const ub_operator_step conv = { UB_STEP_CONV, 1, 3, 1, 0 };
+    static const ub_operator_step conv = { UB_STEP_CONV, 1, 3, 1, 0, 0 };
     const ub_operator operators[2] = {
         { sizeof(ub_operator), "conv", &conv, 1, 0, 0 },
         { sizeof(ub_operator), "identity", NULL, 0, 0, 0 },
@@ -340,7 +340,7 @@ static void test_sum(void **state)
 /* Both cells read the one before the last only, so nothing reads the first. */
 static void test_unread_cell(void **state)
 {
-    static const ub_operator_step conv = { UB_STEP_CONV, 1, 3, 1, 0 };
+    static const ub_operator_step conv = { UB_STEP_CONV, 1, 3, 1, 0, 0 };
     const ub_operator operators[2] = {
         { sizeof(ub_operator), "conv", &conv, 1, 0, 0 },
         { sizeof(ub_operator), "zero", NULL, 0, 1, 0 },

@@ -165,6 +165,29 @@ static void test_other_options_refused(void **state)
     ub_context_destroy(&context);
 }
 
+/* Without its checkpoint, a complete run is not done a second time. */
+static void test_complete(void **state)
+{
+    struct runs_stop never = { 0, 0 };
+    ub_context *context = runs_context(&never, 2);
+    char folder[512], path[600];
+    ub_search_options o;
+    ub_search_result r;
+
+    (void) state;
+    runs_options(&o);
+    snprintf(folder, sizeof(folder), "%s", runs_folder("complete"));
+    assert_int_equal(runs_go(context, &o, folder, 0, &r), UB_OK);
+    never.seen = 0;
+    assert_int_equal(runs_go(context, &o, folder, 1, &r), UB_OK);
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors", folder);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(runs_go(context, &o, folder, 1, &r), UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "complete run"));
+    assert_int_equal(never.seen, 0);
+    ub_context_destroy(&context);
+}
+
 /* A folder with anything of a run in it, but no run to go on with. */
 static void test_wrong_folder(void **state)
 {
@@ -333,6 +356,10 @@ static void test_bad_options(void **state)
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
     runs_options(&o);
+    o.reserved_from = 1;
+    assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
+                     UB_ERR_INVALID);
+    runs_options(&o);
     o.hardware = UB_SEARCH_BLACKBOX_INTERP + 1;
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
@@ -441,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_other_options_refused),
+        cmocka_unit_test(test_complete),
         cmocka_unit_test(test_wrong_folder),
         cmocka_unit_test(test_checkpoint_sums),
         cmocka_unit_test(test_damaged_checkpoint),

@@ -190,9 +190,10 @@ static void test_derive(void **state)
  * no preprocessing, average pooling among the operators. */
 static ub_status nas_bench_201(ub_context *context, ub_space **out)
 {
-    static const ub_operator_step conv1[] = { { UB_STEP_CONV, 1, 1, 1, 0 } };
-    static const ub_operator_step conv3[] = { { UB_STEP_CONV, 1, 3, 1, 0 } };
-    static const ub_operator_step pool[] = { { UB_STEP_AVG_POOL, 0, 3, 1, 0 } };
+    static const ub_operator_step conv1[] = { { UB_STEP_CONV, 1, 1, 1, 0, 0 } };
+    static const ub_operator_step conv3[] = { { UB_STEP_CONV, 1, 3, 1, 0, 0 } };
+    static const ub_operator_step pool[] = { { UB_STEP_AVG_POOL, 0, 3, 1, 0,
+                                               0 } };
     const ub_operator ops[] = {
         { sizeof(ub_operator), "none", NULL, 0, 1, 0 },
         { sizeof(ub_operator), "skip_connect", NULL, 0, 0, 0 },
@@ -253,9 +254,9 @@ static void test_nas_bench_201(void **state)
 static void test_fbnet(void **state)
 {
     static const ub_operator_step k3e6[] = {
-        { UB_STEP_CONV, 1, 1, 1, 6 },
-        { UB_STEP_DEPTHWISE, 1, 3, 1, 0 },
-        { UB_STEP_CONV, 0, 1, 1, 0 },
+        { UB_STEP_CONV, 1, 1, 1, 6, 0 },
+        { UB_STEP_DEPTHWISE, 1, 3, 1, 0, 0 },
+        { UB_STEP_CONV, 0, 1, 1, 0, 0 },
     };
     const ub_operator block = {
         sizeof(ub_operator), "k3_e6", k3e6, 3, 0, 1,

@@ -317,6 +317,7 @@ static void front_refused(void **state)
                      UB_ERR_INVALID);
     assert_int_equal(ub_pareto_front(context, 1, 2, NULL, NULL, &out, &n),
                      UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "no values"));
     assert_int_equal(ub_pareto_front(context, 1, 2, values, NULL, NULL, &n),
                      UB_ERR_INVALID);
     assert_int_equal(ub_pareto_front(context, 1, 2, values, NULL, &out, NULL),

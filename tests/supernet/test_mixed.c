@@ -11,15 +11,17 @@
 
 #define IMAGES 12
 
-static const ub_operator_step conv[] = { { UB_STEP_CONV, 1, 3, 1, 0 } };
-static const ub_operator_step linear[] = { { UB_STEP_CONV, 0, 1, 1, 0 } };
-static const ub_operator_step depthwise[] = { { UB_STEP_CONV, 1, 1, 1, 2 },
-                                              { UB_STEP_CONV, 0, 1, 1, 0 },
-                                              { UB_STEP_DEPTHWISE, 1, 3, 2,
+static const ub_operator_step conv[] = { { UB_STEP_CONV, 1, 3, 1, 0, 0 } };
+static const ub_operator_step linear[] = { { UB_STEP_CONV, 0, 1, 1, 0, 0 } };
+static const ub_operator_step depthwise[] = { { UB_STEP_CONV, 1, 1, 1, 2, 0 },
+                                              { UB_STEP_CONV, 0, 1, 1, 0, 0 },
+                                              { UB_STEP_DEPTHWISE, 1, 3, 2, 0,
                                                 0 } };
-static const ub_operator_step pooled[] = { { UB_STEP_CONV, 1, 3, 1, 0 },
-                                           { UB_STEP_MAX_POOL, 0, 3, 1, 0 } };
-static const ub_operator_step average[] = { { UB_STEP_AVG_POOL, 0, 3, 1, 0 } };
+static const ub_operator_step pooled[] = {
+    { UB_STEP_CONV, 1, 3, 1, 0, 0 }, { UB_STEP_MAX_POOL, 0, 3, 1, 0, 0 }
+};
+static const ub_operator_step average[] = { { UB_STEP_AVG_POOL, 0, 3, 1, 0,
+                                              0 } };
 
 #define OPERATOR(name, steps, residual)                                 \
     {                                                                   \

@@ -379,6 +379,12 @@ def stopped(root, csv):
     check("result.json cannot be written", done.returncode == 1 and
           "result.json: cannot be written: Is a directory" in done.stderr and
           not files(full), done.stderr[-300:])
+    run("-t", csv, "-p", full, "--array", "8x4")
+    os.makedirs(full + "/uboost/result.json.tmp")
+    before = files(full)
+    done = run("-t", csv, "-p", full, "--array", "4x8")
+    check("nor then is anything removed", done.returncode == 1 and before and
+          files(full) == before)
 
 
 def same_files(name, folder, golden):

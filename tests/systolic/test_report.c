@@ -321,18 +321,14 @@ static int count_calls(void *user, const ub_progress *progress)
 
 static void stopping(void **state)
 {
-    ub_context_options context_options;
-    ub_context *context = NULL;
+    ub_context *context;
     const ub_hardware h = hardware_of(4, 4, UB_DATAFLOW_WS, 65536);
     ub_systolic_report out = { .size = sizeof(out), .cycles = -7 };
     test_layer l;
     int calls = 0;
 
     (void) state;
-    ub_context_options_init(&context_options, sizeof(context_options));
-    context_options.progress = count_calls;
-    context_options.progress_user = &calls;
-    assert_int_equal(ub_context_create(&context_options, &context), UB_OK);
+    context = test_progress_context(1, count_calls, &calls);
     conv_layer(&l, 120, 120, 3, 3, 32, 64, 1);
     assert_int_equal(ub_systolic_report_layer(context, &l.info, &h, NULL, &out),
                      UB_ERR_INTERRUPTED);

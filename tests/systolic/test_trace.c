@@ -285,16 +285,11 @@ static int stop_progress(void *user, const ub_progress *progress)
 static void interrupted(void **state)
 {
     const char *path = test_path("interrupted.csv");
-    ub_context_options options;
-    ub_context *context;
     struct test_layer layer;
     int calls = 0;
+    ub_context *context = test_progress_context(1, stop_progress, &calls);
 
     (void) state;
-    ub_context_options_init(&options, sizeof(options));
-    options.progress = stop_progress;
-    options.progress_user = &calls;
-    assert_int_equal(ub_context_create(&options, &context), UB_OK);
     test_linear(&layer, 1, 5000, 5000);
     assert_int_equal(
         ub_systolic_trace_write(context, &layer.info,
