@@ -80,7 +80,7 @@ def programs(folder, out):
     status, _, errors = run(folder / "util_model", "--threads", "2")
     check("bench: an option that is none", status == 1
           and errors.startswith("usage: "), errors)
-    for name in ("conv", "operators", "util_model", "systolic",
+    for name in ("conv", "operators", "util_model", "strategy", "systolic",
                  "systolic_level1", "accelerator"):
         (out / f"{name}.jsonl").write_text("\n".join(made[name]))
     (out / "steps.jsonl").write_text("\n".join(
@@ -104,8 +104,8 @@ def same_network(folder, out):
 def tables(out):
     status, output, errors = run(sys.executable, BENCH / "tables.py", out)
     wanted = ("## steps", "| final_step |", "## loader", "| supernet16 |",
-              "| weighted_sum8 | both |", "| systolic-full |", "ResNet-18",
-              "| in turn | any | differentiable |")
+              "| weighted_sum8 | both |", "| systolic-full |", "| nsga2 |",
+              "ResNet-18", "| in turn | any | differentiable |")
     check("tables: all", status == 0
           and all(text in output for text in wanted), output + errors)
     page = out / "page.md"
@@ -116,7 +116,7 @@ def tables(out):
     text = page.read_text()
     check("tables: into a page, twice", status == 0
           and text.count("| weighted_sum8 | both |") == 1
-          and text.count("<!-- begin ") == text.count("<!-- end ") == 11,
+          and text.count("<!-- begin ") == text.count("<!-- end ") == 12,
           errors)
     source = out / "source.md"
     source.write_text("# Title\n\n## one\n\n| 1 |\n\n## two\n\n| 2 |\n")

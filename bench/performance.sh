@@ -62,8 +62,8 @@ awk -v busy="$busy" 'BEGIN { exit busy < 0.1 }' &&
     echo "the machine is not quiet: figures will be too low" >&2
 
 # Programs that print many cases.
-for name in conv operators util_model systolic systolic_level1 systolic_trace \
-    accelerator
+for name in conv operators util_model strategy systolic systolic_level1 \
+    systolic_trace accelerator
 do
     echo "$name" >&2
     # shellcheck disable=SC2086

@@ -346,6 +346,17 @@ def util_model(lines):
         ("model", "ns / layer", "million layers/s"), rows)
 
 
+def strategy(lines):
+    every = lines("strategy")
+    if not every:
+        return None
+    rows = [(line["strategy"], line["evaluations"],
+             f"{line['median_ms']:.3f}", f"{line['us_per_candidate']:.2f}")
+            for line in every]
+    return f"{where(every)}.\n\n" + table(
+        ("strategy", "evaluations", "ms", "us / candidate"), rows)
+
+
 def systolic(lines):
     every = lines("systolic")
     if not every:
@@ -419,8 +430,9 @@ def accelerator(lines):
 
 TABLES = {"compare": compare, "steps": steps, "loader": loader, "conv": conv,
           "operators": operators, "scaling": scaling, "threads": threads,
-          "util_model": util_model, "systolic": systolic,
-          "systolic_trace": systolic_trace, "accelerator": accelerator}
+          "util_model": util_model, "strategy": strategy,
+          "systolic": systolic, "systolic_trace": systolic_trace,
+          "accelerator": accelerator}
 
 
 def sections(path):

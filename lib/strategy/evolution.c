@@ -20,7 +20,7 @@ static ub_status create(ub_strategy *s)
     const size_t d = (size_t) s->shape.decisions;
     const size_t n = (size_t) s->options.population;
 
-    e->choices = ub__calloc(s->context, n * d, sizeof(*e->choices));
+    e->choices = ub__calloc(s->context, n, d * sizeof(*e->choices));
     e->objectives = ub__calloc(s->context, n, sizeof(*e->objectives));
     e->violations = ub__calloc(s->context, n, sizeof(*e->violations));
     e->ids = ub__calloc(s->context, n, sizeof(*e->ids));

@@ -97,7 +97,7 @@ static ub_status fit(predictor *p)
 
     p->features = ub__alloc(context, k, sizeof(*p->features));
     if (y != NULL && p->features != NULL)
-        x = ub__alloc(context, rows * k, sizeof(*x));
+        x = ub__alloc(context, rows, k * sizeof(*x));
     if (x != NULL)
         status = fit_to(p, x, y, y + rows);
     ub__free(context, x);

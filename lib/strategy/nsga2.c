@@ -28,13 +28,13 @@ static ub_status create(ub_strategy *s)
     const size_t d = (size_t) s->shape.decisions;
     const size_t m = (size_t) s->shape.objectives;
 
-    g->choices = ub__calloc(c, rows * d, sizeof(*g->choices));
-    g->objectives = ub__calloc(c, rows * m, sizeof(*g->objectives));
+    g->choices = ub__calloc(c, rows, d * sizeof(*g->choices));
+    g->objectives = ub__calloc(c, rows, m * sizeof(*g->objectives));
     g->violations = ub__calloc(c, rows, sizeof(*g->violations));
     g->crowding = ub__calloc(c, rows, sizeof(*g->crowding));
     g->ids = ub__calloc(c, rows, sizeof(*g->ids));
     g->ranks = ub__calloc(c, rows, sizeof(*g->ranks));
-    g->values = ub__calloc(c, rows * m, sizeof(*g->values));
+    g->values = ub__calloc(c, rows, m * sizeof(*g->values));
     g->fresh_ranks = ub__calloc(c, rows, sizeof(*g->fresh_ranks));
     g->order = ub__calloc(c, rows, sizeof(*g->order));
     g->spare = ub__calloc(c, rows, sizeof(*g->spare));

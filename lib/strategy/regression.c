@@ -176,7 +176,7 @@ static ub_status allocate(ub_regression *r, elimination *e)
     r->errors = ub__calloc(c, columns, sizeof(*r->errors));
     e->n = r->rows;
     e->columns = r->columns;
-    e->a = ub__alloc(c, n * columns, sizeof(*e->a));
+    e->a = ub__alloc(c, n, columns * sizeof(*e->a));
     e->y = ub__alloc(c, n, sizeof(*e->y));
     e->z = ub__alloc(c, columns, sizeof(*e->z));
     e->kept = ub__alloc(c, columns, sizeof(*e->kept));
