@@ -13,6 +13,7 @@ import json
 import pathlib
 import statistics
 import subprocess
+import tempfile
 
 METRICS = ("params", "flops", "edgegpu_latency", "edgegpu_energy",
            "raspi4_latency", "edgetpu_latency", "pixel3_latency",
@@ -105,18 +106,7 @@ def strategies(hwnas, budget, seeds):
          "test accuracy, 200 epochs, %", "different networks", "ms"], rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("program")
-    parser.add_argument("tables")
-    parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--budget", type=int, default=300)
-    parser.add_argument("--no-pictures", action="store_true")
-    options = parser.parse_args()
-    hwnas = Hwnas(options.program, options.tables)
-
-    options.out.mkdir(parents=True, exist_ok=True)
+def write(hwnas, options):
     sections = correlations(hwnas, options.out, not options.no_pictures)
     sections["strategies"] = strategies(hwnas, options.budget, options.seeds)
     page = ["# Measured hardware", "",
@@ -124,6 +114,24 @@ def main():
     for name, text in sections.items():
         page += [f"## {name}", "", text, ""]
     (options.out / "summary.md").write_text("\n".join(page), encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("tables")
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--budget", type=int, default=2000)
+    parser.add_argument("--no-pictures", action="store_true")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="uboost-hwnas-") as folder:
+        compact = str(pathlib.Path(folder, "tables"))
+        subprocess.run([options.program, "convert", "--tables", options.tables,
+                        "--out", compact], check=True,
+                       stdout=subprocess.DEVNULL)
+        write(Hwnas(options.program, compact), options)
 
 
 if __name__ == "__main__":

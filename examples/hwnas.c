@@ -4,6 +4,7 @@
 #include "hwnas.h"
 
 #include "command_line.h"
+#include "convert_tables.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -172,13 +173,18 @@ void hwnas_digits(const hwnas *h, const int32_t *choices, char *text)
     text[n] = '\0';
 }
 
+static int convert(const hwnas *h)
+{
+    return convert_tables(h->context, h->request->tables, h->request->out);
+}
+
 static const struct command {
     const char *name;
     int (*run)(const hwnas *h);
 } commands[] = {
     { "query", hwnas_query },         { "pareto", hwnas_pareto },
     { "correlate", hwnas_correlate }, { "search", hwnas_search },
-    { "convert", hwnas_convert },
+    { "convert", convert },
 };
 
 static int open_bench(hwnas *h)

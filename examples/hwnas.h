@@ -67,6 +67,5 @@ int hwnas_query(const hwnas *h);
 int hwnas_pareto(const hwnas *h);
 int hwnas_correlate(const hwnas *h);
 int hwnas_search(const hwnas *h);
-int hwnas_convert(const hwnas *h);
 
 #endif

@@ -221,6 +221,10 @@ static int check(const hwnas_request *r)
         fputs("convert: expected --out\n", stderr);
         return 0;
     }
+    if (strcmp(r->command, "convert") == 0 && r->tables == NULL) {
+        fputs("convert: expected --tables\n", stderr);
+        return 0;
+    }
     return 1;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""usage: hwnas.py HWNAS
+"""usage: hwnas.py HWNAS HWBENCH_CONVERT
 
 What hwnas prints, with and without tables. Tables are looked for in
 $UBOOST_DATA/hwnas and published queries in $UBOOST_GOLDEN; without them the
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-HWNAS = sys.argv[1]
+HWNAS, CONVERT = sys.argv[1:3]
 DATA = pathlib.Path(os.environ.get("UBOOST_DATA", "/nonexistent"), "hwnas")
 GOLDEN = pathlib.Path(os.environ.get("UBOOST_GOLDEN", "/nonexistent"),
                       "hwnasbench_notebook_golden.json")
@@ -47,6 +47,7 @@ REFUSED = [
     (["search", "--strategy", "luck"], "--strategy luck: expected random"),
     (["search", "--device", "abacus", *FBNET], "no metric abacus on cifar100"),
     (["convert"], "convert: expected --out"),
+    (["convert", "--out", "x"], "convert: expected --tables"),
 ]
 environment = {name: value for name, value in os.environ.items()
                if name != "UBOOST_DATA"}
@@ -143,8 +144,14 @@ def with_tables():
     check("the best within a limit", best["index"] == 12043, str(best))
     with tempfile.TemporaryDirectory(prefix="uboost-hwnas-") as folder:
         compact = str(pathlib.Path(folder, "tables.bin"))
-        status, _, errors = run("convert", *TABLES, "--out", compact)
-        check("convert", status == 0, errors)
+        status, output, errors = run("convert", *TABLES, "--out", compact)
+        check("convert", status == 0 and "columns of NAS-Bench-201" in output
+              and "columns of FBNet" in output, output + errors)
+        other = str(pathlib.Path(folder, "other.bin"))
+        done = subprocess.run([CONVERT, compact, other], capture_output=True)
+        check("a converted table converted is the same",
+              done.returncode == 0 and pathlib.Path(other).read_bytes()
+              == pathlib.Path(compact).read_bytes())
         for named in (["--index", "77"], [*FBNET, "--ops", "76" * 11]):
             check("a converted table says the same",
                   run_json("query", *TABLES, *named)
