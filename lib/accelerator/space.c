@@ -164,6 +164,20 @@ ub_status ub_accelerator_decisions(const ub_accelerator *accelerator,
     return UB_OK;
 }
 
+/* What both ways between configurations and choices begin with. */
+static ub_status begin(const ub_accelerator *accelerator,
+                       const ub_workload *workload,
+                       const int32_t *configuration, const int32_t *choices,
+                       int used[UB__MAX_CHUNKS])
+{
+    if (accelerator == NULL)
+        return UB_ERR_INVALID;
+    if (configuration == NULL || choices == NULL)
+        return ub__fail(accelerator->context, UB_ERR_INVALID,
+                        "accelerator: configuration or choices are NULL");
+    return find_used(accelerator, workload, used);
+}
+
 ub_status ub_accelerator_encode(const ub_accelerator *accelerator,
                                 const ub_workload *workload,
                                 const int32_t *configuration, int32_t *choices)
@@ -173,12 +187,7 @@ ub_status ub_accelerator_encode(const ub_accelerator *accelerator,
     ub_status status;
     size_t at = 0;
 
-    if (accelerator == NULL)
-        return UB_ERR_INVALID;
-    if (configuration == NULL || choices == NULL)
-        return ub__fail(accelerator->context, UB_ERR_INVALID,
-                        "accelerator: configuration or choices are NULL");
-    status = find_used(accelerator, workload, used);
+    status = begin(accelerator, workload, configuration, choices, used);
     if (status != UB_OK)
         return status;
     for (int64_t c = 0; c < accelerator->chunks; c++) {
@@ -204,12 +213,7 @@ ub_status ub_accelerator_decode(const ub_accelerator *accelerator,
     ub_status status;
     int64_t at = 0;
 
-    if (accelerator == NULL)
-        return UB_ERR_INVALID;
-    if (configuration == NULL || choices == NULL)
-        return ub__fail(accelerator->context, UB_ERR_INVALID,
-                        "accelerator: configuration or choices are NULL");
-    status = find_used(accelerator, workload, used);
+    status = begin(accelerator, workload, configuration, choices, used);
     if (status != UB_OK)
         return status;
     for (int64_t c = 0; c < accelerator->chunks; c++) {

@@ -1,91 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "grouped.h"
 #include "strategy/distribution.h"
 #include "support.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Groups of 3 x 2, 1 x 4 and 5 choices: 120 candidates. */
-static const int32_t few[] = { 3, 2, 1, 4, 5 };
-static const int32_t groups[] = { 0, 0, 1, 1, 2 };
-#define DECISIONS  5
-#define CANDIDATES 120
-
-static ub_strategy_options options_of(int32_t kind)
-{
-    ub_strategy_options options;
-
-    ub_strategy_options_init(&options, sizeof(options));
-    options.kind = kind;
-    options.budget = 1 << 20;
-    return options;
-}
-
-static ub_status try_create(ub_context *context, int64_t n,
-                            const int32_t *choices, const int32_t *of,
-                            const ub_strategy_options *options,
-                            ub_strategy **out)
-{
-    const ub_decisions decisions = {
-        .size = sizeof(decisions), .n = n, .choices = choices, .groups = of
-    };
-
-    return ub_strategy_create(context, &decisions, options, out);
-}
-
-static ub_strategy *create(ub_context *context,
-                           const ub_strategy_options *options)
-{
-    ub_strategy *s = NULL;
-
-    assert_int_equal(try_create(context, DECISIONS, few, groups, options, &s),
-                     UB_OK);
-    return s;
-}
-
-static void candidate(int64_t number, int32_t *choices)
-{
-    for (int64_t d = DECISIONS - 1; d >= 0; d--) {
-        choices[d] = (int32_t) (number % few[d]);
-        number /= few[d];
-    }
-}
-
-/* The logits anew, and the probabilities that follow, by an ascent of 0. */
-static void set_logits(const ub_strategy *s, ub__distribution *d, ub_rng *rng)
-{
-    const ub__batch nothing = { .n = 0 };
-
-    for (int64_t i = 0; i < d->offsets[d->tables]; i++)
-        d->logits[i] = 2.0 * ub_rng_normal(rng);
-    ub__distribution_ascend(s, d, &nothing, NULL, 0.0);
-}
-
-static double log_probability(const ub_strategy *s, const ub__distribution *d,
-                              const int32_t *choices)
-{
-    double sum = 0.0;
-
-    for (int64_t t = 0; t < d->tables; t++) {
-        int64_t number = 0;
-
-        for (int64_t i = d->starts[t]; i < d->starts[t + 1]; i++)
-            number = number * s->choices[i] + choices[i];
-        sum += log(d->probabilities[d->offsets[t] + number]);
-    }
-    return sum;
-}
-
 /* FP-2: made joint, the distribution is what it was: the probability of every
  * candidate, entropy and marginals to 1e-12. */
 static void test_join(void **state)
 {
     ub_context *context = test_context(1);
-    const ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS);
-    ub_strategy *s = create(context, &options);
+    const ub_strategy_options options = grouped_options(UB_STRATEGY_FP_NAS);
+    ub_strategy *s = grouped_create(context, &options);
     ub__distribution single, joint;
     double before[15], after[15];
-    int32_t choices[DECISIONS];
+    int32_t choices[GROUPED_DECISIONS];
     ub_rng rng;
 
     (void) state;
@@ -96,12 +26,12 @@ static void test_join(void **state)
     assert_int_equal(single.offsets[5], 15);
     assert_int_equal(joint.tables, 3);
     assert_int_equal(joint.offsets[3], 6 + 4 + 5);
-    set_logits(s, &single, &rng);
+    grouped_set_logits(s, &single, &rng);
     ub__distribution_join(s, &single, &joint);
-    for (int64_t i = 0; i < CANDIDATES; i++) {
-        candidate(i, choices);
-        assert_close(exp(log_probability(s, &joint, choices)),
-                     exp(log_probability(s, &single, choices)), 1e-12);
+    for (int64_t i = 0; i < GROUPED_CANDIDATES; i++) {
+        grouped_candidate(i, choices);
+        assert_close(exp(grouped_log_probability(s, &joint, choices)),
+                     exp(grouped_log_probability(s, &single, choices)), 1e-12);
     }
     assert_close(ub__distribution_entropy(&joint),
                  ub__distribution_entropy(&single), 1e-12);
@@ -120,7 +50,7 @@ static void test_join(void **state)
  * from rounding and 1e-10 from curvature. */
 static void check_gradient(ub_strategy *s, int joint)
 {
-    int32_t choices[DECISIONS];
+    int32_t choices[GROUPED_DECISIONS];
     ub__batch batch = { .n = 1, .choices = choices };
     const double one = 1.0, step = 1e-5;
     ub__distribution d;
@@ -128,9 +58,9 @@ static void check_gradient(ub_strategy *s, int joint)
 
     ub_rng_init(&rng, 8, 0);
     assert_int_equal(ub__distribution_create(s, joint, &d), UB_OK);
-    for (int64_t number = 0; number < CANDIDATES; number += 7) {
-        candidate(number, choices);
-        set_logits(s, &d, &rng);
+    for (int64_t number = 0; number < GROUPED_CANDIDATES; number += 7) {
+        grouped_candidate(number, choices);
+        grouped_set_logits(s, &d, &rng);
         for (int64_t i = 0; i < d.offsets[d.tables]; i++) {
             const ub__batch nothing = { .n = 0 };
             const double logit = d.logits[i];
@@ -138,17 +68,17 @@ static void check_gradient(ub_strategy *s, int joint)
 
             d.logits[i] = logit + step;
             ub__distribution_ascend(s, &d, &nothing, NULL, 0.0);
-            up = log_probability(s, &d, choices);
+            up = grouped_log_probability(s, &d, choices);
             d.logits[i] = logit - step;
             ub__distribution_ascend(s, &d, &nothing, NULL, 0.0);
-            down = log_probability(s, &d, choices);
+            down = grouped_log_probability(s, &d, choices);
             d.logits[i] = logit;
             ub__distribution_ascend(s, &d, &nothing, NULL, 0.0);
             gradient = d.logits[i];
             ub__distribution_ascend(s, &d, &batch, &one, 1e-3);
             gradient = (d.logits[i] - gradient) / 1e-3;
             assert_close(gradient, (up - down) / (2.0 * step), 1e-9);
-            set_logits(s, &d, &rng);
+            grouped_set_logits(s, &d, &rng);
         }
     }
     ub__distribution_clear(s->context, &d);
@@ -157,8 +87,8 @@ static void check_gradient(ub_strategy *s, int joint)
 static void test_gradient(void **state)
 {
     ub_context *context = test_context(1);
-    const ub_strategy_options options = options_of(UB_STRATEGY_PARSEC);
-    ub_strategy *s = create(context, &options);
+    const ub_strategy_options options = grouped_options(UB_STRATEGY_PARSEC);
+    ub_strategy *s = grouped_create(context, &options);
 
     (void) state;
     check_gradient(s, 0);
@@ -172,9 +102,9 @@ static void test_gradient(void **state)
 static void test_draws(void **state)
 {
     ub_context *context = test_context(1);
-    const ub_strategy_options options = options_of(UB_STRATEGY_PARSEC);
-    ub_strategy *s = create(context, &options);
-    int32_t choices[DECISIONS];
+    const ub_strategy_options options = grouped_options(UB_STRATEGY_PARSEC);
+    ub_strategy *s = grouped_create(context, &options);
+    int32_t choices[GROUPED_DECISIONS];
     double expected[15], seen[15] = { 0.0 };
     ub__distribution d;
     ub_rng rng;
@@ -182,7 +112,7 @@ static void test_draws(void **state)
     (void) state;
     ub_rng_init(&rng, 9, 0);
     assert_int_equal(ub__distribution_create(s, 1, &d), UB_OK);
-    set_logits(s, &d, &rng);
+    grouped_set_logits(s, &d, &rng);
     d.logits[0] = d.logits[14] = -1e300;
     ub__distribution_ascend(s, &d, &(ub__batch){ .n = 0 }, NULL, 0.0);
     ub__distribution_marginals(s, &d, expected);
@@ -190,7 +120,7 @@ static void test_draws(void **state)
         ub__distribution_draw(s, &d, &rng, choices);
         assert_false(choices[0] == 0 && choices[1] == 0);
         assert_int_not_equal(choices[4], 4);
-        for (int64_t k = 0; k < DECISIONS; k++)
+        for (int64_t k = 0; k < GROUPED_DECISIONS; k++)
             seen[s->offsets[k] + choices[k]] += 1.0;
     }
     for (int i = 0; i < 15; i++)
@@ -209,7 +139,7 @@ static void test_joint_mode(void **state)
 {
     static const int32_t sizes[] = { 2, 3 }, together[] = { 0, 0 };
     ub_context *context = test_context(1);
-    ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS);
+    ub_strategy_options options = grouped_options(UB_STRATEGY_FP_NAS);
     ub__distribution d;
     ub_strategy *s = NULL;
     int32_t mode[2];
@@ -217,8 +147,8 @@ static void test_joint_mode(void **state)
 
     (void) state;
     options.coarse_steps = 0;
-    assert_int_equal(try_create(context, 2, sizes, together, &options, &s),
-                     UB_OK);
+    assert_int_equal(
+        grouped_try_create(context, 2, sizes, together, &options, &s), UB_OK);
     assert_int_equal(ub__distribution_create(s, 1, &d), UB_OK);
     d.logits[0] = log(0.3);                /* (0, 0) */
     d.logits[1] = d.logits[2] = log(0.05); /* (0, 1), (0, 2) */

@@ -1,82 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "grouped.h"
 #include "strategy/distribution.h"
 #include "support.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Groups of 3 x 2, 1 x 4 and 5 choices: 120 candidates. */
-static const int32_t few[] = { 3, 2, 1, 4, 5 };
-static const int32_t groups[] = { 0, 0, 1, 1, 2 };
-#define DECISIONS  5
-#define CANDIDATES 120
-
 static const int32_t maximize = UB_MAXIMIZE;
-
-static ub_strategy_options options_of(int32_t kind)
-{
-    ub_strategy_options options;
-
-    ub_strategy_options_init(&options, sizeof(options));
-    options.kind = kind;
-    options.budget = 1 << 20;
-    return options;
-}
-
-static ub_status try_create(ub_context *context, int64_t n,
-                            const int32_t *choices, const int32_t *of,
-                            const ub_strategy_options *options,
-                            ub_strategy **out)
-{
-    const ub_decisions decisions = {
-        .size = sizeof(decisions), .n = n, .choices = choices, .groups = of
-    };
-
-    return ub_strategy_create(context, &decisions, options, out);
-}
-
-static ub_strategy *create(ub_context *context,
-                           const ub_strategy_options *options)
-{
-    ub_strategy *s = NULL;
-
-    assert_int_equal(try_create(context, DECISIONS, few, groups, options, &s),
-                     UB_OK);
-    return s;
-}
-
-static void candidate(int64_t number, int32_t *choices)
-{
-    for (int64_t d = DECISIONS - 1; d >= 0; d--) {
-        choices[d] = (int32_t) (number % few[d]);
-        number /= few[d];
-    }
-}
-
-/* The logits anew, and the probabilities that follow, by an ascent of 0. */
-static void set_logits(const ub_strategy *s, ub__distribution *d, ub_rng *rng)
-{
-    const ub__batch nothing = { .n = 0 };
-
-    for (int64_t i = 0; i < d->offsets[d->tables]; i++)
-        d->logits[i] = 2.0 * ub_rng_normal(rng);
-    ub__distribution_ascend(s, d, &nothing, NULL, 0.0);
-}
-
-static double log_probability(const ub_strategy *s, const ub__distribution *d,
-                              const int32_t *choices)
-{
-    double sum = 0.0;
-
-    for (int64_t t = 0; t < d->tables; t++) {
-        int64_t number = 0;
-
-        for (int64_t i = d->starts[t]; i < d->starts[t + 1]; i++)
-            number = number * s->choices[i] + choices[i];
-        sum += log(d->probabilities[d->offsets[t] + number]);
-    }
-    return sum;
-}
 
 /* Log-likelihoods of all candidates, and probabilities by a distribution. */
 static double likelihood_of(int64_t number)
@@ -89,16 +19,16 @@ static void exact_gradient(const ub_strategy *s, const ub__distribution *d,
                            double *out)
 {
     double sum = 0.0;
-    int32_t choices[DECISIONS];
+    int32_t choices[GROUPED_DECISIONS];
 
     memset(out, 0, 15 * sizeof(*out));
-    for (int64_t i = 0; i < CANDIDATES; i++) {
+    for (int64_t i = 0; i < GROUPED_CANDIDATES; i++) {
         double p;
 
-        candidate(i, choices);
-        p = exp(log_probability(s, d, choices) + likelihood_of(i));
+        grouped_candidate(i, choices);
+        p = exp(grouped_log_probability(s, d, choices) + likelihood_of(i));
         sum += p;
-        for (int64_t k = 0; k < DECISIONS; k++)
+        for (int64_t k = 0; k < GROUPED_DECISIONS; k++)
             out[s->offsets[k] + choices[k]] += p;
     }
     for (int i = 0; i < 15; i++)
@@ -122,8 +52,8 @@ static int64_t number_of(const int32_t *choices)
 {
     int64_t number = 0;
 
-    for (int64_t d = 0; d < DECISIONS; d++)
-        number = number * few[d] + choices[d];
+    for (int64_t d = 0; d < GROUPED_DECISIONS; d++)
+        number = number * grouped_choices[d] + choices[d];
     return number;
 }
 
@@ -134,22 +64,22 @@ static int64_t number_of(const int32_t *choices)
 static void test_likelihood_gradient(void **state)
 {
     ub_context *context = test_context(1);
-    ub_strategy_options options = options_of(UB_STRATEGY_PARSEC);
+    ub_strategy_options options = grouped_options(UB_STRATEGY_PARSEC);
     ub_strategy *s;
     ub__batch batch = { .n = 0 };
     ub__distribution d;
     double expected[15], before[15];
-    int32_t choices[DECISIONS];
+    int32_t choices[GROUPED_DECISIONS];
     ub_rng rng;
 
     (void) state;
     options.rate = 1.0;
-    s = create(context, &options);
+    s = grouped_create(context, &options);
     batch.shape = s->shape;
     ub_rng_init(&rng, 10, 0);
     assert_int_equal(ub__distribution_create(s, 0, &d), UB_OK);
-    for (int64_t i = 0; i < CANDIDATES; i++) {
-        candidate(i, choices);
+    for (int64_t i = 0; i < GROUPED_CANDIDATES; i++) {
+        grouped_candidate(i, choices);
         add(s, &batch, choices, likelihood_of(i));
     }
     exact_gradient(s, &d, expected);
@@ -157,7 +87,7 @@ static void test_likelihood_gradient(void **state)
     for (int i = 0; i < 15; i++)
         assert_close(d.logits[i], expected[i], 1e-14);
 
-    set_logits(s, &d, &rng);
+    grouped_set_logits(s, &d, &rng);
     batch.n = 0;
     for (int i = 0; i < 40000; i++) {
         ub__distribution_draw(s, &d, &rng, choices);
@@ -181,7 +111,7 @@ static void test_cost(void **state)
 {
     static const int32_t two[] = { 2 }, zero = 0, first = 1;
     ub_context *context = test_context(1);
-    ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS);
+    ub_strategy_options options = grouped_options(UB_STRATEGY_FP_NAS);
     const double beta = 0.5;
     ub__batch batch = { .n = 0 };
     ub__distribution d;
@@ -189,7 +119,8 @@ static void test_cost(void **state)
 
     (void) state;
     options.rate = 2.0;
-    assert_int_equal(try_create(context, 1, two, NULL, &options, &s), UB_OK);
+    assert_int_equal(grouped_try_create(context, 1, two, NULL, &options, &s),
+                     UB_OK);
     batch.shape = s->shape;
     assert_int_equal(ub__distribution_create(s, 0, &d), UB_OK);
     add(s, &batch, &zero, 700.0 + log(3.0)); /* exp() of it overflows */
@@ -228,7 +159,7 @@ static double distance(const int32_t *choices)
     static const int32_t target[] = { 1, 0, 0, 2, 3 };
     double sum = 0.0;
 
-    for (int64_t d = 0; d < DECISIONS; d++)
+    for (int64_t d = 0; d < GROUPED_DECISIONS; d++)
         sum += choices[d] != target[d];
     return sum;
 }
@@ -253,9 +184,9 @@ static void check_found(int32_t kind, const int32_t *direction,
                         struct target target, int64_t coarse_steps)
 {
     ub_context *context = test_context(1);
-    ub_strategy_options options = options_of(kind);
+    ub_strategy_options options = grouped_options(kind);
     ub_strategy_stats stats = { .size = sizeof(stats) };
-    int32_t best[DECISIONS];
+    int32_t best[GROUPED_DECISIONS];
     ub_strategy *s;
     double p[15];
     int64_t n;
@@ -264,18 +195,18 @@ static void check_found(int32_t kind, const int32_t *direction,
     options.likelihood_scale = 0.5;
     options.steps = 200;
     options.coarse_steps = coarse_steps;
-    s = create(context, &options);
+    s = grouped_create(context, &options);
     assert_int_equal(ub_strategy_weights(s), 15);
     assert_true(ub_strategy_caps(s) & UB_CAP_DISTRIBUTION);
     ub_strategy_stats_get(s, &stats);
-    assert_close(stats.entropy, log(CANDIDATES), 1e-12);
+    assert_close(stats.entropy, log(GROUPED_CANDIDATES), 1e-12);
     assert_true(isnan(stats.temperature));
     assert_int_equal(ub_strategy_run(s, evaluate, &target), UB_OK);
     assert_int_equal(ub_strategy_best(s, 1, best, NULL, &n), UB_OK);
     assert_int_equal(n, 1);
     assert_true(distance(best) == 0.0);
     assert_int_equal(ub_strategy_distribution(s, p), UB_OK);
-    for (int64_t d = 0; d < DECISIONS; d++)
+    for (int64_t d = 0; d < GROUPED_DECISIONS; d++)
         assert_true(p[s->offsets[d] + best[d]] > 0.5);
     ub_strategy_stats_get(s, &stats);
     assert_int_equal(stats.steps, 200);
@@ -329,10 +260,10 @@ static void test_switch(void **state)
 
     (void) state;
     for (int i = 0; i < 3; i++) {
-        ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS);
+        ub_strategy_options options = grouped_options(UB_STRATEGY_FP_NAS);
 
         options.coarse_steps = coarse[i];
-        s[i] = create(context, &options);
+        s[i] = grouped_create(context, &options);
     }
     for (int64_t steps = 1; steps <= 6; steps++) {
         double p[3][15], apart[3] = { 0.0 };
@@ -352,13 +283,14 @@ static void test_switch(void **state)
 }
 
 /* FP-4: of each step as many samples as the entropy times what the first step
- * fixes, rounded, and no fewer than the least; PARSEC has the same number. */
+ * fixes, rounded, and no grouped_choiceser than the least; PARSEC has the same
+ * number. */
 static void test_samples(void **state)
 {
     ub_context *context = test_context(1);
-    ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS);
+    ub_strategy_options options = grouped_options(UB_STRATEGY_FP_NAS);
     struct target target = { .sign = 1.0 };
-    int64_t before = 40, fewest = 40;
+    int64_t before = 40, grouped_choicesest = 40;
     ub_candidate candidate = { .size = sizeof(candidate) };
     int rises = 0;
     int64_t n;
@@ -369,21 +301,22 @@ static void test_samples(void **state)
     options.least_samples = 3;
     options.likelihood_scale = 0.5;
     options.steps = 300;
-    s = create(context, &options);
+    s = grouped_create(context, &options);
     for (int step = 0; step < 300; step++) {
         ub_strategy_stats stats = { .size = sizeof(stats) };
         double expected;
         int64_t of;
 
         ub_strategy_stats_get(s, &stats);
-        expected = fmax(3.0, round(40.0 / log(CANDIDATES) * stats.entropy));
+        expected = fmax(3.0,
+                        round(40.0 / log(GROUPED_CANDIDATES) * stats.entropy));
         assert_int_equal(ub_strategy_ask(s, 1, &candidate, &n), UB_OK);
         ub_strategy_stats_get(s, &stats);
         of = stats.batch;
         assert_int_equal(of, (int64_t) expected);
         rises += of > before;
         before = of;
-        fewest = of < fewest ? of : fewest;
+        grouped_choicesest = of < grouped_choicesest ? of : grouped_choicesest;
         for (int64_t i = 0; i < of; i++) {
             ub_result result;
 
@@ -397,7 +330,7 @@ static void test_samples(void **state)
     assert_int_equal(ub_strategy_ask(s, 1, &candidate, &n), UB_OK);
     assert_int_equal(n, 0);
     assert_true(ub_strategy_finished(s));
-    assert_int_equal(fewest, 3);
+    assert_int_equal(grouped_choicesest, 3);
     assert_true(rises < 30);
     ub_strategy_destroy(&s);
     ub_context_destroy(&context);
@@ -426,8 +359,8 @@ static void test_extremes(void **state)
 
     (void) state;
     for (int i = 0; i < 4; i++) {
-        ub_strategy_options options = options_of(i < 3 ? UB_STRATEGY_FP_NAS
-                                                       : UB_STRATEGY_PARSEC);
+        ub_strategy_options options = grouped_options(
+            i < 3 ? UB_STRATEGY_FP_NAS : UB_STRATEGY_PARSEC);
         struct target target = { .sign = 1.0 };
         ub_strategy *s;
         double p[15];
@@ -437,7 +370,7 @@ static void test_extremes(void **state)
         options.cost_weight = 1e300;
         options.likelihood_scale = 1e-300;
         options.coarse_steps = coarse[i % 3];
-        s = create(context, &options);
+        s = grouped_create(context, &options);
         assert_int_equal(ub_strategy_run(s, evaluate_wildly, &target), UB_OK);
         assert_int_equal(ub_strategy_distribution(s, p), UB_OK);
         for (int k = 0; k < 15; k++)
@@ -456,7 +389,7 @@ static void test_shapes(void **state)
 
     (void) state;
     for (int64_t n = 1; n <= 3; n++) {
-        ub_strategy_options options = options_of(UB_STRATEGY_FP_NAS);
+        ub_strategy_options options = grouped_options(UB_STRATEGY_FP_NAS);
         ub_strategy_stats stats = { .size = sizeof(stats) };
         ub_strategy *s = NULL;
         ub_candidate candidate = { .size = sizeof(candidate) };
@@ -464,8 +397,8 @@ static void test_shapes(void **state)
         double p[3];
 
         options.coarse_steps = 0;
-        assert_int_equal(try_create(context, n, one, together, &options, &s),
-                         UB_OK);
+        assert_int_equal(
+            grouped_try_create(context, n, one, together, &options, &s), UB_OK);
         assert_int_equal(ub_strategy_ask(s, 1, &candidate, &asked), UB_OK);
         ub_strategy_stats_get(s, &stats);
         assert_int_equal(stats.batch, 2);
@@ -474,12 +407,14 @@ static void test_shapes(void **state)
         assert_true(p[n - 1] == 1.0);
         ub_strategy_destroy(&s);
         options.coarse_steps = -1;
-        assert_int_equal(try_create(context, 2, large, together, &options, &s),
-                         UB_OK);
+        assert_int_equal(
+            grouped_try_create(context, 2, large, together, &options, &s),
+            UB_OK);
         ub_strategy_destroy(&s);
         options.coarse_steps = n;
-        assert_int_equal(try_create(context, 2, large, together, &options, &s),
-                         UB_ERR_UNSUPPORTED);
+        assert_int_equal(
+            grouped_try_create(context, 2, large, together, &options, &s),
+            UB_ERR_UNSUPPORTED);
         assert_null(s);
     }
     ub_context_destroy(&context);
