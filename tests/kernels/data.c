@@ -58,7 +58,7 @@ float *test_copy(const float *from, int64_t n)
 void test_scratch(ub_context *context, ub__scratch_size size)
 {
     assert_int_equal(ub__scratch_reserve(context, size), UB_OK);
-    for (int i = 0; i < ub_context_threads(context); i++)
+    for (int i = 0; size.worker > 0 && i < ub_context_threads(context); i++)
         memset(ub__scratch(context, i), 0xff, size.worker);
     if (size.shared > 0)
         memset(ub__scratch_shared(context), 0xff, size.shared);
