@@ -20,7 +20,7 @@ typedef struct hwnas_request {
     int64_t budget, seed, neighbours, samples;
     int64_t rows, columns_of_array; /* of U-Boost's array */
     double noise;
-    const char *out, *plot;
+    const char *out, *plot, *network;
     int uboost, json;
 } hwnas_request;
 
@@ -62,6 +62,10 @@ void hwnas_digits(const hwnas *h, const int32_t *choices, char *text);
 /* Append uboost_latency and uboost_utilization: the systolic array as one more
  * device, and its closed form, uboost_model_latency. */
 int hwnas_add_uboost(const hwnas *h);
+
+/* Write the network of these choices, as network.json. */
+int hwnas_write_network(const hwnas *h, const int32_t *choices,
+                        const char *path);
 
 int hwnas_query(const hwnas *h);
 int hwnas_pareto(const hwnas *h);

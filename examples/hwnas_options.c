@@ -89,6 +89,7 @@ enum {
     NEIGHBOURS,
     NOISE,
     SAMPLES,
+    NETWORK,
     OUT,
     HELP,
     N_OPTIONS
@@ -109,8 +110,8 @@ static const struct option options[] = {
     { "device", WITH(DEVICE) },   { "budget", WITH(BUDGET) },
     { "seed", WITH(SEED) },       { "neighbours", WITH(NEIGHBOURS) },
     { "noise", WITH(NOISE) },     { "samples", WITH(SAMPLES) },
-    { "out", WITH(OUT) },         { "help", ALONE(HELP) },
-    { NULL, 0, NULL, 0 },
+    { "network", WITH(NETWORK) }, { "out", WITH(OUT) },
+    { "help", ALONE(HELP) },      { NULL, 0, NULL, 0 },
 };
 
 static const char *const help[] = { usage, NULL };
@@ -261,6 +262,7 @@ int hwnas_read_command_line(int argc, char **argv, hwnas_request *request)
     r.plot = v[PLOT];
     r.device = v[DEVICE] != NULL ? v[DEVICE] : "raspi4";
     r.out = v[OUT];
+    r.network = v[NETWORK];
     if (!read_space(v[SPACE], &r.space) ||
         !read_dataset(v[DATASET], r.space, &r.dataset) ||
         !read_strategy(v[STRATEGY], &r.strategy) || !read_numbers(v, &r) ||

@@ -103,7 +103,10 @@ int hwnas_query(const hwnas *h)
 {
     json_t *root = h->request->json ? json_object() : NULL;
     network n = { .index = -1 };
-    int done = find_network(h, &n) && (root != NULL || print_network(h, &n));
+    int done = find_network(h, &n) &&
+               (h->request->network == NULL ||
+                hwnas_write_network(h, n.choices, h->request->network)) &&
+               (root != NULL || print_network(h, &n));
 
     for (int64_t i = 0; i < ub_hwbench_metrics(h->bench) && done; i++) {
         const ub_hwbench_metric metric = hwnas_metric(h, i);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The systolic array as one more device. */
+/* Networks of the tables: as files, and priced by the systolic array as one
+ * more device. */
 #include "hwnas.h"
 
 #include <math.h>
@@ -50,17 +51,17 @@ static ub_status set_up(device *d)
                : ub_util_model(UB_UTIL_EXACT, &d->util, &d->models[1]);
 }
 
-static ub_status open_space(device *d)
+static ub_status open_space(const hwnas *h, ub_space **out)
 {
-    const int32_t dataset = d->h->request->dataset;
+    const int32_t dataset = h->request->dataset;
     ub_space_options options;
 
-    if (d->h->request->space == UB_HWBENCH_FBNET)
-        return ub_space_fbnet(d->h->context, NULL,
+    if (h->request->space == UB_HWBENCH_FBNET)
+        return ub_space_fbnet(h->context, NULL,
                               dataset == UB_HWBENCH_IMAGENET
                                   ? UB_FBNET_IMAGENET
                                   : UB_FBNET_CIFAR100,
-                              &d->space);
+                              out);
     ub_space_options_init(&options, sizeof(options));
     options.name = "nasbench201";
     if (dataset == UB_HWBENCH_CIFAR100)
@@ -69,7 +70,7 @@ static ub_status open_space(device *d)
         options.classes = 120;
         options.height = options.width = 16;
     }
-    return ub_space_nasbench201(d->h->context, &options, 15, &d->space);
+    return ub_space_nasbench201(h->context, &options, 15, out);
 }
 
 /* -- NAS-Bench-201 -------------------------------------------------------- */
@@ -241,7 +242,7 @@ int hwnas_add_uboost(const hwnas *h)
         status = set_up(&d);
     }
     if (status == UB_OK)
-        status = open_space(&d);
+        status = open_space(h, &d.space);
     if (status == UB_OK)
         status = h->request->space == UB_HWBENCH_FBNET ? price_layers(&d)
                                                        : price_cells(&d);
@@ -249,5 +250,21 @@ int hwnas_add_uboost(const hwnas *h)
         status = append(&d);
     ub_space_destroy(&d.space);
     free(memory);
+    return status == UB_OK || hwnas_failed(h, status);
+}
+
+int hwnas_write_network(const hwnas *h, const int32_t *choices,
+                        const char *path)
+{
+    ub_space *space = NULL;
+    ub_network *network = NULL;
+    ub_status status = open_space(h, &space);
+
+    if (status == UB_OK)
+        status = ub_space_derive(space, choices, NULL, &network);
+    if (status == UB_OK)
+        status = ub_network_write(network, path);
+    ub_network_destroy(&network);
+    ub_space_destroy(&space);
     return status == UB_OK || hwnas_failed(h, status);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""usage: hwnas.py HWNAS HWBENCH_CONVERT
+"""usage: hwnas.py HWNAS HWBENCH_CONVERT NETWORK_COST
 
 What hwnas prints, with and without tables. Tables are looked for in
 $UBOOST_DATA/hwnas and published queries in $UBOOST_GOLDEN; without them the
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-HWNAS, CONVERT = sys.argv[1:3]
+HWNAS, CONVERT, COST = sys.argv[1:4]
 DATA = pathlib.Path(os.environ.get("UBOOST_DATA", "/nonexistent"), "hwnas")
 GOLDEN = pathlib.Path(os.environ.get("UBOOST_GOLDEN", "/nonexistent"),
                       "hwnasbench_notebook_golden.json")
@@ -92,6 +92,13 @@ def without_tables():
     check("a cell by its text and by its operators is the same",
           values == run_json("query", "--arch", CELL_0)
           == run_json("query", "--ops", "4 2 1 2 1 1"))
+    with tempfile.TemporaryDirectory(prefix="uboost-hwnas-") as folder:
+        for named in (["--index", "9"], [*FBNET, "--ops", "0" * 22]):
+            path = pathlib.Path(folder, "network.json")
+            run_json("query", *named, "--network", str(path))
+            done = subprocess.run([COST, str(path)], capture_output=True)
+            check("its network is priced", done.returncode == 0,
+                  done.stderr.decode())
     front = run_json("pareto", "--metrics", "flops,fpga_latency")["front"]
     check("a front of costs is what costs nothing",
           all(row["flops"] == front[0]["flops"] for row in front))
