@@ -39,8 +39,12 @@ static const char usage[] =
     "  --dsp F, --bram N limits of the accelerator\n"
     "  --base-width N    of the stem; a multiple of 4\n"
     "  --depth N         most cells of a width\n"
-    "  --architecture-rate F\n"
-    "                    of the logits' steps\n"
+    "  --search-batch N, --search-rate F, --architecture-rate F\n"
+    "                    batch of the search; rates of weights and logits\n"
+    "  --tau F, --tau-decay F\n"
+    "                    temperature, its factor per epoch\n"
+    "  --train-batch N, --train-rate F\n"
+    "                    of final training\n"
     "  --seed N          of everything random (1)\n"
     "  --threads N       (all online processors)\n"
     "  --out DIR         folder for the results (cosearch-out)\n"
@@ -64,7 +68,13 @@ enum {
     BRAM,
     BASE_WIDTH,
     DEPTH,
+    SEARCH_BATCH,
+    SEARCH_RATE,
     ARCHITECTURE_RATE,
+    TAU,
+    TAU_DECAY,
+    TRAIN_BATCH,
+    TRAIN_RATE,
     SEED,
     THREADS,
     OUT,
@@ -89,7 +99,13 @@ static const struct option long_options[] = {
     { "bram", required_argument, NULL, BRAM },
     { "base-width", required_argument, NULL, BASE_WIDTH },
     { "depth", required_argument, NULL, DEPTH },
+    { "search-batch", required_argument, NULL, SEARCH_BATCH },
+    { "search-rate", required_argument, NULL, SEARCH_RATE },
     { "architecture-rate", required_argument, NULL, ARCHITECTURE_RATE },
+    { "tau", required_argument, NULL, TAU },
+    { "tau-decay", required_argument, NULL, TAU_DECAY },
+    { "train-batch", required_argument, NULL, TRAIN_BATCH },
+    { "train-rate", required_argument, NULL, TRAIN_RATE },
     { "seed", required_argument, NULL, SEED },
     { "threads", required_argument, NULL, THREADS },
     { "out", required_argument, NULL, OUT },
@@ -127,20 +143,31 @@ static int next_part(const char **text, char *out, size_t size)
     return 1;
 }
 
+static int count_parts(const char *text)
+{
+    char part[32];
+    int n = 0;
+
+    while (next_part(&text, part, sizeof(part)))
+        n++;
+    return n;
+}
+
 static int parse_epochs(const char *text, ub_cosearch_options *o)
 {
     int64_t *const to[3] = { &o->warmup_epochs, &o->search_epochs,
                              &o->train_epochs };
     char part[32];
-    int n = 0;
 
-    for (const char *at = text; next_part(&at, part, sizeof(part)); n++) {
-        if (n == 3 || !parse_integer("--epochs", part, n == 2, 1 << 20, to[n]))
-            break;
-    }
-    if (n != 3)
+    if (count_parts(text) != 3) {
         fprintf(stderr, "--epochs %s: expected three numbers W,S,T\n", text);
-    return n == 3;
+        return 0;
+    }
+    for (int i = 0; next_part(&text, part, sizeof(part)); i++) {
+        if (!parse_integer("--epochs", part, i == 2, 1 << 20, to[i]))
+            return 0;
+    }
+    return 1;
 }
 
 static int parse_bits(const char *text, ub_cosearch_options *o)
@@ -169,15 +196,16 @@ static int parse_fps(const char *text, ub_cosearch_options *o)
 {
     double *const to[2] = { &o->fps_low, &o->fps_high };
     char part[32];
-    int n = 0;
 
-    for (const char *at = text; next_part(&at, part, sizeof(part)); n++) {
-        if (n == 2 || !parse_number("--fps", part, 0, 1e12, to[n]))
-            break;
-    }
-    if (n != 2)
+    if (count_parts(text) != 2) {
         fprintf(stderr, "--fps %s: expected LOW,HIGH\n", text);
-    return n == 2;
+        return 0;
+    }
+    for (int i = 0; next_part(&text, part, sizeof(part)); i++) {
+        if (!parse_number("--fps", part, 0, 1e12, to[i]))
+            return 0;
+    }
+    return 1;
 }
 
 /* The place of a name in a list that ends in NULL. */
@@ -212,14 +240,34 @@ static int apply_network(ub_cosearch_options *o, int option, const char *text)
     case BASE_WIDTH:
         return parse_integer("--base-width", text, 4, 1 << 12, &o->base_width);
     case DEPTH: return parse_integer("--depth", text, 1, 4, &o->depth);
-    case ARCHITECTURE_RATE:
-        return parse_number("--architecture-rate", text, 0, 1e3,
-                            &o->architecture_rate);
     case SEED:
         if (!parse_integer("--seed", text, 0, INT64_MAX, &seed))
             return 0;
         o->seed = (uint64_t) seed;
         return 1;
+    default: return 1;
+    }
+}
+
+static int apply_learning(ub_cosearch_options *o, int option, const char *text)
+{
+    switch (option) {
+    case SEARCH_BATCH:
+        return parse_integer("--search-batch", text, 2, 1 << 16,
+                             &o->search_batch);
+    case SEARCH_RATE:
+        return parse_number("--search-rate", text, 0, 1e3, &o->search_rate);
+    case ARCHITECTURE_RATE:
+        return parse_number("--architecture-rate", text, 0, 1e3,
+                            &o->architecture_rate);
+    case TAU: return parse_number("--tau", text, 1e-3, 1e6, &o->tau);
+    case TAU_DECAY:
+        return parse_number("--tau-decay", text, 1e-3, 1, &o->tau_decay);
+    case TRAIN_BATCH:
+        return parse_integer("--train-batch", text, 2, 1 << 16,
+                             &o->train_batch);
+    case TRAIN_RATE:
+        return parse_number("--train-rate", text, 0, 1e3, &o->train_rate);
     default: return 1;
     }
 }
@@ -269,6 +317,7 @@ static int parse(arguments *a, int argc, char **argv)
         const char *text = value_of(a, option);
 
         if (text != NULL && (!apply_network(&a->options, option, text) ||
+                             !apply_learning(&a->options, option, text) ||
                              !apply_hardware(&a->options, option, text)))
             return 0;
     }

@@ -394,10 +394,32 @@ static ub_status one_step(ub_context *context, void *arg)
     return status;
 }
 
+static ub_status one_refresh(ub_context *context, void *arg)
+{
+    const ub__joint_path path = { { 1, 0, 1 }, { 0, 1, 1 } };
+    ub_space *space = NULL;
+    ub__joint_price price = { 0 };
+    ub_status status = tiny_space(context, &space);
+
+    if (status == UB_OK)
+        status = ub__joint_price_open(context, space, arg, &price);
+    if (status == UB_OK)
+        status = ub__joint_price_refresh(&price, &path, 1);
+    ub__joint_price_close(&price);
+    ub_space_destroy(&space);
+    return status;
+}
+
 static void test_out_of_memory(void **state)
 {
+    ub_cosearch_options o;
+
     (void) state;
     assert_survives_oom(one_step, 1, NULL);
+    tiny_options(&o);
+    o.engine = UB_ENGINE_RANDOM; /* the exact one's memory has a sweep */
+    o.samples = 2;
+    assert_survives_oom(one_refresh, 1, &o);
 }
 
 int main(void)

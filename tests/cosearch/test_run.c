@@ -103,6 +103,51 @@ static void test_band(void **state)
     ub_context_destroy(&context);
 }
 
+/* Mean loss in line `index` of a log. */
+static double loss_of(const char *folder, int index)
+{
+    static char log[1 << 16];
+    const char *at = log;
+    size_t n;
+    json_t *line;
+    double loss;
+
+    runs_read(folder, "log.jsonl", log, sizeof(log) - 1, &n);
+    log[n] = '\0';
+    for (int i = 0; i < index; i++)
+        at = strchr(at, '\n') + 1;
+    line = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_non_null(line);
+    loss = json_number_value(json_object_get(line, "loss"));
+    json_decref(line);
+    return loss;
+}
+
+/* Random paths with mixed bits learn: stripes are easy, ln 3 is 1.1. */
+static void test_learns(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512];
+
+    (void) state;
+    tiny_options(&o);
+    o.train_images = 60;
+    o.crop_padding = o.flip = 0;
+    o.warmup_epochs = 20;
+    o.search_epochs = 10;
+    o.tau_decay = 0.9;
+    o.search_rate = 0.1;
+    o.refresh = 100;
+    copy_folder("learns", folder);
+    assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+    print_message("loss %.3f at first, %.3f at last\n", loss_of(folder, 0),
+                  loss_of(folder, 29));
+    assert_true(loss_of(folder, 29) < 0.7);
+    ub_context_destroy(&context);
+}
+
 /* -- stopping ------------------------------------------------------------- */
 
 static void same_file(const char *a, const char *b, const char *name)
@@ -318,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_run),
         cmocka_unit_test(test_band),
+        cmocka_unit_test(test_learns),
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_other_options_refused),
         cmocka_unit_test(test_options_refused),
