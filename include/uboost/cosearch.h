@@ -102,7 +102,7 @@ typedef struct ub_cosearch_options {
                                 result; 0 */
     int32_t gradient;      /**< a ub_cosearch_gradient */
     int64_t refresh;       /**< steps from one search of the accelerator to the
-                                next; 100 */
+                                next; published: 100 */
     int64_t samples;       /**< of each, where the engine draws; 2000 */
     double lambda;         /**< of the path's time in ms, at first; 0.1 */
     double fps_low;        /**< frames per second; 0 */
@@ -110,8 +110,8 @@ typedef struct ub_cosearch_options {
     double dsp_limit;      /**< of the accelerator */
     int64_t bram_limit;    /**< blocks of memory */
 
-    int64_t search_batch;     /**< 64 */
-    double search_rate;       /**< SGD, first; 0.025 */
+    int64_t search_batch;     /**< published: 64 */
+    double search_rate;       /**< SGD, first; published: 0.025 */
     double search_rate_last;  /**< after half a cosine; 0.001 */
     double search_momentum;   /**< 0.9 */
     double search_decay;      /**< 5e-4 */

@@ -5,28 +5,30 @@
 
 #define COMMON                                                               \
     .size = sizeof(ub_cosearch_options), .seed = 1, .bit_widths = 3,         \
-    .bits = { 4, 6, 8 }, .samples = 2000, .lambda = 0.1, .search_batch = 64, \
+    .bits = { 4, 6, 8 }, .samples = 2000, .lambda = 0.1,                     \
     .search_rate_last = 0.001, .search_momentum = 0.9, .search_decay = 5e-4, \
     .search_clip = 5.0, .tau = 5.0, .train_decay = 5e-4, .train_clip = 5.0,  \
     .crop_padding = 4, .flip = 1
 
 /* The limits of the small ones are those of a Zynq 7020. Few steps need larger
- * ones, and a temperature that falls to the same value sooner. */
+ * ones on logits, and a temperature that falls to the same value sooner. Random
+ * paths learn slowly: weights need many steps before logits have something to
+ * tell, so that "small" warms up for half of its search. */
 static const ub_cosearch_options presets[] = {
     { COMMON, .preset = "quick", .base_width = 8, .depth = 1,
-      .train_images = 4000, .train_batch = 64, .warmup_epochs = 1,
-      .search_epochs = 2, .train_epochs = 3, .refresh = 10, .dsp_limit = 220,
-      .bram_limit = 280, .search_rate = 0.05, .architecture_rate = 0.02,
-      .tau_decay = 0.4, .train_rate = 0.1 },
+      .train_images = 4000, .warmup_epochs = 2, .search_epochs = 3,
+      .train_epochs = 4, .refresh = 10, .dsp_limit = 220, .bram_limit = 280,
+      .search_batch = 32, .search_rate = 0.02, .architecture_rate = 0.02,
+      .tau_decay = 0.55, .train_batch = 64, .train_rate = 0.1 },
     { COMMON, .preset = "small", .base_width = 8, .depth = 2,
-      .train_images = 20000, .train_batch = 64, .warmup_epochs = 3,
-      .search_epochs = 9, .train_epochs = 20, .refresh = 50, .dsp_limit = 220,
-      .bram_limit = 280, .search_rate = 0.05, .architecture_rate = 0.01,
-      .tau_decay = 0.776, .train_rate = 0.1 },
+      .train_images = 20000, .warmup_epochs = 20, .search_epochs = 20,
+      .train_epochs = 30, .refresh = 100, .dsp_limit = 220, .bram_limit = 280,
+      .search_batch = 32, .search_rate = 0.025, .architecture_rate = 0.003,
+      .tau_decay = 0.927, .train_batch = 64, .train_rate = 0.1 },
     { COMMON, .preset = "paper", .base_width = 16, .depth = 4,
-      .warmup_epochs = 30, .search_epochs = 90, .refresh = 100,
-      .search_rate = 0.025, .train_epochs = 600, .dsp_limit = 900,
-      .bram_limit = 700, .fps_low = 100, .fps_high = 400,
+      .warmup_epochs = 30, .search_epochs = 90, .train_epochs = 600,
+      .refresh = 100, .dsp_limit = 900, .bram_limit = 700, .fps_low = 100,
+      .fps_high = 400, .search_batch = 64, .search_rate = 0.025,
       .architecture_rate = 3e-4, .tau_decay = 0.975, .train_batch = 96,
       .train_rate = 0.01 },
 };
