@@ -103,6 +103,55 @@ static void test_band(void **state)
     ub_context_destroy(&context);
 }
 
+/* How many cells of a result skip. */
+static int skips_of(const char *folder)
+{
+    json_t *root = runs_json(folder, "result.json");
+    const json_t *cells = json_object_get(root, "cells");
+    int n = 0;
+
+    for (size_t i = 0; i < json_array_size(cells); i++)
+        n += strcmp(json_string_value(
+                        json_object_get(json_array_get(cells, i), "operator")),
+                    "skip") == 0;
+    json_decref(root);
+    return n;
+}
+
+/* Where only time counts, it is skipped wherever that is fastest: two cells
+ * hand on their input, the third takes one convolution instead of three, and
+ * the fewest bits. The published gradient pushes down whatever was drawn, by
+ * steps that Adam makes equal, so that it finds what takes no time only. */
+static void test_lambda(void **state)
+{
+    static const char *const names[] = { "expected", "published" };
+
+    (void) state;
+    for (int32_t i = 0; i < 2; i++) {
+        ub_context *context = test_context(1);
+        ub_cosearch_options o;
+        ub_cosearch_result r;
+        char folder[512];
+
+        tiny_options(&o);
+        o.gradient = i;
+        o.lambda = 1e6;
+        o.warmup_epochs = 0;
+        o.search_epochs = 40;
+        o.architecture_rate = 0.1;
+        o.refresh = 10;
+        copy_folder(names[i], folder);
+        assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+        if (i == UB_COSEARCH_EXPECTED) {
+            assert_int_equal(skips_of(folder), 3);
+            assert_true(r.mean_bits == 4.0);
+        } else {
+            assert_true(skips_of(folder) >= 2);
+        }
+        ub_context_destroy(&context);
+    }
+}
+
 /* Mean loss in line `index` of a log. */
 static double loss_of(const char *folder, int index)
 {
@@ -363,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_run),
         cmocka_unit_test(test_band),
+        cmocka_unit_test(test_lambda),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_other_options_refused),
