@@ -102,6 +102,7 @@ typedef struct ub_space_options {
     int32_t global_pool; /**< 1: classifier after global average pool; 0:
                               after flattening; 0 */
     int32_t reserved;    /**< 0 */
+    int64_t depth;       /**< most cells of a width in ub_space_fbnet(); 4 */
 } ub_space_options;
 
 /** One cell in the row. */
@@ -232,9 +233,10 @@ typedef enum ub_fbnet_variant {
  * 2019; Li et al., ICLR 2021.
  *
  * @param context   where errors go
- * @param options   name, images, classes and base width (16; a multiple of 4),
- *                  which all widths go with, are taken, the rest is the
- * space's; NULL: 32 x 32 and 100 classes, or 224 x 224 and 1000
+ * @param options   name, images, classes, depth and base width (16; a multiple
+ *                  of 4), which all widths go with, are taken, the rest is the
+ *                  space's; NULL: 32 x 32 and 100 classes, or 224 x 224 and
+ *                  1000
  * @param variant   strides and head
  * @param[out] out  owned by the caller
  *

@@ -11,6 +11,7 @@
 #include <uboost/attr.h>
 #include <uboost/autograd.h>
 #include <uboost/base.h>
+#include <uboost/cosearch.h>
 #include <uboost/dataset.h>
 #include <uboost/hardware.h>
 #include <uboost/hwbench.h>

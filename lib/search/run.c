@@ -207,11 +207,12 @@ static ub_status take_checkpoint(ub__run *run, const char *path)
 /* -- opening -------------------------------------------------------------- */
 
 static const char *const run_files[] = {
-    CHECKPOINT,      "config.json",
-    "log.jsonl",     "micro.json",
-    "channels.json", "network.json",
-    "network.dot",   "weights.safetensors",
-    "result.json",   "supernet.safetensors",
+    CHECKPOINT,         "config.json",
+    "log.jsonl",        "micro.json",
+    "channels.json",    "network.json",
+    "network.dot",      "weights.safetensors",
+    "result.json",      "supernet.safetensors",
+    "accelerator.json",
 };
 
 static ub_status check_empty(const ub__run *run)
@@ -424,8 +425,9 @@ static ub_status end_epoch(ub__run *run, const ub__stage *stage,
     if (stage->index != UB__STAGE_TRAIN &&
         (json_object_set_new(line, "latency_ms",
                              json_real(run->sums.latency_ms / n)) ||
-         json_object_set_new(line, "utilization",
-                             json_real(run->sums.utilization / n))))
+         (!stage->without_utilization &&
+          json_object_set_new(line, "utilization",
+                              json_real(run->sums.utilization / n)))))
         status = no_memory(run->context);
     else
         status = stage->end_epoch(stage->self, run->epoch, line);

@@ -64,6 +64,7 @@ typedef struct ub__stage {
     const char *name;
     int index;
     int64_t epochs, steps;
+    int without_utilization; /* in the log */
     void *self;
     ub_status (*begin_epoch)(void *self, int64_t epoch, int64_t step);
     /* Adds to the sums; sums->steps is counted by the caller. */

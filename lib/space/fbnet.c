@@ -66,12 +66,15 @@ static const struct {
 static ub_status fill_row(ub_space *space, ub_fbnet_variant variant)
 {
     const int64_t base = space->options.base_width;
+    const int64_t depth = space->options.depth;
     const ub_space_cell first = { base, variants[variant].stem_stride, 0 };
     const ub_space_cell last = { variants[variant].head * base / 16, 1, 0 };
     ub_status status = ub_space_add_block(space, &first, &stem, 1);
 
     for (int64_t s = 0; s < UB__COUNT(stages); s++) {
-        for (int64_t i = 0; i < stages[s].layers && status == UB_OK; i++) {
+        const int64_t n = stages[s].layers < depth ? stages[s].layers : depth;
+
+        for (int64_t i = 0; i < n && status == UB_OK; i++) {
             const ub_space_cell cell = { stages[s].width * base / 16,
                                          i == 0 ? stages[s].stride[variant] : 1,
                                          0 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""usage: programs.py NETWORK_COST SEARCH_CIFAR10 TRAIN_NETWORK
+"""usage: programs.py NETWORK_COST SEARCH_CIFAR10 TRAIN_NETWORK COSEARCH_CIFAR10
 
 What the example programs say to wrong arguments and files: status 1, one
 message, and no crash; and what train_network notes of a run without a search.
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-NETWORK_COST, SEARCH, TRAIN = sys.argv[1:4]
+NETWORK_COST, SEARCH, TRAIN, COSEARCH = sys.argv[1:5]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = str(ROOT / "examples" / "tiny_network.json")
 REFUSED = [
@@ -40,6 +40,14 @@ REFUSED = [
     (TRAIN, [], "--network FILE is needed"),
     (TRAIN, ["--bits", "17"], "--bits 17: expected a whole"),
     (TRAIN, ["--bits", "0"], "--bits 0: expected a whole"),
+    (COSEARCH, ["--preset", "mule"], "--preset mule: expected quick"),
+    (COSEARCH, ["--epochs", "1,2"], "--epochs 1,2: expected three"),
+    (COSEARCH, ["--epochs", "1,2,0"], "--epochs 0: expected a whole"),
+    (COSEARCH, ["--bits", "4,,8"], "--bits : expected a whole"),
+    (COSEARCH, ["--bits", "1,2,3,4,5,6,7,8,9"], "--bits 1,2,3,4,5,6,7,8,9: at most 8"),
+    (COSEARCH, ["--fps", "10"], "--fps 10: expected LOW,HIGH"),
+    (COSEARCH, ["--engine", "mule"], "--engine mule: expected exact"),
+    (COSEARCH, ["--wrong"], "see cosearch_cifar10 --help"),
 ]
 failed = 0
 

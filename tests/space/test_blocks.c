@@ -233,6 +233,14 @@ static void test_benchmark_options(void **state)
                      UB_ERR_INVALID);
     OK(ub_space_fbnet(context, &o, UB_FBNET_IMAGENET, &space));
     ub_space_destroy(&space);
+    o.depth = 2; /* 1 + 5 * 2 + 1 */
+    OK(ub_space_fbnet(context, &o, UB_FBNET_CIFAR100, &space));
+    assert_int_equal(ub_space_cells(space), 12);
+    ub_space_destroy(&space);
+    o.depth = 0;
+    assert_int_equal(ub_space_fbnet(context, &o, UB_FBNET_CIFAR100, &space),
+                     UB_ERR_INVALID);
+    o.depth = 4;
     o.height = o.width = 16;
     assert_int_equal(ub_space_fbnet(context, &o, UB_FBNET_IMAGENET, &space),
                      UB_ERR_SHAPE);

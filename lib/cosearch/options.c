@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cosearch/cosearch.h"
+
+#include <string.h>
+
+#define COMMON                                                               \
+    .size = sizeof(ub_cosearch_options), .seed = 1, .bit_widths = 3,         \
+    .bits = { 4, 6, 8 }, .samples = 2000, .lambda = 0.1,                     \
+    .search_rate_last = 0.001, .search_momentum = 0.9, .search_decay = 5e-4, \
+    .search_clip = 5.0, .tau = 5.0, .train_decay = 5e-4, .train_clip = 5.0,  \
+    .crop_padding = 4, .flip = 1
+
+/* The limits of the small ones are those of a Zynq 7020. Few steps need larger
+ * ones on logits, and a temperature that falls to the same value sooner. Random
+ * paths learn slowly: weights need many steps before logits have something to
+ * tell, so that "small" warms up for half of its search. */
+static const ub_cosearch_options presets[] = {
+    { COMMON, .preset = "quick", .base_width = 8, .depth = 1,
+      .train_images = 4000, .warmup_epochs = 2, .search_epochs = 3,
+      .train_epochs = 4, .refresh = 10, .dsp_limit = 220, .bram_limit = 280,
+      .search_batch = 32, .search_rate = 0.02, .architecture_rate = 0.02,
+      .tau_decay = 0.55, .train_batch = 64, .train_rate = 0.1 },
+    { COMMON, .preset = "small", .base_width = 8, .depth = 2,
+      .train_images = 20000, .warmup_epochs = 20, .search_epochs = 20,
+      .train_epochs = 30, .refresh = 100, .dsp_limit = 220, .bram_limit = 280,
+      .search_batch = 32, .search_rate = 0.025, .architecture_rate = 0.003,
+      .tau_decay = 0.927, .train_batch = 64, .train_rate = 0.1 },
+    { COMMON, .preset = "paper", .base_width = 16, .depth = 4,
+      .warmup_epochs = 30, .search_epochs = 90, .train_epochs = 600,
+      .refresh = 100, .dsp_limit = 900, .bram_limit = 700, .fps_low = 100,
+      .fps_high = 400, .search_batch = 64, .search_rate = 0.025,
+      .architecture_rate = 3e-4, .tau_decay = 0.975, .train_batch = 96,
+      .train_rate = 0.01 },
+};
+
+#define N_PRESETS (sizeof(presets) / sizeof(presets[0]))
+
+static const char *const preset_names[] = { "quick", "small", "paper", NULL };
+
+const char *const *ub_cosearch_presets(void)
+{
+    return preset_names;
+}
+
+void ub_cosearch_options_init(ub_cosearch_options *options, size_t size)
+{
+    ub__options_out(options, size, &presets[1], sizeof(presets[1]));
+}
+
+ub_status ub_cosearch_preset(ub_cosearch_options *options, const char *name)
+{
+    if (options == NULL)
+        return UB_ERR_INVALID;
+    for (size_t i = 0; i < N_PRESETS; i++) {
+        if (name != NULL && strcmp(presets[i].preset, name) == 0) {
+            ub__options_out(options, options->size, &presets[i],
+                            sizeof(presets[i]));
+            return UB_OK;
+        }
+    }
+    return UB_ERR_INVALID;
+}
+
+/* One row per number: its name in config.json, its type and its range. */
+typedef struct row {
+    const char *name;
+    size_t offset;
+    char type; /* 'w' int64_t, 'n' int32_t, 'd' double */
+    double low, high;
+} row;
+
+#define ROW(field, type, low, high)                                   \
+    {                                                                 \
+#field, offsetof(ub_cosearch_options, field), type, low, high \
+    }
+
+static const row rows[] = {
+    ROW(base_width, 'w', 1, 1 << 16),
+    ROW(depth, 'w', 1, UB_SPACE_MAX_ITEMS),
+    ROW(train_images, 'w', 0, 1e12),
+    ROW(warmup_epochs, 'w', 0, 1 << 20),
+    ROW(search_epochs, 'w', 0, 1 << 20),
+    ROW(train_epochs, 'w', 1, 1 << 20),
+    ROW(engine, 'n', 0, UB_ENGINE_DIFFERENTIABLE),
+    ROW(hardware_once, 'n', 0, 1),
+    ROW(gradient, 'n', 0, UB_COSEARCH_PUBLISHED),
+    ROW(refresh, 'w', 1, 1e12),
+    ROW(samples, 'w', 1, 1e9),
+    ROW(lambda, 'd', 0, 1e9),
+    ROW(fps_low, 'd', 0, 1e12),
+    ROW(fps_high, 'd', 0, 1e12),
+    ROW(dsp_limit, 'd', 1, 1e9),
+    ROW(bram_limit, 'w', 1, 1 << 16),
+    ROW(search_batch, 'w', 2, 1 << 16),
+    ROW(search_rate, 'd', 0, 1e3),
+    ROW(search_rate_last, 'd', 0, 1e3),
+    ROW(search_momentum, 'd', 0, 0.999999),
+    ROW(search_decay, 'd', 0, 1e3),
+    ROW(search_clip, 'd', 0, 1e9),
+    ROW(architecture_rate, 'd', 0, 1e3),
+    ROW(tau, 'd', 1e-3, 1e6),
+    ROW(tau_decay, 'd', 1e-3, 1),
+    ROW(train_batch, 'w', 2, 1 << 16),
+    ROW(train_rate, 'd', 0, 1e3),
+    ROW(train_decay, 'd', 0, 1e3),
+    ROW(train_clip, 'd', 0, 1e9),
+    ROW(crop_padding, 'w', 0, 64),
+    ROW(flip, 'n', 0, 1),
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static int64_t read_integer(const ub_cosearch_options *o, const row *r)
+{
+    const char *at = (const char *) o + r->offset;
+    int32_t narrow;
+    int64_t wide;
+
+    if (r->type == 'w') {
+        memcpy(&wide, at, sizeof(wide));
+        return wide;
+    }
+    memcpy(&narrow, at, sizeof(narrow));
+    return narrow;
+}
+
+static double read_real(const ub_cosearch_options *o, const row *r)
+{
+    double value;
+
+    memcpy(&value, (const char *) o + r->offset, sizeof(value));
+    return value;
+}
+
+static ub_status check_bits(ub_context *context, const ub_cosearch_options *o)
+{
+    if (o->bit_widths < 1 || o->bit_widths > UB_CHUNK_MAX_BITS)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "cosearch: %d bit widths, expected 1 to %d",
+                        (int) o->bit_widths, UB_CHUNK_MAX_BITS);
+    for (int i = 0; i < o->bit_widths; i++) {
+        const int32_t bits = o->bits[i];
+        int twice = 0;
+
+        for (int k = 0; k < i; k++)
+            twice |= o->bits[k] == bits;
+        if (twice || ((bits < 1 || bits > UB_QUANT_MAX_BITS) && bits != 32))
+            return ub__fail(context, UB_ERR_INVALID,
+                            "cosearch: a bit width of %d%s", (int) bits,
+                            twice ? ", twice" : "");
+    }
+    return UB_OK;
+}
+
+ub_status ub__cosearch_options_check(ub_context *context,
+                                     const ub_cosearch_options *options)
+{
+    if (options->preset == NULL || options->reserved != 0)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "cosearch: no preset, or reserved options are not 0");
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const double value = rows[i].type == 'd'
+                                 ? read_real(options, &rows[i])
+                                 : (double) read_integer(options, &rows[i]);
+
+        if (!(value >= rows[i].low && value <= rows[i].high))
+            return ub__fail(context, UB_ERR_INVALID,
+                            "cosearch: %s is %g, expected %g to %g",
+                            rows[i].name, value, rows[i].low, rows[i].high);
+    }
+    if (options->fps_high > 0.0 && options->fps_high < options->fps_low)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "cosearch: at least %g frames per second, at most %g",
+                        options->fps_low, options->fps_high);
+    return check_bits(context, options);
+}
+
+json_t *ub__cosearch_options_json(const ub_cosearch_options *options)
+{
+    json_t *root = json_object(), *bits = json_array();
+    int failed = root == NULL || bits == NULL;
+
+    failed |= json_object_set_new(root, "preset", json_string(options->preset));
+    failed |= json_object_set_new(root, "seed",
+                                  json_integer((json_int_t) options->seed));
+    for (int i = 0; i < options->bit_widths; i++)
+        failed |= json_array_append_new(bits, json_integer(options->bits[i]));
+    failed |= json_object_set_new(root, "bits", bits);
+    for (size_t i = 0; i < N_ROWS; i++)
+        failed |= json_object_set_new(
+            root, rows[i].name,
+            rows[i].type == 'd'
+                ? json_real(read_real(options, &rows[i]))
+                : json_integer(read_integer(options, &rows[i])));
+    if (!failed)
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+void ub__cosearch_search_options(const ub_cosearch_options *options,
+                                 ub_search_options *out)
+{
+    ub_search_options_init(out, sizeof(*out));
+    out->preset = options->preset;
+    out->seed = options->seed;
+    out->train_images = options->train_images;
+    out->train_epochs = options->train_epochs;
+    out->search_batch = options->search_batch;
+    out->splits = 2;
+    out->weight_share = 0.5;
+    out->train_batch = options->train_batch;
+    out->train_rate = options->train_rate;
+    out->train_decay = options->train_decay;
+    out->max_grad_norm = options->train_clip;
+    out->crop_padding = options->crop_padding;
+    out->flip = options->flip;
+}

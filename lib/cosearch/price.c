@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cosearch/cosearch.h"
+
+#include <string.h>
+
+/* -- workloads ------------------------------------------------------------ */
+
+static ub_status workload_of(const ub__joint_price *p,
+                             const ub_network *network, ub_workload **out)
+{
+    const int64_t n = ub_network_layers(network);
+    int32_t *bits = ub__calloc(p->context, (size_t) n, sizeof(*bits));
+    int64_t *blocks = ub__calloc(p->context, (size_t) n, sizeof(*blocks));
+    ub_status status = bits && blocks ? UB_OK : UB_ERR_NOMEM;
+
+    for (int64_t i = 1; i < n && status == UB_OK; i++) {
+        ub_layer_info info = { .size = sizeof(info) };
+        int64_t cell;
+
+        status = ub_network_layer(network, i, &info);
+        cell = status == UB_OK ? ub__joint_layer_cell(info.name) : -1;
+        if (cell < 0 || info.layer->kind != UB_LAYER_CONV)
+            continue;
+        bits[i] = info.layer->weight_bits;
+        blocks[i] = cell;
+    }
+    if (status == UB_OK)
+        status = ub_workload_from_network(network, bits, blocks, n, out);
+    ub__free(p->context, bits);
+    ub__free(p->context, blocks);
+    return status;
+}
+
+static ub_workload **uniform_of(const ub__joint_price *p, int64_t op,
+                                int64_t width)
+{
+    return &p->uniform[op * p->n_bits + width];
+}
+
+static ub_status create_uniform(ub__joint_price *p, int64_t op, int64_t width)
+{
+    ub_network *network = NULL;
+    ub__joint_path path;
+    ub_status status;
+
+    for (int64_t i = 0; i < UB_SPACE_MAX_ITEMS; i++) {
+        path.operators[i] = (int32_t) op;
+        path.widths[i] = (int32_t) width;
+    }
+    status = ub__joint_derive(p->space, p->options->bits, &path, &network);
+    if (status == UB_OK)
+        status = workload_of(p, network, uniform_of(p, op, width));
+    ub_network_destroy(&network);
+    return status;
+}
+
+static ub_status append_cell(ub_workload *workload, const ub_workload *from,
+                             int64_t cell)
+{
+    for (int64_t i = 0; i < ub_workload_layers(from); i++) {
+        ub_workload_layer layer = { .size = sizeof(layer) };
+        ub_status status = ub_workload_layer_get(from, i, &layer);
+
+        if (status == UB_OK && layer.block == cell)
+            status = ub_workload_add(workload, &layer);
+        if (status != UB_OK)
+            return status;
+    }
+    return UB_OK;
+}
+
+/* A cell's layers do not depend on what the others choose. */
+static ub_status compose(const ub__joint_price *p, const ub__joint_path *path,
+                         ub_workload **out)
+{
+    ub_workload *workload = NULL;
+    ub_status status = ub_workload_create(p->context, &workload);
+
+    for (int64_t i = 0; i < p->n_cells && status == UB_OK; i++)
+        status = append_cell(
+            workload, *uniform_of(p, path->operators[i], path->widths[i]), i);
+    if (status == UB_OK)
+        *out = workload;
+    else
+        ub_workload_destroy(&workload);
+    return status;
+}
+
+/* -- accelerators --------------------------------------------------------- */
+
+static ub_status search(const ub__joint_price *p, const ub_workload *workload,
+                        int32_t engine, uint64_t seed, int32_t *configuration,
+                        ub_accelerator_result *out)
+{
+    ub_accelerator_search_options o;
+    ub_accelerator_search *s = NULL;
+    ub_status status;
+
+    ub_accelerator_search_options_init(&o, sizeof(o));
+    o.engine = engine;
+    o.seed = seed;
+    status = ub_accelerator_search_create(p->accelerator, &o, &s);
+    if (status == UB_OK)
+        status = ub_accelerator_search_run(s, workload, p->options->samples,
+                                           configuration, out);
+    ub_accelerator_search_destroy(&s);
+    return status;
+}
+
+/* What a network without layers runs on. */
+static void set_nothing(const ub__joint_price *p, int32_t *configuration,
+                        ub_accelerator_result *out)
+{
+    for (int64_t i = 0; i < p->n_fields; i++)
+        configuration[i] = i % UB_CHUNK_FIELDS != UB_CHUNK_MODE;
+    memset(out, 0, sizeof(*out));
+    out->size = sizeof(*out);
+}
+
+ub_status ub__joint_price_best(const ub__joint_price *price,
+                               const ub__joint_path *path, int32_t engine,
+                               uint64_t seed, ub_workload **workload,
+                               int32_t *configuration,
+                               ub_accelerator_result *out)
+{
+    ub_workload *w = NULL;
+    ub_status status = compose(price, path, &w);
+
+    if (status != UB_OK)
+        return status;
+    if (ub_workload_layers(w) == 0)
+        set_nothing(price, configuration, out);
+    else
+        status = search(price, w, engine, seed, configuration, out);
+    if (status == UB_OK && workload != NULL)
+        *workload = w;
+    else
+        ub_workload_destroy(&w);
+    return status;
+}
+
+/* The chunks that a workload uses, from another configuration. */
+static void take_chunks(ub__joint_price *p, const ub_workload *workload,
+                        const int32_t *from)
+{
+    for (int64_t i = 0; i < ub_workload_layers(workload); i++) {
+        const int64_t chunk = ub_accelerator_chunk_of(p->accelerator, workload,
+                                                      i);
+
+        memcpy(p->configuration + chunk * UB_CHUNK_FIELDS,
+               from + chunk * UB_CHUNK_FIELDS, UB_CHUNK_FIELDS * sizeof(*from));
+    }
+}
+
+ub_status ub__joint_price_refresh(ub__joint_price *price,
+                                  const ub__joint_path *path, uint64_t seed)
+{
+    int32_t *found = ub__alloc(price->context, (size_t) price->n_fields,
+                               sizeof(*found));
+    ub_accelerator_result result = { .size = sizeof(result) };
+    ub_workload *workload = NULL;
+    ub_status status = UB_ERR_NOMEM;
+
+    if (found != NULL)
+        status = ub__joint_price_best(price, path, price->options->engine, seed,
+                                      &workload, found, &result);
+    if (status == UB_OK) {
+        take_chunks(price, workload, found);
+        status = ub__joint_price_table(price);
+    }
+    ub_workload_destroy(&workload);
+    ub__free(price->context, found);
+    return status;
+}
+
+/* -- times ---------------------------------------------------------------- */
+
+static ub_status add_times(ub__joint_price *p, int64_t op, int64_t width,
+                           double *layers)
+{
+    const ub_workload *workload = *uniform_of(p, op, width);
+    const int64_t n = ub_workload_layers(workload);
+    ub_accelerator_result unused = { .size = sizeof(unused) };
+    ub_status status;
+
+    if (n == 0)
+        return UB_OK;
+    status = ub_accelerator_evaluate(p->accelerator, workload, p->configuration,
+                                     layers, &unused);
+    for (int64_t i = 0; i < n && status == UB_OK; i++) {
+        ub_workload_layer layer = { .size = sizeof(layer) };
+
+        status = ub_workload_layer_get(workload, i, &layer);
+        p->cycles[(layer.block * p->n_operators + op) * p->n_bits + width] +=
+            layers[i];
+    }
+    return status;
+}
+
+static int64_t most_layers(const ub__joint_price *p, int64_t *where)
+{
+    int64_t most = 0;
+
+    *where = 0;
+    for (int64_t op = 0; op < p->n_operators; op++) {
+        const int64_t n = ub_workload_layers(*uniform_of(p, op, 0));
+
+        if (n > most) {
+            most = n;
+            *where = op;
+        }
+    }
+    return most;
+}
+
+ub_status ub__joint_price_table(ub__joint_price *price)
+{
+    const int64_t n = price->n_operators * price->n_bits;
+    int64_t unused;
+    double *layers = ub__alloc(price->context,
+                               (size_t) most_layers(price, &unused) + 1,
+                               sizeof(*layers));
+    ub_status status = layers ? UB_OK : UB_ERR_NOMEM;
+
+    memset(price->cycles, 0,
+           (size_t) (price->n_cells * n) * sizeof(*price->cycles));
+    for (int64_t i = 0; i < n && status == UB_OK; i++)
+        status = add_times(price, i / price->n_bits, i % price->n_bits, layers);
+    ub__free(price->context, layers);
+    return status;
+}
+
+double ub__joint_price_cycles(const ub__joint_price *price,
+                              const ub__joint_path *path)
+{
+    double cycles = 0.0;
+
+    for (int64_t i = 0; i < price->n_cells; i++)
+        cycles += price->cycles[(i * price->n_operators + path->operators[i]) *
+                                    price->n_bits +
+                                path->widths[i]];
+    return cycles;
+}
+
+double ub__joint_price_ms(const ub__joint_price *price, double cycles)
+{
+    return cycles / price->clock_hz * 1e3;
+}
+
+/* -- opening -------------------------------------------------------------- */
+
+static ub_status create_accelerator(ub__joint_price *p)
+{
+    ub_accelerator_options o;
+    ub_status status;
+
+    ub_accelerator_options_init(&o, sizeof(o), UB_ACCELERATOR_CIFAR);
+    p->clock_hz = o.clock_hz;
+    o.dsp_limit = p->options->dsp_limit;
+    o.bram_limit = p->options->bram_limit;
+    o.bit_widths = p->options->bit_widths;
+    memset(o.bits, 0, sizeof(o.bits));
+    memcpy(o.bits, p->options->bits, (size_t) p->n_bits * sizeof(*o.bits));
+    status = ub_accelerator_create(p->context, &o, &p->accelerator);
+    if (status == UB_OK)
+        p->n_fields = ub_accelerator_chunks(p->accelerator) * UB_CHUNK_FIELDS;
+    return status;
+}
+
+static ub_status allocate(ub__joint_price *p)
+{
+    const size_t n = (size_t) (p->n_operators * p->n_bits);
+    ub_accelerator_result unused;
+
+    p->uniform = ub__calloc(p->context, n, sizeof(*p->uniform));
+    p->configuration = ub__calloc(p->context, (size_t) p->n_fields,
+                                  sizeof(*p->configuration));
+    p->cycles = ub__calloc(p->context, (size_t) p->n_cells * n,
+                           sizeof(*p->cycles));
+    if (p->uniform == NULL || p->configuration == NULL || p->cycles == NULL)
+        return UB_ERR_NOMEM;
+    set_nothing(p, p->configuration, &unused);
+    return UB_OK;
+}
+
+/* Each bit width alone, with the operator of the most layers in all cells. */
+static ub_status begin(ub__joint_price *p)
+{
+    int64_t op;
+    int32_t *found;
+    ub_status status = UB_OK;
+
+    if (most_layers(p, &op) == 0)
+        return UB_OK;
+    found = ub__alloc(p->context, (size_t) p->n_fields, sizeof(*found));
+    if (found == NULL)
+        return UB_ERR_NOMEM;
+    for (int64_t b = 0; b < p->n_bits && status == UB_OK; b++) {
+        ub_accelerator_result unused = { .size = sizeof(unused) };
+
+        status = search(p, *uniform_of(p, op, b), p->options->engine,
+                        p->options->seed, found, &unused);
+        if (status == UB_OK)
+            take_chunks(p, *uniform_of(p, op, b), found);
+    }
+    ub__free(p->context, found);
+    return status == UB_OK ? ub__joint_price_table(p) : status;
+}
+
+ub_status ub__joint_price_open(ub_context *context, const ub_space *space,
+                               const ub_cosearch_options *options,
+                               ub__joint_price *price)
+{
+    ub_status status = ub__joint_space_check(context, space);
+
+    memset(price, 0, sizeof(*price));
+    if (status != UB_OK)
+        return status;
+    price->context = context;
+    price->space = space;
+    price->options = options;
+    price->n_cells = ub_space_cells(space);
+    price->n_operators = space->n_operators;
+    price->n_bits = options->bit_widths;
+    status = create_accelerator(price);
+    if (status == UB_OK)
+        status = allocate(price);
+    for (int64_t i = 0; i < price->n_operators && status == UB_OK; i++) {
+        for (int64_t b = 0; b < price->n_bits && status == UB_OK; b++)
+            status = create_uniform(price, i, b);
+    }
+    if (status == UB_OK && !options->hardware_once)
+        status = begin(price);
+    if (status != UB_OK)
+        ub__joint_price_close(price);
+    return status;
+}
+
+void ub__joint_price_close(ub__joint_price *price)
+{
+    const int64_t n = price->n_operators * price->n_bits;
+
+    for (int64_t i = 0; price->uniform != NULL && i < n; i++)
+        ub_workload_destroy(&price->uniform[i]);
+    ub__free(price->context, price->uniform);
+    ub__free(price->context, price->configuration);
+    ub__free(price->context, price->cycles);
+    ub_accelerator_destroy(&price->accelerator);
+    memset(price, 0, sizeof(*price));
+}
