@@ -12,43 +12,48 @@ static const char format[] = "uboost-accelerator-search";
 /* -- writing ------------------------------------------------------------------
  */
 
-static json_t *numbers(size_t n, const double *values)
+static json_t *array_of(size_t n, json_t *(*item)(const void *, size_t),
+                        const void *values)
 {
     json_t *array = json_array();
 
     for (size_t i = 0; array != NULL && i < n; i++) {
-        if (json_array_append_new(array, json_real(values[i])) != 0) {
+        if (json_array_append_new(array, item(values, i)) != 0) {
             json_decref(array);
             return NULL;
         }
     }
     return array;
+}
+
+static json_t *real_item(const void *values, size_t i)
+{
+    return json_real(((const double *) values)[i]);
+}
+
+static json_t *narrow_item(const void *values, size_t i)
+{
+    return json_integer(((const int32_t *) values)[i]);
+}
+
+static json_t *wide_item(const void *values, size_t i)
+{
+    return json_integer(((const int64_t *) values)[i]);
+}
+
+static json_t *numbers(size_t n, const double *values)
+{
+    return array_of(n, real_item, values);
 }
 
 static json_t *integers(size_t n, const int32_t *values)
 {
-    json_t *array = json_array();
-
-    for (size_t i = 0; array != NULL && i < n; i++) {
-        if (json_array_append_new(array, json_integer(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
+    return array_of(n, narrow_item, values);
 }
 
 static json_t *counts(size_t n, const int64_t *values)
 {
-    json_t *array = json_array();
-
-    for (size_t i = 0; array != NULL && i < n; i++) {
-        if (json_array_append_new(array, json_integer(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
+    return array_of(n, wide_item, values);
 }
 
 /* Sixteen hexadecimal digits for each word. */
