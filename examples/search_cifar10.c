@@ -6,7 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "command_line.h"
-#include "results_folder.h"
+#include "run_in_folder.h"
 #include "search_options.h"
 
 #include <stdio.h>
@@ -90,51 +90,30 @@ static int parse(arguments *a, int argc, char **argv)
            read_search_options(a->value + N_OWN, &a->options) && apply(a);
 }
 
-static int run(const arguments *a, ub_context *context, const char *out)
+static const char *folder_of(const arguments *a)
 {
-    ub_dataset *train = NULL, *test = NULL;
-    ub_search_result result = { .size = sizeof(result) };
-    ub_status status = UB_ERR_IO;
+    return value_of(a, OUT) ? value_of(a, OUT) : "search-out";
+}
 
-    if (open_data(context, value_of(a, DATA), &train, &test)) {
-        status = ub_search_run(context, &a->options, train, test, out,
-                               value_of(a, RESUME) != NULL, &result);
-        if (status == UB_ERR_INTERRUPTED)
-            fprintf(stderr,
-                    "\nstopped; to go on, repeat the command with --resume\n");
-        else if (status != UB_OK)
-            fprintf(stderr, "\n%s\n", ub_context_last_error(context));
-        else
-            print_result(&result, &a->options);
-    }
-    ub_dataset_destroy(&train);
-    ub_dataset_destroy(&test);
-    if (status == UB_ERR_INTERRUPTED)
-        return 130;
-    return status == UB_OK ? 0 : 1;
+static ub_status run(const void *user, ub_context *context,
+                     const ub_dataset *train, const ub_dataset *test)
+{
+    const arguments *a = user;
+    ub_search_result result = { .size = sizeof(result) };
+    const ub_status status = ub_search_run(
+        context, &a->options, train, test, folder_of(a),
+        value_of(a, RESUME) != NULL, &result);
+
+    if (status == UB_OK)
+        print_result(&result, &a->options);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
     arguments a;
-    ub_context *context;
-    const char *out;
-    int lock, result = 1;
 
-    if (!parse(&a, argc, argv))
-        return 1;
-    out = value_of(&a, OUT) ? value_of(&a, OUT) : "search-out";
-    if (!make_folder(out))
-        return 1;
-    lock = lock_folder(out, "program");
-    if (lock < 0)
-        return 1;
-    remove_leftovers(out);
-    catch_interrupt();
-    context = open_context(a.threads);
-    if (context != NULL)
-        result = run(&a, context, out);
-    ub_context_destroy(&context);
-    unlock_folder(lock);
-    return result;
+    return parse(&a, argc, argv) ? run_in_folder(folder_of(&a), a.threads,
+                                                 value_of(&a, DATA), run, &a)
+                                 : 1;
 }

@@ -6,7 +6,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "command_line.h"
-#include "results_folder.h"
+#include "run_in_folder.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -152,73 +152,44 @@ static int parse(arguments *a, int argc, char **argv)
     return 1;
 }
 
-/* The network to train, after a message where there is none. */
 static ub_status read_network(const arguments *a, ub_context *context,
                               ub_network **out)
 {
-    ub_network *network = NULL, *read;
-    ub_status status = ub_network_read(context, a->network, &network);
+    ub_network *read = NULL;
+    ub_status status = ub_network_read(context, a->network, &read);
 
-    if (status == UB_OK && a->bits > 0) {
-        read = network;
-        status = ub_network_quantized(read, (int32_t) a->bits,
-                                      (int32_t) a->bits, &network);
-        ub_network_destroy(&read);
+    if (status != UB_OK || a->bits == 0) {
+        *out = read;
+        return status;
     }
-    if (status == UB_OK)
-        *out = network;
-    else
-        fprintf(stderr, "%s\n", ub_context_last_error(context));
+    status = ub_network_quantized(read, (int32_t) a->bits, (int32_t) a->bits,
+                                  out);
+    ub_network_destroy(&read);
     return status;
 }
 
-static ub_status train(const arguments *a, ub_context *context,
-                       ub_search_result *result)
+static ub_status run(const void *user, ub_context *context,
+                     const ub_dataset *train, const ub_dataset *test)
 {
-    ub_dataset *train = NULL, *test = NULL;
+    const arguments *a = user;
+    ub_search_result result = { .size = sizeof(result) };
     ub_network *network = NULL;
     ub_status status = read_network(a, context, &network);
 
-    if (status == UB_OK && !open_data(context, a->data, &train, &test))
-        status = UB_ERR_IO;
-    else if (status == UB_OK) {
+    if (status == UB_OK)
         status = ub_search_train(context, &a->options, network, train, test,
-                                 a->out, a->resume, result);
-        if (status == UB_ERR_INTERRUPTED)
-            fputs("\nstopped; to go on, repeat the command with --resume\n",
-                  stderr);
-        else if (status != UB_OK)
-            fprintf(stderr, "\n%s\n", ub_context_last_error(context));
-    }
+                                 a->out, a->resume, &result);
+    if (status == UB_OK)
+        print_result(&result, &a->options);
     ub_network_destroy(&network);
-    ub_dataset_destroy(&train);
-    ub_dataset_destroy(&test);
     return status;
 }
 
 int main(int argc, char **argv)
 {
-    ub_search_result result = { .size = sizeof(result) };
-    ub_context *context;
-    ub_status status = UB_ERR_NOMEM;
     arguments a;
-    int lock;
 
-    if (!parse(&a, argc, argv) || !make_folder(a.out))
-        return 1;
-    lock = lock_folder(a.out, "program");
-    if (lock < 0)
-        return 1;
-    remove_leftovers(a.out);
-    catch_interrupt();
-    context = open_context(a.threads);
-    if (context != NULL)
-        status = train(&a, context, &result);
-    if (status == UB_OK)
-        print_result(&result, &a.options);
-    ub_context_destroy(&context);
-    unlock_folder(lock);
-    if (status == UB_ERR_INTERRUPTED)
-        return 130;
-    return status == UB_OK ? 0 : 1;
+    return parse(&a, argc, argv)
+               ? run_in_folder(a.out, a.threads, a.data, run, &a)
+               : 1;
 }
