@@ -38,6 +38,45 @@ ub_status ub__options_in(ub_context *context, const char *name, void *dst,
  * src_size; dst says `size` then. */
 void ub__options_out(void *dst, size_t size, const void *src, size_t src_size);
 
+/* A number of an options struct: its name in errors and in files, and its
+ * range. Integers lie within 2^53. */
+typedef enum ub__option_kind {
+    UB__OPTION_INT32,
+    UB__OPTION_INT64,
+    UB__OPTION_DOUBLE
+} ub__option_kind;
+
+typedef struct ub__option_row {
+    const char *name;
+    size_t offset;
+    ub__option_kind kind;
+    double low, high;
+} ub__option_row;
+
+#define UB__OPTION_KIND(field)           \
+    _Generic((field), int32_t            \
+             : UB__OPTION_INT32, int64_t \
+             : UB__OPTION_INT64, double  \
+             : UB__OPTION_DOUBLE)
+#define UB__OPTION_ROW(type, field, low, high)                 \
+    {                                                          \
+#field, offsetof(type, field),                         \
+            UB__OPTION_KIND(((type *) NULL)->field), low, high \
+    }
+
+/* Of a row that is an integer; of any row. */
+int64_t ub__option_integer(const void *options, const ub__option_row *row);
+double ub__option_real(const void *options, const ub__option_row *row);
+
+/* UB_ERR_INVALID for the first of n numbers that is out of its range; `what`
+ * begins the error. */
+ub_status ub__options_check(ub_context *context, const char *what,
+                            const void *options, const ub__option_row *rows,
+                            size_t n);
+/* Members of an object, in their order. 0, or 1 without memory. */
+int ub__options_json(json_t *root, const void *options,
+                     const ub__option_row *rows, size_t n);
+
 /* -- memory --------------------------------------------------------------- */
 
 /* Everything here is for the context's own thread: not inside ub__parallel()

@@ -61,76 +61,44 @@ ub_status ub_cosearch_preset(ub_cosearch_options *options, const char *name)
     return UB_ERR_INVALID;
 }
 
-/* One row per number: its name in config.json, its type and its range. */
-typedef struct row {
-    const char *name;
-    size_t offset;
-    char type; /* 'w' int64_t, 'n' int32_t, 'd' double */
-    double low, high;
-} row;
+#define ROW(field, low, high) \
+    UB__OPTION_ROW(ub_cosearch_options, field, low, high)
 
-#define ROW(field, type, low, high)                                   \
-    {                                                                 \
-#field, offsetof(ub_cosearch_options, field), type, low, high \
-    }
-
-static const row rows[] = {
-    ROW(base_width, 'w', 1, 1 << 16),
-    ROW(depth, 'w', 1, UB_SPACE_MAX_ITEMS),
-    ROW(train_images, 'w', 0, 1e12),
-    ROW(warmup_epochs, 'w', 0, 1 << 20),
-    ROW(search_epochs, 'w', 0, 1 << 20),
-    ROW(train_epochs, 'w', 1, 1 << 20),
-    ROW(engine, 'n', 0, UB_ENGINE_DIFFERENTIABLE),
-    ROW(hardware_once, 'n', 0, 1),
-    ROW(gradient, 'n', 0, UB_COSEARCH_PUBLISHED),
-    ROW(refresh, 'w', 1, 1e12),
-    ROW(samples, 'w', 1, 1e9),
-    ROW(lambda, 'd', 0, 1e9),
-    ROW(fps_low, 'd', 0, 1e12),
-    ROW(fps_high, 'd', 0, 1e12),
-    ROW(dsp_limit, 'd', 1, 1e9),
-    ROW(bram_limit, 'w', 1, 1 << 16),
-    ROW(search_batch, 'w', 2, 1 << 16),
-    ROW(search_rate, 'd', 0, 1e3),
-    ROW(search_rate_last, 'd', 0, 1e3),
-    ROW(search_momentum, 'd', 0, 0.999999),
-    ROW(search_decay, 'd', 0, 1e3),
-    ROW(search_clip, 'd', 0, 1e9),
-    ROW(architecture_rate, 'd', 0, 1e3),
-    ROW(tau, 'd', 1e-3, 1e6),
-    ROW(tau_decay, 'd', 1e-3, 1),
-    ROW(train_batch, 'w', 2, 1 << 16),
-    ROW(train_rate, 'd', 0, 1e3),
-    ROW(train_decay, 'd', 0, 1e3),
-    ROW(train_clip, 'd', 0, 1e9),
-    ROW(crop_padding, 'w', 0, 64),
-    ROW(flip, 'n', 0, 1),
+static const ub__option_row rows[] = {
+    ROW(base_width, 1, 1 << 16),
+    ROW(depth, 1, UB_SPACE_MAX_ITEMS),
+    ROW(train_images, 0, 1e12),
+    ROW(warmup_epochs, 0, 1 << 20),
+    ROW(search_epochs, 0, 1 << 20),
+    ROW(train_epochs, 1, 1 << 20),
+    ROW(engine, 0, UB_ENGINE_DIFFERENTIABLE),
+    ROW(hardware_once, 0, 1),
+    ROW(gradient, 0, UB_COSEARCH_PUBLISHED),
+    ROW(refresh, 1, 1e12),
+    ROW(samples, 1, 1e9),
+    ROW(lambda, 0, 1e9),
+    ROW(fps_low, 0, 1e12),
+    ROW(fps_high, 0, 1e12),
+    ROW(dsp_limit, 1, 1e9),
+    ROW(bram_limit, 1, 1 << 16),
+    ROW(search_batch, 2, 1 << 16),
+    ROW(search_rate, 0, 1e3),
+    ROW(search_rate_last, 0, 1e3),
+    ROW(search_momentum, 0, 0.999999),
+    ROW(search_decay, 0, 1e3),
+    ROW(search_clip, 0, 1e9),
+    ROW(architecture_rate, 0, 1e3),
+    ROW(tau, 1e-3, 1e6),
+    ROW(tau_decay, 1e-3, 1),
+    ROW(train_batch, 2, 1 << 16),
+    ROW(train_rate, 0, 1e3),
+    ROW(train_decay, 0, 1e3),
+    ROW(train_clip, 0, 1e9),
+    ROW(crop_padding, 0, 64),
+    ROW(flip, 0, 1),
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
-
-static int64_t read_integer(const ub_cosearch_options *o, const row *r)
-{
-    const char *at = (const char *) o + r->offset;
-    int32_t narrow;
-    int64_t wide;
-
-    if (r->type == 'w') {
-        memcpy(&wide, at, sizeof(wide));
-        return wide;
-    }
-    memcpy(&narrow, at, sizeof(narrow));
-    return narrow;
-}
-
-static double read_real(const ub_cosearch_options *o, const row *r)
-{
-    double value;
-
-    memcpy(&value, (const char *) o + r->offset, sizeof(value));
-    return value;
-}
 
 static ub_status check_bits(ub_context *context, const ub_cosearch_options *o)
 {
@@ -155,19 +123,14 @@ static ub_status check_bits(ub_context *context, const ub_cosearch_options *o)
 ub_status ub__cosearch_options_check(ub_context *context,
                                      const ub_cosearch_options *options)
 {
+    ub_status status;
+
     if (options->preset == NULL || options->reserved != 0)
         return ub__fail(context, UB_ERR_INVALID,
                         "cosearch: no preset, or reserved options are not 0");
-    for (size_t i = 0; i < N_ROWS; i++) {
-        const double value = rows[i].type == 'd'
-                                 ? read_real(options, &rows[i])
-                                 : (double) read_integer(options, &rows[i]);
-
-        if (!(value >= rows[i].low && value <= rows[i].high))
-            return ub__fail(context, UB_ERR_INVALID,
-                            "cosearch: %s is %g, expected %g to %g",
-                            rows[i].name, value, rows[i].low, rows[i].high);
-    }
+    status = ub__options_check(context, "cosearch", options, rows, N_ROWS);
+    if (status != UB_OK)
+        return status;
     if (options->fps_high > 0.0 && options->fps_high < options->fps_low)
         return ub__fail(context, UB_ERR_INVALID,
                         "cosearch: at least %g frames per second, at most %g",
@@ -186,12 +149,7 @@ json_t *ub__cosearch_options_json(const ub_cosearch_options *options)
     for (int i = 0; i < options->bit_widths; i++)
         failed |= json_array_append_new(bits, json_integer(options->bits[i]));
     failed |= json_object_set_new(root, "bits", bits);
-    for (size_t i = 0; i < N_ROWS; i++)
-        failed |= json_object_set_new(
-            root, rows[i].name,
-            rows[i].type == 'd'
-                ? json_real(read_real(options, &rows[i]))
-                : json_integer(read_integer(options, &rows[i])));
+    failed |= ub__options_json(root, options, rows, N_ROWS);
     if (!failed)
         return root;
     json_decref(root);

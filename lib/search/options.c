@@ -74,115 +74,69 @@ ub_status ub_search_preset(ub_search_options *options, const char *name)
     return UB_ERR_INVALID;
 }
 
-/* One row per number of the options: its name in config.json and its range. */
-typedef struct int_row {
-    const char *name;
-    size_t offset;
-    int wide; /* int64_t, otherwise int32_t */
-    int64_t low, high;
-} int_row;
-
-typedef struct double_row {
-    const char *name;
-    size_t offset;
-    double low, high;
-} double_row;
-
-#define AT(field) offsetof(ub_search_options, field)
-#define WIDE(field, low, high)          \
-    {                                   \
-#field, AT(field), 1, low, high \
-    }
-#define NARROW(field, low, high)        \
-    {                                   \
-#field, AT(field), 0, low, high \
-    }
-#define REAL(field, low, high)       \
-    {                                \
-#field, AT(field), low, high \
+#define ROW(field, low, high) \
+    UB__OPTION_ROW(ub_search_options, field, low, high)
+#define WIDTH(field)                              \
+    {                                             \
+        "widths_" #field,                         \
+            offsetof(ub_search_options, widths) + \
+                offsetof(ub_width_range, field),  \
+            UB__OPTION_INT64, 1, 1 << 16          \
     }
 
-static const int_row int_rows[] = {
-    WIDE(cells, 3, 63),
-    WIDE(base_width, 1, 1 << 16),
-    { "widths_low", AT(widths) + offsetof(ub_width_range, low), 1, 1, 1 << 16 },
-    { "widths_high", AT(widths) + offsetof(ub_width_range, high), 1, 1,
-      1 << 16 },
-    { "widths_step", AT(widths) + offsetof(ub_width_range, step), 1, 1,
-      1 << 16 },
-    WIDE(train_images, 0, (int64_t) 1 << 40),
-    WIDE(micro_epochs, 0, 1 << 20),
-    WIDE(channel_epochs, 0, 1 << 20),
-    WIDE(train_epochs, 1, 1 << 20),
-    WIDE(rows, 1, 1 << 16),
-    WIDE(columns, 1, 1 << 16),
-    WIDE(cost_scale, 1, 1 << 10),
-    WIDE(hw_batch, 1, 1 << 20),
-    WIDE(table_batch, 0, 1 << 20),
-    NARROW(reading, 0, UB_LATENCY_PLAIN),
-    NARROW(node_width, 0, UB_NODE_FULL),
-    NARROW(sampling, 0, UB_SAMPLING_SINGLE_PATH),
-    NARROW(mask_place, 0, UB_MASK_BEFORE_NORM),
-    NARROW(include_ends, 0, 1),
-    NARROW(splits, 1, 2),
-    WIDE(search_batch, 2, 1 << 16),
-    WIDE(search_step, 1, 1 << 20),
-    WIDE(train_batch, 2, 1 << 16),
-    WIDE(crop_padding, 0, 64),
-    NARROW(flip, 0, 1),
-    NARROW(polish, 0, 1),
-    WIDE(polish_limit, 1, (int64_t) 1 << 40),
-    NARROW(take, 0, UB_SEARCH_TAKE_WIDTHS),
-    NARROW(keep_supernet, 0, 1),
-    NARROW(uniform_widths, 0, 1),
+static const ub__option_row rows[] = {
+    ROW(cells, 3, 63),
+    ROW(base_width, 1, 1 << 16),
+    WIDTH(low),
+    WIDTH(high),
+    WIDTH(step),
+    ROW(train_images, 0, (int64_t) 1 << 40),
+    ROW(micro_epochs, 0, 1 << 20),
+    ROW(channel_epochs, 0, 1 << 20),
+    ROW(train_epochs, 1, 1 << 20),
+    ROW(rows, 1, 1 << 16),
+    ROW(columns, 1, 1 << 16),
+    ROW(cost_scale, 1, 1 << 10),
+    ROW(hw_batch, 1, 1 << 20),
+    ROW(table_batch, 0, 1 << 20),
+    ROW(reading, 0, UB_LATENCY_PLAIN),
+    ROW(node_width, 0, UB_NODE_FULL),
+    ROW(sampling, 0, UB_SAMPLING_SINGLE_PATH),
+    ROW(mask_place, 0, UB_MASK_BEFORE_NORM),
+    ROW(include_ends, 0, 1),
+    ROW(splits, 1, 2),
+    ROW(search_batch, 2, 1 << 16),
+    ROW(search_step, 1, 1 << 20),
+    ROW(train_batch, 2, 1 << 16),
+    ROW(crop_padding, 0, 64),
+    ROW(flip, 0, 1),
+    ROW(polish, 0, 1),
+    ROW(polish_limit, 1, (int64_t) 1 << 40),
+    ROW(take, 0, UB_SEARCH_TAKE_WIDTHS),
+    ROW(keep_supernet, 0, 1),
+    ROW(uniform_widths, 0, 1),
+    ROW(lambda, 0.0, 1e9),
+    ROW(beta, 0.0, 1e9),
+    ROW(search_rate, 0.0, 1e3),
+    ROW(search_momentum, 0.0, 1.0),
+    ROW(search_decay, 0.0, 1e3),
+    ROW(search_gamma, 0.0, 1e3),
+    ROW(architecture_rate, 0.0, 1e3),
+    ROW(weight_share, 0.0, 1.0),
+    ROW(tau, 1e-6, 1e6),
+    ROW(tau_decay, 1e-6, 1.0),
+    ROW(tau_floor, 1e-6, 1e6),
+    ROW(train_rate, 0.0, 1e3),
+    ROW(train_decay, 0.0, 1e3),
+    ROW(train_warmup, 0.0, 1.0),
+    ROW(max_grad_norm, 0.0, 1e9),
+    ROW(smoothing, 0.0, 0.999),
+    ROW(polish_weight, 0.0, 1e9),
+    ROW(initial_place, -1.0, 1.0),
+    ROW(initial_height, 0.0, 1e6),
 };
 
-static const double_row double_rows[] = {
-    REAL(lambda, 0.0, 1e9),
-    REAL(beta, 0.0, 1e9),
-    REAL(search_rate, 0.0, 1e3),
-    REAL(search_momentum, 0.0, 1.0),
-    REAL(search_decay, 0.0, 1e3),
-    REAL(search_gamma, 0.0, 1e3),
-    REAL(architecture_rate, 0.0, 1e3),
-    REAL(weight_share, 0.0, 1.0),
-    REAL(tau, 1e-6, 1e6),
-    REAL(tau_decay, 1e-6, 1.0),
-    REAL(tau_floor, 1e-6, 1e6),
-    REAL(train_rate, 0.0, 1e3),
-    REAL(train_decay, 0.0, 1e3),
-    REAL(train_warmup, 0.0, 1.0),
-    REAL(max_grad_norm, 0.0, 1e9),
-    REAL(smoothing, 0.0, 0.999),
-    REAL(polish_weight, 0.0, 1e9),
-    REAL(initial_place, -1.0, 1.0),
-    REAL(initial_height, 0.0, 1e6),
-};
-
-#define N_INTS    (sizeof(int_rows) / sizeof(int_rows[0]))
-#define N_DOUBLES (sizeof(double_rows) / sizeof(double_rows[0]))
-
-static int64_t int_value(const ub_search_options *o, const int_row *row)
-{
-    const char *at = (const char *) o + row->offset;
-    int32_t narrow;
-    int64_t wide;
-
-    if (row->wide) {
-        memcpy(&wide, at, sizeof(wide));
-        return wide;
-    }
-    memcpy(&narrow, at, sizeof(narrow));
-    return narrow;
-}
-
-static double double_value(const ub_search_options *o, const double_row *row)
-{
-    double value;
-
-    memcpy(&value, (const char *) o + row->offset, sizeof(value));
-    return value;
-}
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
 int ub__search_by_table(const ub_search_options *options)
 {
@@ -195,33 +149,6 @@ int64_t ub__search_cost_batch(const ub_search_options *options)
     return ub__search_by_table(options) && options->table_batch > 0
                ? options->table_batch
                : options->hw_batch;
-}
-
-static ub_status check_ints(ub_context *context, const ub_search_options *o,
-                            const int_row *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const int64_t value = int_value(o, &rows[i]);
-        if (value < rows[i].low || value > rows[i].high)
-            return ub__fail(context, UB_ERR_INVALID,
-                            "search: %s is %lld, expected %lld to %lld",
-                            rows[i].name, (long long) value,
-                            (long long) rows[i].low, (long long) rows[i].high);
-    }
-    return UB_OK;
-}
-
-static ub_status check_doubles(ub_context *context, const ub_search_options *o,
-                               const double_row *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const double value = double_value(o, &rows[i]);
-        if (!(value >= rows[i].low && value <= rows[i].high))
-            return ub__fail(context, UB_ERR_INVALID,
-                            "search: %s is %g, expected %g to %g", rows[i].name,
-                            value, rows[i].low, rows[i].high);
-    }
-    return UB_OK;
 }
 
 /* A folder's name without its path, for results may move; NULL without one. */
@@ -282,9 +209,7 @@ ub_status ub__search_options_check(ub_context *context,
                         "search: reserved options are not 0");
     status = check_texts(context, options);
     if (status == UB_OK)
-        status = check_ints(context, options, int_rows, N_INTS);
-    if (status == UB_OK)
-        status = check_doubles(context, options, double_rows, N_DOUBLES);
+        status = ub__options_check(context, "search", options, rows, N_ROWS);
     if (status == UB_OK && options->initial_place < 0.0 &&
         options->initial_place != -1.0)
         status = ub__fail(context, UB_ERR_INVALID,
@@ -296,19 +221,6 @@ ub_status ub__search_options_check(ub_context *context,
             (long long) options->widths.low, (long long) options->widths.high,
             (long long) options->widths.step);
     return status;
-}
-
-static int add_int(json_t *root, const ub_search_options *o, const int_row *row)
-{
-    return json_object_set_new(root, row->name,
-                               json_integer(int_value(o, row)));
-}
-
-static int add_double(json_t *root, const ub_search_options *o,
-                      const double_row *row)
-{
-    return json_object_set_new(root, row->name,
-                               json_real(double_value(o, row)));
 }
 
 json_t *ub__search_options_json(const ub_search_options *options)
@@ -323,10 +235,7 @@ json_t *ub__search_options_json(const ub_search_options *options)
                                   json_integer((json_int_t) options->seed));
     failed |= json_object_set_new(
         root, "hw", json_string(hardware_names[options->hardware]));
-    for (size_t i = 0; i < N_INTS; i++)
-        failed |= add_int(root, options, &int_rows[i]);
-    for (size_t i = 0; i < N_DOUBLES; i++)
-        failed |= add_double(root, options, &double_rows[i]);
+    failed |= ub__options_json(root, options, rows, N_ROWS);
     failed |= json_object_set_new(
         root, "from", from ? json_stringn(from, length) : json_null());
     if (failed) {

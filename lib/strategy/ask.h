@@ -148,6 +148,10 @@ void ub__strategy_archive(ub_strategy *strategy, ub__archive *archive);
 const ub__strategy_class *ub__strategy_class_of(int32_t kind);
 ub_status ub__strategy_check(ub_context *context, const ub_decisions *decisions,
                              const ub_strategy_options *options);
+/* The numbers of the options into an archive; 0 when the archive that is read
+ * has others. */
+int ub__strategy_options_archive(ub__archive *a,
+                                 const ub_strategy_options *options);
 
 /* A uniform candidate. */
 void ub__draw(ub_strategy *s, int32_t *choices);

@@ -73,16 +73,12 @@ const ub__strategy_class *ub__strategy_class_of(int32_t kind)
     return kind < 0 || kind >= N_KINDS ? NULL : kinds[kind].class;
 }
 
-/* One row per number of the options: its name in errors and its range. */
-static const struct int_row {
-    const char *name;
-    size_t offset;
-    int64_t low, high;
-} int_rows[] = {
-#define ROW(field, low, high)                                   \
-    {                                                           \
-#field, offsetof(ub_strategy_options, field), low, high \
-    }
+#define ROW(field, low, high) \
+    UB__OPTION_ROW(ub_strategy_options, field, low, high)
+
+static const ub__option_row rows[] = {
+    ROW(aggregate, 0, UB_AGGREGATE_WORST),
+    ROW(accept, 0, UB_ACCEPT_THRESHOLD),
     ROW(budget, 1, UB_STRATEGY_MAX_BUDGET),
     ROW(objectives, 1, UB_STRATEGY_MAX_OBJECTIVES),
     ROW(batch, 1, UB_STRATEGY_MAX_BUDGET),
@@ -100,13 +96,6 @@ static const struct int_row {
     ROW(least_samples, 1, 1 << 24),
     ROW(steps, 0, UB_STRATEGY_MAX_BUDGET),
     ROW(coarse_steps, -1, UB_STRATEGY_MAX_BUDGET),
-};
-
-static const struct double_row {
-    const char *name;
-    size_t offset;
-    double low, high;
-} double_rows[] = {
     ROW(crossover_rate, 0, 1),
     ROW(mutation_rate, 0, 1),
     ROW(threshold, 0, 1e300),
@@ -122,31 +111,21 @@ static const struct double_row {
     ROW(temperature_floor, 1e-9, 1e9),
 };
 
-static ub_status check_numbers(ub_context *context,
-                               const ub_strategy_options *options)
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+int ub__strategy_options_archive(ub__archive *a,
+                                 const ub_strategy_options *options)
 {
-    const char *base = (const char *) options;
+    int same = 1;
 
-    for (size_t i = 0; i < sizeof(int_rows) / sizeof(int_rows[0]); i++) {
-        const struct int_row *row = &int_rows[i];
-        const int64_t value = *(const int64_t *) (base + row->offset);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const double given = ub__option_real(options, &rows[i]);
+        double value = given;
 
-        if (value < row->low || value > row->high)
-            return ub__fail(context, UB_ERR_INVALID,
-                            "strategy: %s is %lld, not %lld to %lld", row->name,
-                            (long long) value, (long long) row->low,
-                            (long long) row->high);
+        ub__archive_doubles(a, &value, 1);
+        same &= value == given;
     }
-    for (size_t i = 0; i < sizeof(double_rows) / sizeof(double_rows[0]); i++) {
-        const struct double_row *row = &double_rows[i];
-        const double value = *(const double *) (base + row->offset);
-
-        if (!(value >= row->low && value <= row->high))
-            return ub__fail(context, UB_ERR_INVALID,
-                            "strategy: %s is %g, not %g to %g", row->name,
-                            value, row->low, row->high);
-    }
-    return UB_OK;
+    return same;
 }
 
 static ub_status check_kind(ub_context *context,
@@ -155,13 +134,8 @@ static ub_status check_kind(ub_context *context,
     if (ub__strategy_class_of(options->kind) == NULL)
         return ub__fail(context, UB_ERR_INVALID,
                         "strategy: there is no kind %d", (int) options->kind);
-    if (options->aggregate < 0 || options->aggregate > UB_AGGREGATE_WORST ||
-        options->accept < 0 || options->accept > UB_ACCEPT_THRESHOLD ||
-        options->reserved != 0)
-        return ub__fail(context, UB_ERR_INVALID,
-                        "strategy: aggregate %d, accept %d, reserved %d",
-                        (int) options->aggregate, (int) options->accept,
-                        (int) options->reserved);
+    if (options->reserved != 0)
+        return ub__fail(context, UB_ERR_INVALID, "strategy: reserved is not 0");
     if ((options->features > 0) != (options->features_fn != NULL))
         return ub__fail(context, UB_ERR_INVALID,
                         "strategy: features need a number and a function");
@@ -222,10 +196,11 @@ static ub_status check_decisions(ub_context *context,
 ub_status ub__strategy_check(ub_context *context, const ub_decisions *decisions,
                              const ub_strategy_options *options)
 {
-    ub_status status = check_kind(context, options);
+    ub_status status = ub__options_check(context, "strategy", options, rows,
+                                         N_ROWS);
 
     if (status == UB_OK)
-        status = check_numbers(context, options);
+        status = check_kind(context, options);
     if (status == UB_OK)
         status = check_decisions(context, decisions);
     return status;

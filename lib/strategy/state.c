@@ -9,41 +9,8 @@ static void archive_identity(ub_strategy *s, ub__archive *a)
 {
     const ub_strategy_options *o = &s->options;
     const int64_t integers[] = { (int64_t) (o->seed >> 1),
-                                 (int64_t) (o->seed & 1),
-                                 o->budget,
-                                 o->objectives,
-                                 o->kind,
-                                 o->aggregate,
-                                 o->batch,
-                                 o->neighbours,
-                                 o->radius,
-                                 o->population,
-                                 o->tournament,
-                                 o->accept,
-                                 o->moves,
-                                 o->patience,
-                                 o->fit,
-                                 o->verify,
-                                 o->inner_budget,
-                                 o->features,
-                                 o->samples,
-                                 o->least_samples,
-                                 o->steps,
-                                 o->coarse_steps,
+                                 (int64_t) (o->seed & 1), o->kind,
                                  s->shape.decisions };
-    const double reals[] = { o->crossover_rate,
-                             o->mutation_rate,
-                             o->threshold,
-                             o->first_temperature,
-                             o->last_temperature,
-                             o->samples_per_nat,
-                             o->rate,
-                             o->likelihood_scale,
-                             o->cost_weight,
-                             o->architecture_rate,
-                             o->temperature,
-                             o->temperature_decay,
-                             o->temperature_floor };
     int same = 1;
 
     for (size_t i = 0; i < sizeof(integers) / sizeof(integers[0]); i++) {
@@ -52,12 +19,7 @@ static void archive_identity(ub_strategy *s, ub__archive *a)
         ub__archive_int64(a, &value, 1, INT64_MIN, INT64_MAX);
         same &= value == integers[i];
     }
-    for (size_t i = 0; i < sizeof(reals) / sizeof(reals[0]); i++) {
-        double value = reals[i];
-
-        ub__archive_doubles(a, &value, 1);
-        same &= value == reals[i];
-    }
+    same &= ub__strategy_options_archive(a, o);
     for (int64_t d = 0; d < s->shape.decisions && same; d++) {
         int32_t of[] = { s->choices[d], s->groups[d], s->ordered[d] };
 
