@@ -70,4 +70,7 @@ for channels in $by_threads; do
 done
 python3 "$root/bench/tables.py" "$out" scaling threads
 python3 "$root/bench/tables.py" "$out" --points |
-    "$programs/scaling_plot" "$out/scaling.svg" || true
+    "$programs/points_plot" --out "$out/scaling.svg" --x-log --y-low 0 \
+        --title 'One step of the supernet' \
+        --x-label 'work [GFLOP of convolutions]' \
+        --y-label 'time to work [ms/GFLOP]' || true

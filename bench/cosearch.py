@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""usage: cosearch.py PROGRAMS DATA OUT [options] [-- options of the search]
+
+The joint search of network, bit widths and accelerator against a network
+searched first, against uniform bits, and a network trained with quantization
+against floats: runs PROGRAMS/cosearch_cifar10 and PROGRAMS/train_network, each
+run in its own folder of OUT, and writes OUT/summary.md, runs.csv and, where the
+library was built with cairo, fronts.svg. Runs that are complete are not
+repeated, half ones go on. tables.py puts the sections into doc/COSEARCH.md."""
+
+import argparse
+import csv
+import datetime
+import json
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+# What each method adds to the options of the search, and whether it has points
+# of several lambdas.
+METHODS = {
+    "joint": ([], True),
+    "network-first": (["--hardware-once"], False),
+    "8-bit": (["--bits", "8"], True),
+    "4-bit": (["--bits", "4"], True),
+}
+WIDTHS = (32, 8, 4)  # of quantized training; 32 are floats
+POINT = 0.01  # accuracy that counts as similar, as for doc/REPRODUCTION.md
+FIGURES = ("test_accuracy", "fps", "mean_bits", "dsp", "bram", "macs",
+           "parameters", "seconds_search", "seconds_train")
+
+
+# -- runs ---------------------------------------------------------------------
+
+def result_of(folder):
+    """None unless the run is complete."""
+    try:
+        return json.loads((folder / "result.json").read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def wanted(options):
+    """(method, lambda or None, seed), seed by seed."""
+    for seed in options.seeds:
+        for weight in options.lambdas:
+            for method, (_, several) in METHODS.items():
+                if several:
+                    yield method, weight, seed
+                elif weight == options.lambdas[0]:
+                    yield method, None, seed
+
+
+def name_of(method, weight, seed):
+    middle = "" if weight is None else f"-lambda{weight}"
+    return f"{method}{middle}-seed{seed}"
+
+
+def execute(command, folder, label, left):
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"{label} ({left} to go)", flush=True)
+    with open(folder / "output.txt", "a", encoding="utf-8") as output:
+        done = subprocess.run([*map(str, command), "--out", str(folder),
+                               "--resume"], stdin=subprocess.DEVNULL,
+                              stdout=output, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        sys.exit(f"{label}: failed, see {folder / 'output.txt'}")
+
+
+def search_command(options, method, weight, seed):
+    more = METHODS[method][0]
+    lambdas = [] if weight is None else ["--lambda", weight]
+    return [options.programs / "cosearch_cifar10", "--data", options.data,
+            "--seed", seed, *more, *lambdas, *options.search]
+
+
+def train_command(options, bits, seed):
+    return [options.programs / "train_network", "--data", options.data,
+            "--network", options.network, "--bits", bits, "--seed", seed,
+            "--epochs", options.epochs]
+
+
+def commands(options):
+    """Folder, label and command of each run."""
+    for run in wanted(options):
+        name = name_of(*run)
+        yield options.out / name, name, search_command(options, *run)
+    for seed in options.seeds if options.network else ():
+        for bits in WIDTHS:
+            name = f"train-{bits}bit-seed{seed}"
+            yield options.out / name, name, train_command(options, bits, seed)
+
+
+def run_all(options):
+    left = [run for run in commands(options) if result_of(run[0]) is None]
+    for i, (folder, label, command) in enumerate(left):
+        execute(command, folder, label, len(left) - i)
+
+
+# -- points -------------------------------------------------------------------
+
+class Point:
+    """Runs of a method and lambda, over the seeds there are."""
+
+    def __init__(self, method, weight, results):
+        self.method, self.weight, self.runs = method, weight, results
+        self.accuracy = self.mean("test_accuracy")
+        self.fps = self.mean("fps")
+
+    def values(self, figure):
+        return [run[figure] for run in self.runs]
+
+    def mean(self, figure):
+        return statistics.mean(self.values(figure))
+
+    def spread(self, figure):
+        values = self.values(figure)
+        return statistics.stdev(values) if len(values) > 1 else 0.0
+
+    def beaten_by(self, other):
+        return (other.accuracy >= self.accuracy and other.fps >= self.fps
+                and (other.accuracy > self.accuracy or other.fps > self.fps))
+
+
+def points_of(options):
+    found = {}
+    for method, weight, seed in wanted(options):
+        result = result_of(options.out / name_of(method, weight, seed))
+        if result is not None:
+            found.setdefault((method, weight), []).append(result)
+    return [Point(*key, results) for key, results in found.items()]
+
+
+def front(points):
+    return [point for point in points
+            if not any(point.beaten_by(other) for other in points)]
+
+
+# -- tables -------------------------------------------------------------------
+
+def table(heads, rows):
+    lines = ["| " + " | ".join(heads) + " |",
+             "|---" + "|---:" * (len(heads) - 1) + "|"]
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def setup(options, points):
+    """What all runs share, from their own records."""
+    runs = [run for point in points for run in point.runs]
+    keys = ("dataset", "preset", "train_images", "warmup_epochs",
+            "search_epochs", "train_epochs", "base_width", "depth",
+            "dsp_limit", "bram_limit", "search_batch", "search_rate",
+            "architecture_rate", "train_batch", "train_rate", "engine",
+            "fps_low", "fps_high")
+    rows = []
+    for key in keys:
+        values = {str(run[key]) for run in runs if key in run}
+        if values:
+            rows.append([key, ", ".join(sorted(values))])
+    total = sum(1 for _ in wanted(options))
+    seconds = sum(run["seconds_search"] + run["seconds_train"] for run in runs)
+    return (f"{len(runs)} of {total} runs are there, "
+            f"{seconds / 3600:.1f} hours in all.\n\n"
+            + table(["option", "value"], rows))
+
+
+def plus_minus(point, figure, scale, digits):
+    return (f"{scale * point.mean(figure):.{digits}f} +- "
+            f"{scale * point.spread(figure):.{digits}f}")
+
+
+def weight_text(point):
+    return "-" if point.weight is None else point.weight
+
+
+def results(points):
+    best = front(points)
+    rows = [[p.method, weight_text(p), len(p.runs),
+             plus_minus(p, "test_accuracy", 100, 2), plus_minus(p, "fps", 1, 0),
+             f"{p.mean('mean_bits'):.2f}", f"{p.mean('dsp'):.0f}",
+             f"{p.mean('bram'):.0f}", f"{p.mean('macs') / 1e6:.2f}",
+             "yes" if p in best else ""] for p in points]
+    return ("Mean and deviation over seeds; the accelerator is the best there "
+            "is for the network within the limits.\n\n"
+            + table(["method", "lambda", "runs", "test accuracy, %",
+                     "frames per second", "bits by MACs", "DSP", "BRAM",
+                     "million MACs", "on the front"], rows))
+
+
+def compared(point, joint):
+    """Points of accuracy at no fewer frames per second; times as many frames
+    per second at similar accuracy."""
+    faster = [j.accuracy for j in joint if j.fps >= point.fps]
+    similar = [j.fps for j in joint if j.accuracy >= point.accuracy - POINT]
+    return (100 * (max(faster) - point.accuracy) if faster else None,
+            max(similar) / point.fps if similar else None)
+
+
+def verdict(points):
+    joint = [p for p in points if p.method == "joint"]
+    rows, lines = [], []
+    for method in METHODS:
+        others = [p for p in points if p.method == method]
+        if method == "joint" or not others or not joint:
+            continue
+        found = [compared(p, joint) for p in others]
+        for p, (gain, ratio) in zip(others, found):
+            rows.append([method, weight_text(p),
+                         "-" if gain is None else f"{gain:+.2f}",
+                         "-" if ratio is None else f"{ratio:.2f}"])
+        ratios = [ratio for _, ratio in found if ratio]
+        beaten = sum(any(p.beaten_by(j) for j in joint) for p in others)
+        mean = (f"{statistics.geometric_mean(ratios):.2f} times as many frames "
+                "per second at similar accuracy, geometric mean over "
+                f"{len(ratios)} of {len(others)} points" if ratios
+                else "no joint point of similar accuracy")
+        lines.append(f"- joint against {method}: {mean}; {beaten} of "
+                     f"{len(others)} points are beaten in both.")
+    return ("\n".join(lines) + "\n\n"
+            + table(["against", "lambda",
+                     "joint's accuracy at no fewer frames per second, points",
+                     "its frames per second at accuracy no more than 1.0 point "
+                     "lower, times"], rows))
+
+
+def cells(options):
+    rows = []
+    for run in wanted(options):
+        result = result_of(options.out / name_of(*run))
+        if result is not None:
+            rows.append([name_of(*run), " ".join(
+                cell["operator"] + ("" if cell["operator"] == "skip" else
+                                    f"/{cell['bits']}")
+                for cell in result["cells"])])
+    return ("Operator and bits of each cell.\n\n"
+            + "\n".join(["| run | cells |", "|---|---|"]
+                        + [f"| {name} | {text} |" for name, text in rows]))
+
+
+def quantized(options):
+    found = {bits: [result_of(options.out / f"train-{bits}bit-seed{seed}")
+                    for seed in options.seeds] for bits in WIDTHS}
+    if not options.network or not all(all(runs) for runs in found.values()):
+        return "Runs are missing."
+    floats = [run["test_accuracy"] for run in found[WIDTHS[0]]]
+    rows = []
+    for bits, runs in found.items():
+        accuracy = [run["test_accuracy"] for run in runs]
+        rows.append(["float" if bits == 32 else f"{bits} bit",
+                     *[f"{100 * value:.2f}" for value in accuracy],
+                     f"{100 * statistics.mean(accuracy):.2f}",
+                     f"{100 * (statistics.mean(accuracy) - statistics.mean(floats)):+.2f}"])
+    return (f"`{options.network_name}`, {options.epochs} epochs of training "
+            "from scratch; test accuracy, %.\n\n"
+            + table(["", *[f"seed {seed}" for seed in options.seeds], "mean",
+                     "to float, points"], rows))
+
+
+# -- files --------------------------------------------------------------------
+
+def write_runs(options):
+    with open(options.out / "runs.csv", "w", newline="",
+              encoding="utf-8") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(["method", "lambda", "seed", *FIGURES])
+        for method, weight, seed in wanted(options):
+            result = result_of(options.out / name_of(method, weight, seed))
+            if result is not None:
+                lines.writerow([method, weight_text(Point(method, weight,
+                                                          [result])), seed,
+                                *[result[figure] for figure in FIGURES]])
+
+
+def draw(options, points):
+    """A mark for each mean, a line through each front."""
+    program = options.programs.parent / "bench" / "points_plot"
+    lines = []
+    for method in METHODS:
+        own = sorted((p for p in points if p.method == method),
+                     key=lambda p: p.fps)
+        lines += [f"{method} {p.fps} {100 * p.accuracy}" for p in own]
+    if lines and program.exists():
+        subprocess.run([program, "--out", options.out / "fronts.svg", "--marks",
+                        "--title", "Network, bits and accelerator",
+                        "--x-label", "frames per second",
+                        "--y-label", "test accuracy [%]"],
+                       input="\n".join(lines), text=True, check=False)
+
+
+def write(options):
+    points = points_of(options)
+    if not points:
+        sys.exit(f"{options.out}: no run is complete")
+    sections = {"setup": setup(options, points), "results": results(points),
+                "verdict": verdict(points), "cells": cells(options),
+                "quantized": quantized(options)}
+    page = ["# Joint search", "",
+            f"Made {datetime.date.today()} by `bench/cosearch.py`.", ""]
+    for name, text in sections.items():
+        page += [f"## {name}", "", text, ""]
+    (options.out / "summary.md").write_text("\n".join(page), encoding="utf-8")
+    write_runs(options)
+    draw(options, points)
+
+
+def numbers(text):
+    return [int(one) for one in text.split(",")]
+
+
+def weights(text):
+    for one in text.split(","):
+        if not math.isfinite(float(one)):
+            raise ValueError(one)
+    return text.split(",")
+
+
+def main():
+    own, search = sys.argv[1:], []
+    if "--" in own:
+        search = own[own.index("--") + 1:]
+        own = own[:own.index("--")]
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("programs", type=pathlib.Path)
+    parser.add_argument("data")
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--seeds", type=numbers, default=[1, 2])
+    parser.add_argument("--lambdas", type=weights, default=["0.1", "1", "10"])
+    parser.add_argument("--network", help="trained with quantization, too")
+    parser.add_argument("--epochs", type=int, default=30, help="of that")
+    parser.add_argument("--summary", action="store_true",
+                        help="of the runs there are; run none")
+    options = parser.parse_args(own)
+    options.search = search
+    options.network_name = os.path.relpath(
+        options.network, pathlib.Path(__file__).resolve().parents[1]
+    ) if options.network else ""
+    options.out.mkdir(parents=True, exist_ok=True)
+    if not options.summary:
+        run_all(options)
+    write(options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
