@@ -50,6 +50,22 @@ int parse_number(const char *option, const char *text, double low, double high,
     return 1;
 }
 
+int parse_choice(const char *option, const char *text,
+                 const char *(*name)(int32_t), int32_t *out)
+{
+    for (int32_t i = 0; name(i) != NULL; i++) {
+        if (strcmp(text, name(i)) == 0) {
+            *out = i;
+            return 1;
+        }
+    }
+    fprintf(stderr, "%s %s: expected %s", option, text, name(0));
+    for (int32_t i = 1; name(i) != NULL; i++)
+        fprintf(stderr, "%s%s", name(i + 1) == NULL ? " or " : ", ", name(i));
+    fputc('\n', stderr);
+    return 0;
+}
+
 int parse_array(const char *option, const char *text, int64_t *rows,
                 int64_t *columns)
 {

@@ -15,6 +15,9 @@ int parse_integer(const char *option, const char *text, int64_t low,
                   int64_t high, int64_t *out);
 int parse_number(const char *option, const char *text, double low, double high,
                  double *out);
+/* The place of a name; name(i) is NULL behind the last. */
+int parse_choice(const char *option, const char *text,
+                 const char *(*name)(int32_t), int32_t *out);
 /* "16x32" */
 int parse_array(const char *option, const char *text, int64_t *rows,
                 int64_t *columns);

@@ -208,21 +208,19 @@ static int parse_fps(const char *text, ub_cosearch_options *o)
     return 1;
 }
 
-/* The place of a name in a list that ends in NULL. */
-static int parse_name(const char *option, const char *text,
-                      const char *const *names, int32_t *out)
+static const char *engine_name(int32_t i)
 {
-    for (int32_t i = 0; names[i] != NULL; i++) {
-        if (strcmp(names[i], text) == 0) {
-            *out = i;
-            return 1;
-        }
-    }
-    fprintf(stderr, "%s %s: expected", option, text);
-    for (int i = 0; names[i] != NULL; i++)
-        fprintf(stderr, " %s", names[i]);
-    fprintf(stderr, "\n");
-    return 0;
+    static const char *const names[] = { "exact", "random", "differentiable",
+                                         NULL };
+
+    return names[i];
+}
+
+static const char *gradient_name(int32_t i)
+{
+    static const char *const names[] = { "expected", "published", NULL };
+
+    return names[i];
 }
 
 /* -- the command line ----------------------------------------------------- */
@@ -274,17 +272,13 @@ static int apply_learning(ub_cosearch_options *o, int option, const char *text)
 
 static int apply_hardware(ub_cosearch_options *o, int option, const char *text)
 {
-    static const char *const engines[] = { "exact", "random", "differentiable",
-                                           NULL };
-    static const char *const gradients[] = { "expected", "published", NULL };
-
     switch (option) {
     case HARDWARE_ONCE: o->hardware_once = 1; return 1;
     case LAMBDA: return parse_number("--lambda", text, 0, 1e9, &o->lambda);
     case FPS: return parse_fps(text, o);
     case GRADIENT:
-        return parse_name("--gradient", text, gradients, &o->gradient);
-    case ENGINE: return parse_name("--engine", text, engines, &o->engine);
+        return parse_choice("--gradient", text, gradient_name, &o->gradient);
+    case ENGINE: return parse_choice("--engine", text, engine_name, &o->engine);
     case REFRESH:
         return parse_integer("--refresh", text, 1, 1 << 30, &o->refresh);
     case SAMPLES:

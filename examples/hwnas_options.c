@@ -148,20 +148,9 @@ static int read_dataset(const char *text, int32_t space, int32_t *dataset)
 
 static int read_strategy(const char *text, int32_t *kind)
 {
-    const char *name;
-
     *kind = UB_STRATEGY_EVOLUTION;
-    if (text == NULL)
-        return 1;
-    for (*kind = 0; (name = ub_strategy_kind_name(*kind)) != NULL; (*kind)++) {
-        if (strcmp(text, name) == 0)
-            return 1;
-    }
-    fprintf(stderr, "--strategy %s: expected", text);
-    for (*kind = 0; (name = ub_strategy_kind_name(*kind)) != NULL; (*kind)++)
-        fprintf(stderr, " %s", name);
-    fputs("\n", stderr);
-    return 0;
+    return text == NULL ||
+           parse_choice("--strategy", text, ub_strategy_kind_name, kind);
 }
 
 /* The folder beside the other data, if it is there. */

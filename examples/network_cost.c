@@ -21,17 +21,19 @@ static const char usage[] =
     "  --batch N     images at a time (1)\n"
     "  --hw NAME     model beside the simulator: systolic (default),\n"
     "                systolic-smooth, flops, roofline, systolic-full,\n"
-    "                systolic-full-smooth, blackbox or blackbox-interp\n"
+    "                systolic-full-smooth, roofline-published, blackbox\n"
+    "                or blackbox-interp\n"
     "  --level N     of the simulator; 1 is the only one\n"
     "  --help        this text\n";
 
 /* The closed forms in the order of ub_util_kind, then the tables. */
-static const char *const models[] = { "systolic",      "systolic-smooth",
-                                      "flops",         "roofline",
-                                      "systolic-full", "systolic-full-smooth",
-                                      "blackbox",      "blackbox-interp" };
+static const char *const models[] = {
+    "systolic",           "systolic-smooth", "flops",
+    "roofline",           "systolic-full",   "systolic-full-smooth",
+    "roofline-published", "blackbox",        "blackbox-interp"
+};
 
-enum { CLOSED_FORMS = 6, MODELS = 8 };
+enum { CLOSED_FORMS = 7, BLACKBOX = CLOSED_FORMS, MODELS = 9 };
 
 enum { ARRAY = 256, BATCH, HW, LEVEL, HELP };
 
@@ -45,23 +47,14 @@ static const struct option long_options[] = {
 };
 
 typedef struct request {
-    const char *path, *model;
+    const char *path;
     int64_t rows, columns, batch, level;
+    int32_t model; /* of the list above */
 } request;
 
-static int parse_model(const char *text, const char **out)
+static const char *model_name(int32_t i)
 {
-    for (int i = 0; i < MODELS; i++) {
-        if (strcmp(text, models[i]) == 0) {
-            *out = models[i];
-            return 1;
-        }
-    }
-    fprintf(stderr, "--hw %s: expected %s", text, models[0]);
-    for (int i = 1; i < MODELS; i++)
-        fprintf(stderr, ", %s", models[i]);
-    fputs("\n", stderr);
-    return 0;
+    return i < MODELS ? models[i] : NULL;
 }
 
 static int apply(request *r, int option, const char *text)
@@ -69,7 +62,7 @@ static int apply(request *r, int option, const char *text)
     switch (option) {
     case ARRAY: return parse_array("--array", text, &r->rows, &r->columns);
     case BATCH: return parse_integer("--batch", text, 1, INT32_MAX, &r->batch);
-    case HW: return parse_model(text, &r->model);
+    case HW: return parse_choice("--hw", text, model_name, &r->model);
     case LEVEL: return parse_integer("--level", text, 1, 1, &r->level);
     default: fputs("see network_cost --help\n", stderr); return 0;
     }
@@ -106,10 +99,8 @@ static ub_status make_model(const request *r, const ub_network *network,
     ub_cost_model simulator = { .size = sizeof(simulator) };
     ub_status status;
 
-    for (int i = 0; i < CLOSED_FORMS; i++) {
-        if (strcmp(r->model, models[i]) == 0)
-            return ub_util_model((ub_util_kind) i, options, out);
-    }
+    if (r->model < CLOSED_FORMS)
+        return ub_util_model((ub_util_kind) r->model, options, out);
     status = ub_systolic_model(machine, &simulator);
     if (status == UB_OK)
         status = ub_util_table_create(ub_network_context(network), 16, table);
@@ -117,9 +108,8 @@ static ub_status make_model(const request *r, const ub_network *network,
         status = fill_table(network, r->batch, &simulator, *table);
     if (status != UB_OK)
         return status;
-    return strcmp(r->model, "blackbox") == 0
-               ? ub_util_table_model(*table, out)
-               : ub_util_table_interpolated(*table, out);
+    return r->model == BLACKBOX ? ub_util_table_model(*table, out)
+                                : ub_util_table_interpolated(*table, out);
 }
 
 static void print_line(const char *name, const char *kind, const char *map,
@@ -231,7 +221,7 @@ static ub_status run(ub_context *context, const request *r)
 
 int main(int argc, char **argv)
 {
-    request r = { NULL, "systolic", 128, 128, 1, 1 };
+    request r = { NULL, 128, 128, 1, 1, 0 };
     ub_context *context;
     ub_status status;
 

@@ -13,7 +13,7 @@
  */
 
 enum {
-    PARETO_METHODS = 6,   /* values of ub_search_hardware */
+    PARETO_METHODS = 7,   /* values of ub_search_hardware */
     PARETO_JUDGED = 4,    /* systolic, flops, roofline, blackbox */
     PARETO_EDGES = 9,     /* of a cell, in the order of ub_space_uboost():
                              prev to t1, t2, t3; prevprev to t1, t2, t3;

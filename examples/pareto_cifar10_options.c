@@ -101,7 +101,7 @@ static int read_method(pareto_plan *p, const char *text)
         fputs("--hw: too many\n", stderr);
         return 0;
     }
-    if (!parse_hardware("--hw", text, &method))
+    if (!parse_choice("--hw", text, ub_search_hardware_name, &method))
         return 0;
     for (int64_t i = 0; i < p->n_methods; i++) {
         if (p->methods[i] == method) {

@@ -20,7 +20,8 @@ static const char usage[] =
     "                    $UBOOST_DATA, then Debian's Fashion-MNIST, then\n"
     "                    synthetic\n"
     "  --hw NAME         cost model in the loss: systolic, flops, roofline,\n"
-    "                    blackbox, systolic-full or blackbox-interp\n"
+    "                    blackbox, systolic-full, blackbox-interp or\n"
+    "                    roofline-published\n"
     "                    (systolic)\n"
     "  --lambda F        weight of the latency in ms (0.5)\n"
     "  --seed N          of everything random (1)\n"
@@ -63,7 +64,8 @@ static int apply(arguments *a)
                *number = value_of(a, SEED), *threads = value_of(a, THREADS);
     int64_t seed;
 
-    if (hardware != NULL && !parse_hardware("--hw", hardware, &o->hardware))
+    if (hardware != NULL &&
+        !parse_choice("--hw", hardware, ub_search_hardware_name, &o->hardware))
         return 0;
     if (lambda != NULL && !parse_number("--lambda", lambda, 0, 1e9, &o->lambda))
         return 0;

@@ -118,21 +118,6 @@ void list_search_options(struct option *options, int first)
                                       NULL, first + i };
 }
 
-int parse_hardware(const char *option, const char *text, int32_t *hardware)
-{
-    for (int32_t i = 0; ub_search_hardware_name(i) != NULL; i++) {
-        if (strcmp(text, ub_search_hardware_name(i)) == 0) {
-            *hardware = i;
-            return 1;
-        }
-    }
-    fprintf(stderr,
-            "%s %s: expected systolic, flops, roofline, blackbox, "
-            "systolic-full or blackbox-interp\n",
-            option, text);
-    return 0;
-}
-
 /* The place of a name in "zero|one", -1 if it is none of them. */
 static int place_of(const char *text, const char *names)
 {

@@ -23,7 +23,4 @@ int read_search_options(const char *const *values, ub_search_options *options);
  * that option, named as in config.json, have none. */
 int name_search_option(const char *key, int64_t value, char *out, size_t size);
 
-/* "systolic"; `option` is named in the message. */
-int parse_hardware(const char *option, const char *text, int32_t *hardware);
-
 #endif

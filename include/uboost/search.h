@@ -79,13 +79,14 @@ typedef enum ub_search_hardware {
     UB_SEARCH_ROOFLINE = 2, /**< the larger of compute and memory time */
     UB_SEARCH_BLACKBOX = 3, /**< a table filled by the simulator, of widths 16,
                                  32, ... */
-    UB_SEARCH_SYSTOLIC_FULL = 4,  /**< the simulator's closed form,
-                                       ub_util_full_smooth(); reports are by
-                                       ub_util_full() */
-    UB_SEARCH_BLACKBOX_INTERP = 5 /**< as UB_SEARCH_BLACKBOX, interpolated; its
+    UB_SEARCH_SYSTOLIC_FULL = 4,   /**< the simulator's closed form,
+                                        ub_util_full_smooth(); reports are by
+                                        ub_util_full() */
+    UB_SEARCH_BLACKBOX_INTERP = 5, /**< as UB_SEARCH_BLACKBOX, interpolated; its
                                        widths' step is the smallest width that
                                        is priced, or 1/64 of the largest, if
                                        that is below 16 */
+    UB_SEARCH_ROOFLINE_PUBLISHED = 6 /**< ub_util_roofline_published() */
 } ub_search_hardware;
 
 /** How much of another run is taken over. */

@@ -135,6 +135,16 @@ ub_status ub_util_roofline(const ub_util_options *options,
                            const ub_cost_layer *layer, ub_cost *out);
 
 /**
+ * As ub_util_roofline() with the bytes that U-Boost's public code counts: the
+ * input map at the output's size, and of the output, instead of its pixels, as
+ * many elements per channel and image as the kernel has. It makes separable
+ * convolutions look fast; to reproduce the paper's baseline.
+ */
+UB_API_CHECK
+ub_status ub_util_roofline_published(const ub_util_options *options,
+                                     const ub_cost_layer *layer, ub_cost *out);
+
+/**
  * Level 1 of the simulator in closed form: latency and utilization with what
  * ub_util_latency() leaves out, that is loading weights into the array and all
  * operands from memory. Its time does not depend on the layer's size.
@@ -200,11 +210,13 @@ typedef enum ub_util_kind {
     UB_UTIL_SMOOTH = 1, /**< ub_util_latency_smooth(), "systolic-smooth", whose
                              exact form, for reports, is UB_UTIL_EXACT */
     UB_UTIL_FLOPS = 2,  /**< ub_util_flops(), "flops"; exact by itself */
-    UB_UTIL_ROOFLINE = 3,   /**< ub_util_roofline(), "roofline"; exact by
-                                 itself */
-    UB_UTIL_FULL = 4,       /**< ub_util_full(), "systolic-full" */
-    UB_UTIL_FULL_SMOOTH = 5 /**< ub_util_full_smooth(), "systolic-full-smooth",
-                                 whose exact form is UB_UTIL_FULL */
+    UB_UTIL_ROOFLINE = 3,    /**< ub_util_roofline(), "roofline"; exact by
+                                  itself */
+    UB_UTIL_FULL = 4,        /**< ub_util_full(), "systolic-full" */
+    UB_UTIL_FULL_SMOOTH = 5, /**< ub_util_full_smooth(), "systolic-full-smooth",
+                                  whose exact form is UB_UTIL_FULL */
+    /** ub_util_roofline_published(), "roofline-published"; exact by itself */
+    UB_UTIL_ROOFLINE_PUBLISHED = 6
 } ub_util_kind;
 
 /**

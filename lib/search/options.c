@@ -39,13 +39,13 @@ static const char *const preset_names[] = { "quick", "small", "paper8", "paper",
                                             NULL };
 
 static const char *const hardware_names[] = {
-    "systolic", "flops",         "roofline",
-    "blackbox", "systolic-full", "blackbox-interp"
+    "systolic",      "flops",           "roofline",          "blackbox",
+    "systolic-full", "blackbox-interp", "roofline-published"
 };
 
 const char *ub_search_hardware_name(int32_t hardware)
 {
-    if (hardware < 0 || hardware > UB_SEARCH_BLACKBOX_INTERP)
+    if (hardware < 0 || hardware > UB_SEARCH_ROOFLINE_PUBLISHED)
         return NULL;
     return hardware_names[hardware];
 }

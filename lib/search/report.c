@@ -14,12 +14,14 @@ static ub_status open_models(ub_context *context,
         [UB_SEARCH_FLOPS] = UB_UTIL_FLOPS,
         [UB_SEARCH_ROOFLINE] = UB_UTIL_ROOFLINE,
         [UB_SEARCH_SYSTOLIC_FULL] = UB_UTIL_FULL_SMOOTH,
+        [UB_SEARCH_ROOFLINE_PUBLISHED] = UB_UTIL_ROOFLINE_PUBLISHED,
     };
     static const ub_util_kind report[] = {
         [UB_SEARCH_SYSTOLIC] = UB_UTIL_EXACT,
         [UB_SEARCH_FLOPS] = UB_UTIL_FLOPS,
         [UB_SEARCH_ROOFLINE] = UB_UTIL_ROOFLINE,
         [UB_SEARCH_SYSTOLIC_FULL] = UB_UTIL_FULL,
+        [UB_SEARCH_ROOFLINE_PUBLISHED] = UB_UTIL_ROOFLINE_PUBLISHED,
     };
     ub_status status;
 

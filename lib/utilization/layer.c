@@ -134,14 +134,12 @@ static part flops_part(const ub_util_options *o, const ub_cost_layer *l)
     return (part){ macs, { macs.value / n, macs.by_in / n, macs.by_out / n } };
 }
 
-static amount count_bytes(const ub_util_options *o, const ub_cost_layer *l)
+/* Weights, and so many elements of each channel of the input and the output. */
+static amount count_bytes(const ub_util_options *o, const ub_cost_layer *l,
+                          double in, double out)
 {
     const double c = l->in_channels, f = l->out_channels;
-    const double in = l->kind == UB_COST_LINEAR
-                          ? (double) l->batch
-                          : (double) l->in_height * (double) l->in_width *
-                                (double) l->batch;
-    const double out = ub__util_pixels(l), bytes = (double) o->element_bytes;
+    const double bytes = (double) o->element_bytes;
     const double window = ub__util_taps(l) / ub__util_groups(l);
 
     if (l->kind == UB_COST_DEPTHWISE)
@@ -151,9 +149,9 @@ static amount count_bytes(const ub_util_options *o, const ub_cost_layer *l)
                      bytes * (window * f + in), bytes * (window * c + out) };
 }
 
-static part roofline_part(const ub_util_options *o, const ub_cost_layer *l)
+static part larger_time(const ub_util_options *o, const ub_cost_layer *l,
+                        amount bytes)
 {
-    const amount bytes = count_bytes(o, l);
     const double each = o->clock_hz / o->bandwidth; /* cycles per byte */
     part p = flops_part(o, l);
 
@@ -161,6 +159,24 @@ static part roofline_part(const ub_util_options *o, const ub_cost_layer *l)
         p.cycles = (amount){ bytes.value * each, bytes.by_in * each,
                              bytes.by_out * each };
     return p;
+}
+
+static part roofline_part(const ub_util_options *o, const ub_cost_layer *l)
+{
+    const double in = l->kind == UB_COST_LINEAR
+                          ? (double) l->batch
+                          : (double) l->in_height * (double) l->in_width *
+                                (double) l->batch;
+
+    return larger_time(o, l, count_bytes(o, l, in, ub__util_pixels(l)));
+}
+
+static part roofline_published_part(const ub_util_options *o,
+                                    const ub_cost_layer *l)
+{
+    const double out = (double) l->batch * ub__util_taps(l);
+
+    return larger_time(o, l, count_bytes(o, l, ub__util_pixels(l), out));
 }
 
 /* -- from parts to costs -------------------------------------------------- */
@@ -378,6 +394,12 @@ ub_status ub_util_roofline(const ub_util_options *options,
     return ub__util_evaluate(options, layer, roofline_part, out);
 }
 
+ub_status ub_util_roofline_published(const ub_util_options *options,
+                                     const ub_cost_layer *layer, ub_cost *out)
+{
+    return ub__util_evaluate(options, layer, roofline_published_part, out);
+}
+
 static ub_status exact_model(const void *user, const ub_cost_layer *layer,
                              ub_cost *out)
 {
@@ -414,6 +436,13 @@ static ub_status roofline_model(const void *user, const ub_cost_layer *layer,
     return ub_util_roofline(user, layer, out);
 }
 
+static ub_status roofline_published_model(const void *user,
+                                          const ub_cost_layer *layer,
+                                          ub_cost *out)
+{
+    return ub_util_roofline_published(user, layer, out);
+}
+
 ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
                         ub_cost_model *out)
 {
@@ -448,6 +477,10 @@ ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
     case UB_UTIL_FULL_SMOOTH:
         model.name = "systolic-full-smooth";
         model.evaluate = full_smooth_model;
+        break;
+    case UB_UTIL_ROOFLINE_PUBLISHED:
+        model.name = "roofline-published";
+        model.evaluate = roofline_published_model;
         break;
     default: return UB_ERR_INVALID;
     }

@@ -120,7 +120,7 @@ static void check(int32_t hardware, int32_t reading, int widths)
 static void test_operators(void **state)
 {
     (void) state;
-    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX_INTERP; hw++) {
+    for (int32_t hw = 0; hw <= UB_SEARCH_ROOFLINE_PUBLISHED; hw++) {
         check(hw, UB_LATENCY_CODE, 0);
         check(hw, UB_LATENCY_PLAIN, 0);
     }
@@ -129,7 +129,7 @@ static void test_operators(void **state)
 static void test_widths(void **state)
 {
     (void) state;
-    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX_INTERP; hw++)
+    for (int32_t hw = 0; hw <= UB_SEARCH_ROOFLINE_PUBLISHED; hw++)
         check(hw, UB_LATENCY_CODE, 1);
 }
 

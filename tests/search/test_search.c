@@ -14,10 +14,11 @@ static void test_whole_run(void **state)
         "config.json",  "log.jsonl",   "micro.json",          "channels.json",
         "network.json", "network.dot", "weights.safetensors", "result.json",
     };
-    static const char *const names[6] = { "a0", "a1", "a2", "a3", "a4", "a5" };
+    static const char *const names[] = { "a0", "a1", "a2", "a3",
+                                         "a4", "a5", "a6" };
 
     (void) state;
-    for (int32_t hw = 0; hw <= UB_SEARCH_BLACKBOX_INTERP; hw++) {
+    for (int32_t hw = 0; hw <= UB_SEARCH_ROOFLINE_PUBLISHED; hw++) {
         ub_context *context = test_context(2);
         const char *folder = runs_folder(names[hw]);
         ub_search_options o;
@@ -360,7 +361,7 @@ static void test_bad_options(void **state)
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
     runs_options(&o);
-    o.hardware = UB_SEARCH_BLACKBOX_INTERP + 1;
+    o.hardware = UB_SEARCH_ROOFLINE_PUBLISHED + 1;
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
     runs_options(&o);
