@@ -3,7 +3,7 @@
 
 #include "bench.h"
 
-#include "../examples/command_line.h"
+#include "common/command_line.h"
 
 #include <stdarg.h>
 #include <stdio.h>

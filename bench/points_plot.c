@@ -3,7 +3,7 @@
  * Draws the points that it reads, "SERIES X Y" each, those of a series one
  * after the other.
  */
-#include "../examples/command_line.h"
+#include "common/command_line.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tables of HW-NAS-Bench as one compact file, which opens at once. */
-#include "command_line.h"
-#include "convert_tables.h"
+#include "common/command_line.h"
+#include "common/convert_tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Queries, fronts, correlations and searches over tables of measured hardware:
  * NAS-Bench-201 and FBNet on the devices of HW-NAS-Bench. */
-#include "hwnas.h"
+#include "hwnas/hwnas.h"
 
-#include "command_line.h"
-#include "convert_tables.h"
+#include "common/command_line.h"
+#include "common/convert_tables.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * one of the closed-form models. */
 #define _POSIX_C_SOURCE 200809L
 
-#include "command_line.h"
+#include "common/command_line.h"
 
 #include <getopt.h>
 #include <stdio.h>

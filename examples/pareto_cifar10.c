@@ -3,10 +3,10 @@
  * The comparison of U-Boost NAS, section 5: searches led by several cost models
  * at several weights of the latency, and what they reach.
  */
-#include "pareto_cifar10.h"
+#include "pareto_cifar10/pareto_cifar10.h"
 
-#include "command_line.h"
-#include "pareto_cifar10_grid.h"
+#include "common/command_line.h"
+#include "pareto_cifar10/grid.h"
 
 static int write_all(ub_context *context, const pareto_summary *summary,
                      const char *folder, int png)

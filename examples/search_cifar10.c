@@ -5,9 +5,9 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "command_line.h"
-#include "run_in_folder.h"
-#include "search_options.h"
+#include "common/command_line.h"
+#include "common/run_in_folder.h"
+#include "common/search_options.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Latency and utilization of a network over a grid of array shapes, as CSV and
  * heat maps. */
-#include "command_line.h"
+#include "common/command_line.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "systolic_sim.h"
-#include "results_folder.h"
+#include "systolic_sim/systolic_sim.h"
+#include "common/results_folder.h"
 
-#include "command_line.h"
+#include "common/command_line.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "command_line.h"
-#include "run_in_folder.h"
+#include "common/command_line.h"
+#include "common/run_in_folder.h"
 
 #include <getopt.h>
 #include <stdio.h>

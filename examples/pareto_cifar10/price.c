@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the models say of the networks that were found. */
+#include "common/command_line.h"
+#include "pareto_cifar10/files.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const pareto_models[PARETO_MODELS] = { "systolic", "systolic-full",
+                                                   "flops", "roofline",
+                                                   "blackbox" };
+
+enum { BLACKBOX = PARETO_MODELS - 1 };
+
+/* Step between the widths of the table: the paper's. */
+#define QUANTUM 16
+
+static int complain(ub_context *context, const char *what, ub_status status)
+{
+    const char *text = context ? ub_context_last_error(context) : "";
+
+    fprintf(stderr, "%s: %s\n", what, *text ? text : ub_status_str(status));
+    return 0;
+}
+
+int pareto_pricing_open(ub_context *context, const pareto_results *results,
+                        pareto_pricing *p)
+{
+    static const ub_util_kind kinds[BLACKBOX] = { UB_UTIL_EXACT, UB_UTIL_FULL,
+                                                  UB_UTIL_FLOPS,
+                                                  UB_UTIL_ROOFLINE };
+    ub_status status;
+
+    memset(p, 0, sizeof(*p));
+    p->batches[PARETO_BATCH_1] = 1;
+    p->batches[PARETO_HW_BATCH] = results->hw_batch;
+    ub_hardware_init(&p->hardware, sizeof(p->hardware));
+    ub_util_options_init(&p->options, sizeof(p->options));
+    p->machine = (ub_systolic_machine){ sizeof(p->machine), &p->hardware,
+                                        NULL };
+    p->simulator.size = sizeof(p->simulator);
+    status = ub_hardware_set_array(&p->hardware, results->rows,
+                                   results->columns);
+    if (status == UB_OK)
+        status = ub_util_options_from(&p->hardware, &p->options);
+    if (status == UB_OK)
+        status = ub_systolic_model(&p->machine, &p->simulator);
+    for (int i = 0; i < BLACKBOX && status == UB_OK; i++) {
+        p->models[i].size = sizeof(p->models[i]);
+        status = ub_util_model(kinds[i], &p->options, &p->models[i]);
+    }
+    if (status == UB_OK)
+        status = ub_util_table_create(context, QUANTUM, &p->table);
+    p->models[BLACKBOX].size = sizeof(p->models[BLACKBOX]);
+    if (status == UB_OK)
+        status = ub_util_table_model(p->table, &p->models[BLACKBOX]);
+    if (status == UB_OK)
+        return 1;
+    pareto_pricing_close(p);
+    return complain(context, "models", status);
+}
+
+void pareto_pricing_close(pareto_pricing *pricing)
+{
+    ub_util_table_destroy(&pricing->table);
+}
+
+/* The same level and settings as those of the runs' reports. */
+static ub_status simulate(const pareto_pricing *p, const ub_network *priced,
+                          int64_t batch, ub_systolic_stats *total)
+{
+    ub_systolic_options options;
+
+    ub_systolic_options_init(&options, sizeof(options));
+    options.batch = batch;
+    return ub_systolic_run(priced, &p->hardware, &options, total, NULL, 0);
+}
+
+/* Whether this version of the simulator says what the result says. */
+static ub_status check_simulation(pareto_pricing *p, const ub_network *priced,
+                                  const pareto_run *run)
+{
+    ub_systolic_stats total = { .size = sizeof(total) };
+    const ub_status status = simulate(p, priced, 1, &total);
+    const double said = run->latency_ms[PARETO_BATCH_1];
+
+    p->n_changed += status == UB_OK &&
+                    fabs(total.latency_ms - said) > 1e-9 * said;
+    return status;
+}
+
+static ub_status predict(pareto_pricing *p, const ub_network *priced,
+                         pareto_run *run)
+{
+    for (int b = 0; b < PARETO_BATCHES; b++) {
+        ub_status status = fill_table(priced, p->batches[b], &p->simulator,
+                                      p->table);
+
+        for (int m = 0; m < PARETO_MODELS && status == UB_OK; m++) {
+            ub_cost cost = { .size = sizeof(cost) };
+
+            status = ub_network_cost(priced, &p->models[m], p->batches[b],
+                                     &cost, NULL, 0);
+            run->predicted_ms[m][b] = cost.latency_ms;
+        }
+        if (status != UB_OK)
+            return status;
+    }
+    return UB_OK;
+}
+
+int pareto_price(pareto_pricing *p, const char *path, const ub_network *priced,
+                 int64_t hw_batch, pareto_run *run)
+{
+    ub_systolic_stats total = { .size = sizeof(total) };
+    ub_status status = check_simulation(p, priced, run);
+
+    if (status == UB_OK && hw_batch != p->batches[PARETO_HW_BATCH]) {
+        status = simulate(p, priced, p->batches[PARETO_HW_BATCH], &total);
+        run->latency_ms[PARETO_HW_BATCH] = total.latency_ms;
+        run->utilization[PARETO_HW_BATCH] = total.utilization;
+    }
+    if (status == UB_OK)
+        status = predict(p, priced, run);
+    return status == UB_OK ||
+           complain(ub_network_context(priced), path, status);
+}
