@@ -139,6 +139,11 @@ int64_t ub_strategy_weights(const ub_strategy *strategy)
 
 /* -- ask ------------------------------------------------------------------ */
 
+const ub__batch *ub__class_batch(const ub_strategy *s)
+{
+    return s->options.neighbours > 0 ? &s->inner : &s->batch;
+}
+
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
                          int64_t at)
 {
@@ -388,8 +393,7 @@ static ub_status conclude(ub_strategy *s)
     if (status == UB_OK && s->options.neighbours > 0)
         status = ub__neighbourhood_reduce(s);
     if (status == UB_OK)
-        status = s->class->update(s, s->options.neighbours > 0 ? &s->inner
-                                                               : &s->batch);
+        status = s->class->update(s, ub__class_batch(s));
     if (status != UB_OK)
         return status;
     for (int64_t i = 0; i < s->batch.n; i++)

@@ -164,6 +164,8 @@ int32_t ub__draw_choice(ub_strategy *s, int64_t d, int32_t choice);
 void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
                         int32_t *choices);
 
+/* The batch that the class generates and learns from. */
+const ub__batch *ub__class_batch(const ub_strategy *s);
 /* The id that candidate `at` of a batch will have, whether or not neighbours go
  * between: what a class names as a parent. */
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
