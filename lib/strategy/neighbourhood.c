@@ -427,6 +427,7 @@ static void reduce(ub_strategy *s, neighbourhood *h, double *values,
 
     for (int64_t i = 0; i < s->inner.n; i++) {
         r = range_from(&s->batch, r.end);
+        ub__batch_clear_result(&s->inner, i);
         s->inner.flags[i] = s->batch.flags[r.at];
         if (s->batch.flags[r.at] & UB__FAILED)
             continue;
