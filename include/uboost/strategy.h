@@ -485,7 +485,8 @@ typedef struct ub_result {
                                    infinite one makes it failed; NULL when
                                    failed */
     const double *gradient;   /**< of objective 0, for each weight of a relaxed
-                                   candidate; NULL otherwise */
+                                   candidate; an unknown or infinite number
+                                   makes it failed; NULL otherwise */
     double violation;         /**< of constraints, 0: none. Candidates without
                                    come before those with, lower before higher;
                                    an unknown or infinite one makes it failed;
@@ -572,10 +573,12 @@ ub_status ub_strategy_ask(ub_strategy *strategy, int64_t max, ub_candidate *out,
  *
  * @param strategy  unchanged on failure
  * @param n         number of results
- * @param results   of candidates asked and not yet told; copied
+ * @param results   of candidates asked and not yet told, all of one size;
+ *                  copied
  *
- * @retval UB_ERR_INVALID  an id is not known or told already, or a result
- *                         lacks what the strategy needs
+ * @retval UB_ERR_INVALID  an id is not known or told already, a result lacks
+ *                         what the strategy needs or has a negative violation,
+ *                         or sizes differ
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
