@@ -529,7 +529,8 @@ typedef struct ub_strategy ub_strategy;
  * @param options    how, or NULL for the defaults
  * @param[out] out   owned by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID      an option or the decisions are out of range
+ * @retval UB_ERR_INVALID      an option or the decisions are out of range, or
+ *                             an argument is NULL
  * @retval UB_ERR_UNSUPPORTED  the kind cannot do what is asked, such as
  *                             neighbours of an exhaustive search
  * @retval UB_ERR_NOMEM        out of memory
@@ -726,7 +727,7 @@ typedef struct ub_regression_stats {
  * @param y         n numbers
  * @param[out] out  owned by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID  n or k is out of range
+ * @retval UB_ERR_INVALID  n or k is out of range, or an argument is NULL
  * @retval UB_ERR_NUMERIC  a number is not finite, or the fit overflows
  * @retval UB_ERR_NOMEM    out of memory
  */

@@ -80,6 +80,8 @@ ub_status ub_strategy_create(ub_context *context, const ub_decisions *decisions,
     ub_strategy *s;
     ub_status status;
 
+    if (context == NULL)
+        return UB_ERR_INVALID;
     if (decisions == NULL || out == NULL)
         return ub__fail(context, UB_ERR_INVALID, "strategy: NULL");
     ub_strategy_options_init(&full, sizeof(full));

@@ -221,8 +221,13 @@ ub_status ub_regression_create(ub_context *context, int64_t n, int64_t k,
 {
     elimination e = { 0 };
     ub_regression *r;
-    ub_status status = check(context, n, k, x, y);
+    ub_status status;
 
+    if (context == NULL)
+        return UB_ERR_INVALID;
+    if (out == NULL)
+        return ub__fail(context, UB_ERR_INVALID, "regression: no place for it");
+    status = check(context, n, k, x, y);
     if (status != UB_OK)
         return status;
     r = ub__calloc(context, 1, sizeof(*r));

@@ -173,6 +173,9 @@ static void test_refused_decisions(void **state)
 
     (void) state;
     assert_int_equal(try(context, NULL, NULL), UB_ERR_INVALID);
+    assert_int_equal(try(NULL, &two, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_strategy_create(context, &two, NULL, NULL),
+                     UB_ERR_INVALID);
     d.n = 0;
     assert_int_equal(try(context, &d, NULL), UB_ERR_INVALID);
     d.n = UB_STRATEGY_MAX_DECISIONS + 1;

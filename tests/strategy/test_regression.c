@@ -190,6 +190,10 @@ static void test_refused(void **state)
                      UB_ERR_INVALID);
     assert_int_equal(ub_regression_create(context, 2, 1, x, NULL, &r),
                      UB_ERR_INVALID);
+    assert_int_equal(ub_regression_create(context, 2, 1, x, x, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_regression_create(NULL, 2, 1, x, x, &r),
+                     UB_ERR_INVALID);
     assert_int_equal(ub_regression_create(context, 2, 1, x, y, &r),
                      UB_ERR_NUMERIC);
     assert_int_equal(ub_regression_create(context, 2, 1, infinite, x, &r),
