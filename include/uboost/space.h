@@ -297,7 +297,7 @@ int64_t ub_space_distance(const ub_space *space, const int32_t *a,
  * @param index          0 .. decisions x (operators - 1) - 1
  * @param[out] neighbour as many places as operators has
  *
- * @retval UB_ERR_INVALID  index is out of range
+ * @retval UB_ERR_INVALID  index or an operator is out of range
  */
 UB_API_CHECK
 ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
@@ -309,7 +309,8 @@ ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
  * into it (from a node that is not empty) with the most probable non-zero
  * operator takes that operator.
  *
- * @param space          the space; needs an operator that is zero
+ * @param space          the space; without an operator that is zero the choice
+ *                       stays as it is
  * @param operators      the choice
  * @param probability    decisions x operators, for the repair; NULL makes an
  *                       empty output an error
