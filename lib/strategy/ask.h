@@ -176,6 +176,8 @@ int64_t ub__batch_most(const ub_strategy *s, const ub__batch *batch,
 /* The last id there is, -1 without any. */
 int64_t ub__last_id(const ub_strategy *s);
 
+/* Whether high values of an objective are good. */
+int ub__maximizes(const ub_strategy *s, int64_t objective);
 /* Below 0 when a is better than b, 0 when neither is: by violation, then by
  * objective 0. Failed ones have infinite violation. */
 int ub__compare(const ub_strategy *s, double violation_a, double objective_a,

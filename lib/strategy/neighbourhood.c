@@ -385,10 +385,7 @@ static void reduce_values(ub_strategy *s, range r, int64_t to, double *values,
 
     for (int64_t k = 0; k < m; k++)
         s->inner.objectives[to * m + k] = aggregate_column(
-            s, r, b->objectives + k, m,
-            s->options.directions != NULL &&
-                s->options.directions[k] == UB_MAXIMIZE,
-            values, order);
+            s, r, b->objectives + k, m, ub__maximizes(s, k), values, order);
     s->inner.violations[to] = aggregate_column(s, r, b->violations, 1, 0,
                                                values, order);
     for (int64_t i = r.at; i < r.end; i++) {
