@@ -42,6 +42,75 @@ static void test_uboost_space(void **state)
     ub_context_destroy(&context);
 }
 
+/* An option by its place, and a value that it cannot have beside the defaults.
+ */
+static const struct {
+    size_t offset;
+    int64_t value;
+} refused[] = {
+    { offsetof(ub_space_options, channels), 0 },
+    { offsetof(ub_space_options, height), 65537 },
+    { offsetof(ub_space_options, width), -1 },
+    { offsetof(ub_space_options, classes), (1 << 20) + 1 },
+    { offsetof(ub_space_options, base_width), 0 },
+    { offsetof(ub_space_options, inputs), 3 },
+    { offsetof(ub_space_options, nodes), 2 },
+    { offsetof(ub_space_options, nodes), UB_SPACE_MAX_ITEMS + 1 },
+    { offsetof(ub_space_options, output), 1 },
+    { offsetof(ub_space_options, output), 5 },
+    { offsetof(ub_space_options, preprocess), 2 },
+    { offsetof(ub_space_options, stem_kernel), 65 },
+    { offsetof(ub_space_options, stem_kernel), 0 }, /* but a pool behind it */
+    { offsetof(ub_space_options, depth), 0 },
+    { offsetof(ub_space_options, depth), UB_SPACE_MAX_ITEMS + 1 },
+};
+
+static void test_refused_options(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space = NULL;
+    ub_space_options o;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        ub_space_options_init(&o, sizeof(o));
+        memcpy((char *) &o + refused[i].offset, &refused[i].value,
+               sizeof(refused[i].value));
+        assert_int_equal(ub_space_create(context, &o, &space), UB_ERR_INVALID);
+    }
+    ub_space_options_init(&o, sizeof(o));
+    o.reserved = 1;
+    assert_int_equal(ub_space_create(context, &o, &space), UB_ERR_INVALID);
+    ub_space_options_init(&o, sizeof(o));
+    o.name = NULL;
+    assert_int_equal(ub_space_create(context, &o, &space), UB_ERR_INVALID);
+    ub_space_options_init(&o, sizeof(o));
+    assert_int_equal(ub_space_create(context, &o, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_space_create(NULL, &o, &space), UB_ERR_INVALID);
+    assert_null(space);
+    ub_context_destroy(&context);
+}
+
+static void test_refused_edges(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space = NULL;
+
+    (void) state;
+    assert_int_equal(ub_space_create(context, NULL, &space), UB_OK);
+    assert_int_equal(ub_space_add_edge(space, 0, 1), UB_ERR_INVALID);
+    assert_int_equal(ub_space_add_edge(space, 3, 3), UB_ERR_INVALID);
+    assert_int_equal(ub_space_add_edge(space, -1, 2), UB_ERR_INVALID);
+    assert_int_equal(ub_space_add_edge(space, 4, 5), UB_ERR_INVALID);
+    assert_int_equal(ub_space_edges(space), 0);
+    for (int i = 0; i < UB_SPACE_MAX_ITEMS; i++)
+        assert_int_equal(ub_space_add_edge(space, 0, 2), UB_OK);
+    assert_int_equal(ub_space_add_edge(space, 0, 2), UB_ERR_INVALID);
+    assert_int_equal(ub_space_edges(space), UB_SPACE_MAX_ITEMS);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
 static void test_odd_maps(void **state)
 {
     ub_context *context = test_context(1);
@@ -442,6 +511,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uboost_space),
+        cmocka_unit_test(test_refused_options),
+        cmocka_unit_test(test_refused_edges),
         cmocka_unit_test(test_odd_maps),
         cmocka_unit_test(test_prune_chain),
         cmocka_unit_test(test_prune_empty_source),
