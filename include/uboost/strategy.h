@@ -382,7 +382,14 @@ typedef void (*ub_features_fn)(void *user, const int32_t *choices,
                                double *features);
 
 /** What a strategy does. Fill with ub_strategy_options_init() first. What a
- * kind does not use is checked, then ignored. */
+ * kind does not use is checked, then ignored.
+ *
+ * Numbers of candidates are 1 (population and fit: 2) to 2^24; budgets, batch,
+ * patience and steps go up to UB_STRATEGY_MAX_BUDGET, neighbours and features
+ * up to UB_STRATEGY_MAX_CHOICES, radius and moves up to
+ * UB_STRATEGY_MAX_DECISIONS. Probabilities are 0 to 1, the decay of the
+ * temperature is above 0 and up to 1, temperatures and likelihood_scale are
+ * above 0, all other real numbers 0 or above, and none is infinite. */
 typedef struct ub_strategy_options {
     size_t size;               /**< set by ub_strategy_options_init() */
     uint64_t seed;             /**< 1 */
