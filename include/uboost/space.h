@@ -48,19 +48,20 @@ typedef enum ub_step_kind {
  * A step. Convolutions and pools have "same" padding. The first of an
  * operator's steps with a kernel other than 1 takes the edge's stride; where
  * there is none, the first convolution does. What a kind has no use for is not
- * read.
+ * read, unless its range is given for all.
  */
 typedef struct ub_operator_step {
     int32_t kind;      /**< ub_step_kind */
     int32_t relu;      /**< 1: ReLU after the batch norm */
-    int64_t kernel;    /**< side of the kernel, odd; pools: 0 for windows side
-                            by side, as large as the stride they take */
-    int64_t dilation;  /**< of convolutions; 1 */
+    int64_t kernel;    /**< side of the kernel, odd, up to 63; pools: 0 for
+                            windows side by side, as large as the stride they
+                            take */
+    int64_t dilation;  /**< of convolutions, 1 to 64; of pools 1 */
     int64_t expansion; /**< convolutions but depthwise ones: 0 for the edge's
-                            width, otherwise this multiple of the operator's
-                            input width */
-    int64_t groups;    /**< convolutions but depthwise ones, channel shuffle;
-                            0 stands for 1 */
+                            width, otherwise this multiple, up to 64, of the
+                            operator's input width; of all others 0 */
+    int64_t groups;    /**< convolutions but depthwise ones, channel shuffle; of
+                            all 0 to 65536, where 0 stands for 1 */
 } ub_operator_step;
 
 /** What an operator does with its input where the shapes allow: where it has
@@ -86,18 +87,22 @@ typedef struct ub_operator {
 typedef struct ub_space_options {
     size_t size;         /**< set by ub_space_options_init() */
     const char *name;    /**< goes into files; copied; "space" */
-    int64_t channels;    /**< of the images; 3 */
-    int64_t height;      /**< of the images; 32 */
-    int64_t width;       /**< of the images; 32 */
-    int64_t classes;     /**< 10 */
-    int64_t base_width;  /**< of the stem, and of cells that name none; 16 */
+    int64_t channels;    /**< of the images, 1 to 65536; 3 */
+    int64_t height;      /**< of the images, 1 to 65536; 32 */
+    int64_t width;       /**< of the images, 1 to 65536; 32 */
+    int64_t classes;     /**< 1 to 2^20; 10 */
+    int64_t base_width;  /**< of the stem, and of cells that name none, 1 to
+                              65536; 16 */
     int64_t inputs;      /**< inputs of a cell, 1 or 2; 2 */
     int64_t nodes;       /**< nodes of a cell, inputs included; 5 */
-    int64_t output;      /**< the node a cell hands on; 4 */
-    int64_t preprocess;  /**< kernel of the preprocessing convolution; 3; 0:
-                              none, edges from inputs take the stride */
-    int64_t stem_kernel; /**< 3; 0: no stem, the first cell reads the images */
-    int32_t stem_pool;   /**< 1: 2x2 max-pool after the stem; 1 */
+    int64_t output;      /**< the node a cell hands on, no input; 4 */
+    int64_t preprocess;  /**< kernel of the preprocessing convolution, odd, up
+                              to 63; 3; 0: none, edges from inputs take the
+                              stride */
+    int64_t stem_kernel; /**< odd, up to 63; 3; 0: no stem, the first cell
+                              reads the images */
+    int32_t stem_pool;   /**< 1: 2x2 max-pool after the stem, which there must
+                              be; 1 */
     int32_t shared;      /**< 1: all cells share their choices; 1 */
     int32_t global_pool; /**< 1: classifier after global average pool; 0:
                               after flattening; 0 */
@@ -107,8 +112,8 @@ typedef struct ub_space_options {
 
 /** One cell in the row. */
 typedef struct ub_space_cell {
-    int64_t width;      /**< 0: the base width */
-    int64_t stride;     /**< of the cell's inputs; 1 */
+    int64_t width;      /**< up to 65536; 0: the base width */
+    int64_t stride;     /**< of the cell's inputs, 1 to 16 */
     int64_t pool_after; /**< 1: 2x2 max-pool behind it; the map must be even */
 } ub_space_cell;
 
@@ -131,6 +136,7 @@ void ub_space_options_init(ub_space_options *options, size_t size);
  * @param[out] out  owned by the caller
  *
  * @retval UB_ERR_INVALID  an option is out of range
+ * @retval UB_ERR_SHAPE    the stem's pool cannot halve the images
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -149,7 +155,8 @@ ub_status ub_space_add_operator(ub_space *space, const ub_operator *op);
 UB_API_CHECK
 ub_status ub_space_add_edge(ub_space *space, int64_t from, int64_t to);
 
-/** Append a cell to the row; UB_ERR_SHAPE where its map cannot be halved. */
+/** Append a cell to the row; UB_ERR_SHAPE where its map cannot be divided by
+ * its stride, or halved by its pool. */
 UB_API_CHECK
 ub_status ub_space_add_cell(ub_space *space, const ub_space_cell *cell);
 
@@ -174,8 +181,9 @@ ub_status ub_space_add_block(ub_space *space, const ub_space_cell *block,
 /**
  * U-Boost's space: options as given (NULL: defaults), eight operators (3x3 and
  * 5x5 convolution, separable, dilated; identity; zero), nine edges among two
- * inputs and three nodes, `cells` cells with a pool after every third of them
- * (3: after each; 9: after every third). Source: U-Boost NAS, section 4.
+ * inputs and three nodes, `cells` cells with a pool after each third of the row
+ * (3: after each cell; 9: after every third cell). Source: U-Boost NAS,
+ * section 4.
  *
  * @param context   where errors go
  * @param options   sizes, or NULL for the defaults
@@ -297,7 +305,7 @@ int64_t ub_space_distance(const ub_space *space, const int32_t *a,
  * @param index          0 .. decisions x (operators - 1) - 1
  * @param[out] neighbour as many places as operators has
  *
- * @retval UB_ERR_INVALID  index is out of range
+ * @retval UB_ERR_INVALID  index or an operator is out of range
  */
 UB_API_CHECK
 ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
@@ -309,7 +317,8 @@ ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
  * into it (from a node that is not empty) with the most probable non-zero
  * operator takes that operator.
  *
- * @param space          the space; needs an operator that is zero
+ * @param space          the space; without an operator that is zero the choice
+ *                       stays as it is
  * @param operators      the choice
  * @param probability    decisions x operators, for the repair; NULL makes an
  *                       empty output an error

@@ -382,7 +382,14 @@ typedef void (*ub_features_fn)(void *user, const int32_t *choices,
                                double *features);
 
 /** What a strategy does. Fill with ub_strategy_options_init() first. What a
- * kind does not use is checked, then ignored. */
+ * kind does not use is checked, then ignored.
+ *
+ * Numbers of candidates are 1 (population and fit: 2) to 2^24; budgets, batch,
+ * patience and steps go up to UB_STRATEGY_MAX_BUDGET, neighbours and features
+ * up to UB_STRATEGY_MAX_CHOICES, radius and moves up to
+ * UB_STRATEGY_MAX_DECISIONS. Probabilities are 0 to 1, the decay of the
+ * temperature is above 0 and up to 1, temperatures and likelihood_scale are
+ * above 0, all other real numbers 0 or above, and none is infinite. */
 typedef struct ub_strategy_options {
     size_t size;               /**< set by ub_strategy_options_init() */
     uint64_t seed;             /**< 1 */
@@ -485,7 +492,8 @@ typedef struct ub_result {
                                    infinite one makes it failed; NULL when
                                    failed */
     const double *gradient;   /**< of objective 0, for each weight of a relaxed
-                                   candidate; NULL otherwise */
+                                   candidate; an unknown or infinite number
+                                   makes it failed; NULL otherwise */
     double violation;         /**< of constraints, 0: none. Candidates without
                                    come before those with, lower before higher;
                                    an unknown or infinite one makes it failed;
@@ -528,7 +536,8 @@ typedef struct ub_strategy ub_strategy;
  * @param options    how, or NULL for the defaults
  * @param[out] out   owned by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID      an option or the decisions are out of range
+ * @retval UB_ERR_INVALID      an option or the decisions are out of range, or
+ *                             an argument is NULL
  * @retval UB_ERR_UNSUPPORTED  the kind cannot do what is asked, such as
  *                             neighbours of an exhaustive search
  * @retval UB_ERR_NOMEM        out of memory
@@ -572,10 +581,12 @@ ub_status ub_strategy_ask(ub_strategy *strategy, int64_t max, ub_candidate *out,
  *
  * @param strategy  unchanged on failure
  * @param n         number of results
- * @param results   of candidates asked and not yet told; copied
+ * @param results   of candidates asked and not yet told, all of one size;
+ *                  copied
  *
- * @retval UB_ERR_INVALID  an id is not known or told already, or a result
- *                         lacks what the strategy needs
+ * @retval UB_ERR_INVALID  an id is not known or told already, a result lacks
+ *                         what the strategy needs or has a negative violation,
+ *                         or sizes differ
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -723,7 +734,7 @@ typedef struct ub_regression_stats {
  * @param y         n numbers
  * @param[out] out  owned by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID  n or k is out of range
+ * @retval UB_ERR_INVALID  n or k is out of range, or an argument is NULL
  * @retval UB_ERR_NUMERIC  a number is not finite, or the fit overflows
  * @retval UB_ERR_NOMEM    out of memory
  */

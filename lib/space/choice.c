@@ -27,6 +27,7 @@ ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
                              int64_t index, int32_t *neighbour)
 {
     int64_t n, others, decision;
+    ub_status status;
 
     if (space == NULL || operators == NULL || neighbour == NULL)
         return ub__fail(space ? space->context : NULL, UB_ERR_INVALID,
@@ -37,6 +38,9 @@ ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
         return ub__fail(space->context, UB_ERR_INVALID,
                         "space: neighbour %lld of %lld", (long long) index,
                         (long long) (n * others));
+    status = ub__space_check_choice(space, operators);
+    if (status != UB_OK)
+        return status;
     decision = index / others;
     memmove(neighbour, operators, (size_t) n * sizeof(*neighbour));
     neighbour[decision] = (int32_t) ((operators[decision] + 1 +
@@ -45,6 +49,7 @@ ub_status ub_space_neighbour(const ub_space *space, const int32_t *operators,
     return UB_OK;
 }
 
+/* The first of those that are zero; -1 without any. */
 static int32_t zero_operator(const ub_space *space)
 {
     for (int64_t i = 0; i < space->n_operators; i++) {
@@ -52,6 +57,11 @@ static int32_t zero_operator(const ub_space *space)
             return (int32_t) i;
     }
     return -1;
+}
+
+static int is_zero(const ub_space *space, int32_t op)
+{
+    return space->operators[op].zero;
 }
 
 /* Make zero every edge whose source is empty, then every edge whose target
@@ -70,14 +80,14 @@ static void prune_cell(const ub_space *space, int32_t zero, int32_t *op)
             filled[node] = 1;
         useful[o->output] = 1;
         for (int64_t e = 0; e < space->n_edges; e++) {
-            if (op[e] != zero) {
+            if (!is_zero(space, op[e])) {
                 filled[space->edges[e].to] = 1;
                 useful[space->edges[e].from] = 1;
             }
         }
         for (int64_t e = 0; e < space->n_edges; e++) {
-            if (op[e] != zero && (!filled[space->edges[e].from] ||
-                                  !useful[space->edges[e].to])) {
+            if (!is_zero(space, op[e]) && (!filled[space->edges[e].from] ||
+                                           !useful[space->edges[e].to])) {
                 op[e] = zero;
                 changed = 1;
             }
@@ -85,10 +95,11 @@ static void prune_cell(const ub_space *space, int32_t zero, int32_t *op)
     }
 }
 
-static int output_empty(const ub_space *space, int32_t zero, const int32_t *op)
+static int output_empty(const ub_space *space, const int32_t *op)
 {
     for (int64_t e = 0; e < space->n_edges; e++) {
-        if (op[e] != zero && space->edges[e].to == space->options.output)
+        if (!is_zero(space, op[e]) &&
+            space->edges[e].to == space->options.output)
             return 0;
     }
     return 1;
@@ -96,11 +107,11 @@ static int output_empty(const ub_space *space, int32_t zero, const int32_t *op)
 
 /* After pruning an empty output leaves only the inputs filled. */
 static ub_status repair_cell(const ub_space *space, const double *probability,
-                             int32_t zero, int32_t *op)
+                             int32_t *op)
 {
     double best = -1.0;
     int64_t edge = -1;
-    int32_t taken = zero;
+    int32_t taken = -1;
 
     for (int64_t e = 0; e < space->n_edges; e++) {
         if (space->edges[e].to != space->options.output ||
@@ -108,7 +119,7 @@ static ub_status repair_cell(const ub_space *space, const double *probability,
             continue;
         for (int32_t i = 0; i < space->n_operators; i++) {
             const double p = probability[e * space->n_operators + i];
-            if (i != zero && p > best) {
+            if (!is_zero(space, i) && p > best) {
                 best = p;
                 edge = e;
                 taken = i;
@@ -160,7 +171,7 @@ ub_status ub_space_prune(const ub_space *space, const int32_t *operators,
     for (int64_t d = 0; zero >= 0 && d < n && status == UB_OK;
          d += space->n_edges) {
         prune_cell(space, zero, result + d);
-        if (!output_empty(space, zero, result + d))
+        if (!output_empty(space, result + d))
             continue;
         repairs++;
         if (probability == NULL)
@@ -168,7 +179,7 @@ ub_status ub_space_prune(const ub_space *space, const int32_t *operators,
                               "space: the choice leaves a cell's output empty");
         else
             status = repair_cell(space, probability + d * space->n_operators,
-                                 zero, result + d);
+                                 result + d);
     }
     if (status == UB_OK) {
         memcpy(pruned, result, (size_t) n * sizeof(*result));

@@ -35,9 +35,10 @@ static ub_status check_options(ub_context *context, const ub_space_options *o)
                         (long long) o->channels, (long long) o->height,
                         (long long) o->width, (long long) o->classes,
                         (long long) o->base_width);
-    if (!ub__in_range(o->depth, 1, UB_SPACE_MAX_ITEMS))
-        return ub__fail(context, UB_ERR_INVALID, "space: depth %lld",
-                        (long long) o->depth);
+    if (!ub__in_range(o->depth, 1, UB_SPACE_MAX_ITEMS) || o->reserved != 0)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "space: depth %lld, reserved %d", (long long) o->depth,
+                        (int) o->reserved);
     if (!ub__in_range(o->inputs, 1, 2) ||
         !ub__in_range(o->nodes, o->inputs + 1, UB_SPACE_MAX_ITEMS) ||
         !ub__in_range(o->output, o->inputs, o->nodes - 1))

@@ -81,14 +81,11 @@ static int accepts(ub_strategy *s, double objective, double violation,
                    int64_t id)
 {
     const annealing *a = s->state;
-    double loss = objective - a->objective;
+    const double loss = objective - a->objective;
 
     if (a->id < 0 || violation != a->violation)
         return a->id < 0 || violation < a->violation;
-    if (s->options.directions != NULL &&
-        s->options.directions[0] == UB_MAXIMIZE)
-        loss = -loss;
-    return accepts_loss(s, loss, id);
+    return accepts_loss(s, ub__maximizes(s, 0) ? -loss : loss, id);
 }
 
 static void learn(ub_strategy *s, const ub__batch *batch, int64_t i)

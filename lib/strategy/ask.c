@@ -80,6 +80,8 @@ ub_status ub_strategy_create(ub_context *context, const ub_decisions *decisions,
     ub_strategy *s;
     ub_status status;
 
+    if (context == NULL)
+        return UB_ERR_INVALID;
     if (decisions == NULL || out == NULL)
         return ub__fail(context, UB_ERR_INVALID, "strategy: NULL");
     ub_strategy_options_init(&full, sizeof(full));
@@ -138,6 +140,11 @@ int64_t ub_strategy_weights(const ub_strategy *strategy)
 }
 
 /* -- ask ------------------------------------------------------------------ */
+
+const ub__batch *ub__class_batch(const ub_strategy *s)
+{
+    return s->options.neighbours > 0 ? &s->inner : &s->batch;
+}
 
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
                          int64_t at)
@@ -287,13 +294,14 @@ ub_status ub_strategy_ask(ub_strategy *strategy, int64_t max, ub_candidate *out,
 
 static ub_status check_result(const ub_strategy *s, const ub_result *result)
 {
-    const int64_t at = result->id - s->batch.first;
+    const ub__batch *b = &s->batch;
+    const int64_t at = result->id < b->first ? b->n : result->id - b->first;
 
-    if (at < 0 || at >= s->batch.n || !(s->batch.flags[at] & UB__ASKED))
+    if (at >= b->n || !(b->flags[at] & UB__ASKED))
         return ub__fail(s->context, UB_ERR_INVALID,
                         "tell: candidate %lld was not asked for",
                         (long long) result->id);
-    if (s->batch.flags[at] & UB__TOLD)
+    if (b->flags[at] & UB__TOLD)
         return ub__fail(s->context, UB_ERR_INVALID,
                         "tell: candidate %lld was told before",
                         (long long) result->id);
@@ -388,8 +396,7 @@ static ub_status conclude(ub_strategy *s)
     if (status == UB_OK && s->options.neighbours > 0)
         status = ub__neighbourhood_reduce(s);
     if (status == UB_OK)
-        status = s->class->update(s, s->options.neighbours > 0 ? &s->inner
-                                                               : &s->batch);
+        status = s->class->update(s, ub__class_batch(s));
     if (status != UB_OK)
         return status;
     for (int64_t i = 0; i < s->batch.n; i++)
@@ -398,6 +405,24 @@ static ub_status conclude(ub_strategy *s)
         remember(s);
     s->steps++;
     return UB_OK;
+}
+
+/* Read result number i and check it. */
+static ub_status take_result(const ub_strategy *s, const ub_result *results,
+                             int64_t i, ub_result *out)
+{
+    const ub_result *from = result_at(results, i);
+    ub_status status;
+
+    ub_result_init(out, sizeof(*out), -1);
+    if (from->size != results->size)
+        return ub__fail(s->context, UB_ERR_INVALID,
+                        "tell: the size of result %lld is %zu, that of the "
+                        "first %zu",
+                        (long long) i, from->size, results->size);
+    status = ub__options_in(s->context, "ub_result", out, sizeof(*out),
+                            sizeof(*out), from);
+    return status == UB_OK ? check_result(s, out) : status;
 }
 
 ub_status ub_strategy_tell(ub_strategy *strategy, int64_t n,
@@ -413,12 +438,7 @@ ub_status ub_strategy_tell(ub_strategy *strategy, int64_t n,
     for (; stored < n; stored++) {
         ub_result result;
 
-        ub_result_init(&result, sizeof(result), -1);
-        status = ub__options_in(s->context, "ub_result", &result,
-                                sizeof(result), sizeof(result),
-                                result_at(results, stored));
-        if (status == UB_OK)
-            status = check_result(s, &result);
+        status = take_result(s, results, stored, &result);
         if (status != UB_OK)
             break;
         store(s, &result);

@@ -164,6 +164,8 @@ int32_t ub__draw_choice(ub_strategy *s, int64_t d, int32_t choice);
 void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
                         int32_t *choices);
 
+/* The batch that the class generates and learns from. */
+const ub__batch *ub__class_batch(const ub_strategy *s);
 /* The id that candidate `at` of a batch will have, whether or not neighbours go
  * between: what a class names as a parent. */
 int64_t ub__candidate_id(const ub_strategy *s, const ub__batch *batch,
@@ -174,6 +176,8 @@ int64_t ub__batch_most(const ub_strategy *s, const ub__batch *batch,
 /* The last id there is, -1 without any. */
 int64_t ub__last_id(const ub_strategy *s);
 
+/* Whether high values of an objective are good. */
+int ub__maximizes(const ub_strategy *s, int64_t objective);
 /* Below 0 when a is better than b, 0 when neither is: by violation, then by
  * objective 0. Failed ones have infinite violation. */
 int ub__compare(const ub_strategy *s, double violation_a, double objective_a,

@@ -75,12 +75,6 @@ void ub__likeliest(const ub_strategy *s, const double *weights,
     }
 }
 
-int ub__maximizes(const ub_strategy *s)
-{
-    return s->options.directions != NULL &&
-           s->options.directions[0] == UB_MAXIMIZE;
-}
-
 static void normalize(ub__distribution *d)
 {
     for (int64_t t = 0; t < d->tables; t++)

@@ -49,7 +49,6 @@ double ub__entropy(const double *x, int64_t n);
 /* Of each decision the choice of the largest weight, the first of them. */
 void ub__likeliest(const ub_strategy *s, const double *weights,
                    int32_t *choices);
-int ub__maximizes(const ub_strategy *s);
 
 /* Of weights = softmax((logits + noise) / temperature): the gradient by the
  * logits, w (g - <g, w>) / temperature, from that by the weights. Kept within

@@ -112,7 +112,7 @@ void ub__gumbel_gradient(const double *weights, const double *gradient,
 static ub_status update(ub_strategy *s, const ub__batch *batch)
 {
     gumbel *state = s->state;
-    const double sign = ub__maximizes(s) ? -1.0 : 1.0;
+    const double sign = ub__maximizes(s, 0) ? -1.0 : 1.0;
     double t;
     step by;
 

@@ -385,10 +385,7 @@ static void reduce_values(ub_strategy *s, range r, int64_t to, double *values,
 
     for (int64_t k = 0; k < m; k++)
         s->inner.objectives[to * m + k] = aggregate_column(
-            s, r, b->objectives + k, m,
-            s->options.directions != NULL &&
-                s->options.directions[k] == UB_MAXIMIZE,
-            values, order);
+            s, r, b->objectives + k, m, ub__maximizes(s, k), values, order);
     s->inner.violations[to] = aggregate_column(s, r, b->violations, 1, 0,
                                                values, order);
     for (int64_t i = r.at; i < r.end; i++) {
@@ -427,6 +424,7 @@ static void reduce(ub_strategy *s, neighbourhood *h, double *values,
 
     for (int64_t i = 0; i < s->inner.n; i++) {
         r = range_from(&s->batch, r.end);
+        ub__batch_clear_result(&s->inner, i);
         s->inner.flags[i] = s->batch.flags[r.at];
         if (s->batch.flags[r.at] & UB__FAILED)
             continue;

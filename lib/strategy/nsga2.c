@@ -285,6 +285,8 @@ static void archive(ub_strategy *s, ub__archive *a)
 {
     nsga2 *g = s->state;
 
+    if (!a->writing && ub__class_batch(s)->n > s->options.population)
+        ub__archive_refuse(a, "more children than there is room for");
     ub__archive_int64(a, &g->n, 1, 0, s->options.population);
     ub__choices_archive(a, g->choices, g->n, s);
     ub__archive_doubles(a, g->objectives, g->n * s->shape.objectives);

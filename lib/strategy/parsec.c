@@ -34,7 +34,7 @@ static double likelihood(const ub_strategy *s, const ub__batch *batch,
     double l = batch->likelihoods[k];
 
     if (isnan(l))
-        l = (ub__maximizes(s) ? objective : -objective) /
+        l = (ub__maximizes(s, 0) ? objective : -objective) /
             s->options.likelihood_scale;
     return fmin(fmax(l, -DBL_MAX), DBL_MAX);
 }

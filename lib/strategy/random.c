@@ -44,15 +44,18 @@ void ub__draw_neighbour(ub_strategy *s, const int32_t *from, int64_t radius,
     }
 }
 
+int ub__maximizes(const ub_strategy *s, int64_t objective)
+{
+    return s->options.directions != NULL &&
+           s->options.directions[objective] == UB_MAXIMIZE;
+}
+
 int ub__compare(const ub_strategy *s, double violation_a, double objective_a,
                 double violation_b, double objective_b)
 {
-    const int maximize = s->options.directions != NULL &&
-                         s->options.directions[0] == UB_MAXIMIZE;
-
     if (violation_a != violation_b)
         return violation_a < violation_b ? -1 : 1;
-    if (maximize)
+    if (ub__maximizes(s, 0))
         return (objective_a < objective_b) - (objective_a > objective_b);
     return (objective_a > objective_b) - (objective_a < objective_b);
 }

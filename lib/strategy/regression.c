@@ -115,16 +115,17 @@ static void find_errors(const elimination *e, ub_regression *r)
     }
 }
 
-static double squared_deviations(const double *y, int64_t n)
+/* The length of y less its mean; `memory` has room for n numbers. Seen from the
+ * first one, so that it is 0 and not a rounding error if all are equal. */
+static double deviation(const double *y, int64_t n, double *memory)
 {
-    double mean = 0.0, sum = 0.0;
+    double mean = 0.0;
 
     for (int64_t i = 0; i < n; i++)
-        mean += y[i];
-    mean /= (double) n;
+        mean += (y[i] - y[0]) / (double) n;
     for (int64_t i = 0; i < n; i++)
-        sum += (y[i] - mean) * (y[i] - mean);
-    return sum;
+        memory[i] = y[i] - y[0] - mean;
+    return norm(memory, n);
 }
 
 static void load(elimination *e, const double *x, const double *y)
@@ -144,7 +145,7 @@ static void load(elimination *e, const double *x, const double *y)
 static ub_status fit(ub_regression *r, elimination *e, const double *x,
                      const double *y)
 {
-    const double total = squared_deviations(y, e->n);
+    const double total = deviation(y, e->n, e->y);
     double rest, sum = 0.0;
 
     load(e, x, y);
@@ -154,7 +155,7 @@ static ub_status fit(ub_regression *r, elimination *e, const double *x,
     }
     rest = norm(e->y + e->rank, e->n - e->rank);
     r->rank = e->rank;
-    r->r2 = total > 0.0 ? 1.0 - rest / total * rest : NAN;
+    r->r2 = total > 0.0 ? 1.0 - rest / total * (rest / total) : NAN;
     r->residual_error = e->n > e->rank ? rest / sqrt((double) (e->n - e->rank))
                                        : NAN;
     solve(e, r);
@@ -220,8 +221,13 @@ ub_status ub_regression_create(ub_context *context, int64_t n, int64_t k,
 {
     elimination e = { 0 };
     ub_regression *r;
-    ub_status status = check(context, n, k, x, y);
+    ub_status status;
 
+    if (context == NULL)
+        return UB_ERR_INVALID;
+    if (out == NULL)
+        return ub__fail(context, UB_ERR_INVALID, "regression: no place for it");
+    status = check(context, n, k, x, y);
     if (status != UB_OK)
         return status;
     r = ub__calloc(context, 1, sizeof(*r));

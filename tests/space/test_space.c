@@ -42,6 +42,75 @@ static void test_uboost_space(void **state)
     ub_context_destroy(&context);
 }
 
+/* An option by its place, and a value that it cannot have beside the defaults.
+ */
+static const struct {
+    size_t offset;
+    int64_t value;
+} refused[] = {
+    { offsetof(ub_space_options, channels), 0 },
+    { offsetof(ub_space_options, height), 65537 },
+    { offsetof(ub_space_options, width), -1 },
+    { offsetof(ub_space_options, classes), (1 << 20) + 1 },
+    { offsetof(ub_space_options, base_width), 0 },
+    { offsetof(ub_space_options, inputs), 3 },
+    { offsetof(ub_space_options, nodes), 2 },
+    { offsetof(ub_space_options, nodes), UB_SPACE_MAX_ITEMS + 1 },
+    { offsetof(ub_space_options, output), 1 },
+    { offsetof(ub_space_options, output), 5 },
+    { offsetof(ub_space_options, preprocess), 2 },
+    { offsetof(ub_space_options, stem_kernel), 65 },
+    { offsetof(ub_space_options, stem_kernel), 0 }, /* but a pool behind it */
+    { offsetof(ub_space_options, depth), 0 },
+    { offsetof(ub_space_options, depth), UB_SPACE_MAX_ITEMS + 1 },
+};
+
+static void test_refused_options(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space = NULL;
+    ub_space_options o;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        ub_space_options_init(&o, sizeof(o));
+        memcpy((char *) &o + refused[i].offset, &refused[i].value,
+               sizeof(refused[i].value));
+        assert_int_equal(ub_space_create(context, &o, &space), UB_ERR_INVALID);
+    }
+    ub_space_options_init(&o, sizeof(o));
+    o.reserved = 1;
+    assert_int_equal(ub_space_create(context, &o, &space), UB_ERR_INVALID);
+    ub_space_options_init(&o, sizeof(o));
+    o.name = NULL;
+    assert_int_equal(ub_space_create(context, &o, &space), UB_ERR_INVALID);
+    ub_space_options_init(&o, sizeof(o));
+    assert_int_equal(ub_space_create(context, &o, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_space_create(NULL, &o, &space), UB_ERR_INVALID);
+    assert_null(space);
+    ub_context_destroy(&context);
+}
+
+static void test_refused_edges(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space = NULL;
+
+    (void) state;
+    assert_int_equal(ub_space_create(context, NULL, &space), UB_OK);
+    assert_int_equal(ub_space_add_edge(space, 0, 1), UB_ERR_INVALID);
+    assert_int_equal(ub_space_add_edge(space, 3, 3), UB_ERR_INVALID);
+    assert_int_equal(ub_space_add_edge(space, -1, 2), UB_ERR_INVALID);
+    assert_int_equal(ub_space_add_edge(space, 4, 5), UB_ERR_INVALID);
+    assert_int_equal(ub_space_edges(space), 0);
+    for (int i = 0; i < UB_SPACE_MAX_ITEMS; i++)
+        assert_int_equal(ub_space_add_edge(space, 0, 2), UB_OK);
+    assert_int_equal(ub_space_add_edge(space, 0, 2), UB_ERR_INVALID);
+    assert_int_equal(ub_space_edges(space), UB_SPACE_MAX_ITEMS);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
 static void test_odd_maps(void **state)
 {
     ub_context *context = test_context(1);
@@ -123,11 +192,60 @@ static void test_repair(void **state)
     ub_context_destroy(&context);
 }
 
+/* Two cells with choices of their own in a space with two operators that are
+ * zero: neither fills a node, nor is either taken to repair. */
+static void test_prune_zeros(void **state)
+{
+    enum { NONE, CONV, VOID };
+    static const ub_operator_step conv[] = { { UB_STEP_CONV, 1, 1, 1, 0, 0 } };
+    const ub_operator ops[] = { { sizeof(ub_operator), "none", NULL, 0, 1, 0 },
+                                { sizeof(ub_operator), "conv", conv, 1, 0, 0 },
+                                { sizeof(ub_operator), "void", NULL, 0, 1,
+                                  0 } };
+    const ub_space_cell cell = { 0, 1, 0 };
+    const int32_t choice[] = { VOID, VOID, CONV, CONV, VOID, CONV };
+    const int32_t expected[] = { VOID, CONV, NONE, CONV, VOID, CONV };
+    double p[6][3];
+    ub_context *context = test_context(1);
+    ub_space_options o;
+    ub_space *space = NULL;
+    int32_t pruned[6];
+    int64_t repaired = 0;
+
+    (void) state;
+    for (int d = 0; d < 6; d++) {
+        p[d][NONE] = 0.1;
+        p[d][CONV] = 0.2;
+        p[d][VOID] = 0.7;
+    }
+    ub_space_options_init(&o, sizeof(o));
+    o.inputs = 1;
+    o.nodes = 3;
+    o.output = 2;
+    o.shared = 0;
+    assert_int_equal(ub_space_create(context, &o, &space), UB_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ub_space_add_operator(space, &ops[i]), UB_OK);
+    assert_int_equal(ub_space_add_edge(space, 0, 1), UB_OK);
+    assert_int_equal(ub_space_add_edge(space, 0, 2), UB_OK);
+    assert_int_equal(ub_space_add_edge(space, 1, 2), UB_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ub_space_add_cell(space, &cell), UB_OK);
+    assert_int_equal(ub_space_prune(space, choice, p[0], pruned, &repaired),
+                     UB_OK);
+    assert_memory_equal(pruned, expected, sizeof(expected));
+    assert_int_equal(repaired, 1);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
+/* The neighbours are all that differ in one decision, each once. */
 static void test_choices(void **state)
 {
     ub_context *context = test_context(1);
     ub_space *space = uboost(context);
     int32_t a[9], b[9];
+    int seen[9][8] = { { 0 } };
     ub_rng rng;
 
     (void) state;
@@ -136,8 +254,18 @@ static void test_choices(void **state)
     for (int64_t i = 0; i < 9 * 7; i++) {
         assert_int_equal(ub_space_neighbour(space, a, i, b), UB_OK);
         assert_int_equal(ub_space_distance(space, a, b), 1);
+        for (int d = 0; d < 9; d++) {
+            assert_in_range(b[d], 0, 7);
+            if (b[d] != a[d])
+                assert_int_equal(seen[d][b[d]]++, 0);
+        }
     }
     assert_int_equal(ub_space_neighbour(space, a, 63, b), UB_ERR_INVALID);
+    assert_int_equal(ub_space_neighbour(space, a, -1, b), UB_ERR_INVALID);
+    a[0] = INT32_MAX;
+    assert_int_equal(ub_space_neighbour(space, a, 0, b), UB_ERR_INVALID);
+    a[0] = -9;
+    assert_int_equal(ub_space_neighbour(space, a, 0, b), UB_ERR_INVALID);
     ub_space_destroy(&space);
     ub_context_destroy(&context);
 }
@@ -383,10 +511,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uboost_space),
+        cmocka_unit_test(test_refused_options),
+        cmocka_unit_test(test_refused_edges),
         cmocka_unit_test(test_odd_maps),
         cmocka_unit_test(test_prune_chain),
         cmocka_unit_test(test_prune_empty_source),
         cmocka_unit_test(test_repair),
+        cmocka_unit_test(test_prune_zeros),
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_derive),
         cmocka_unit_test(test_nas_bench_201),

@@ -352,13 +352,74 @@ static void test_temperature(void **state)
     ub_context_destroy(&context);
 }
 
+/* What candidate `id` is told to cost in test_threshold(). */
+static double cost_of(int64_t id)
+{
+    static const double first[] = { 1.0, 1.0, 1.2, 1.6, 1.2, 1.1 };
+
+    if (id < 6)
+        return first[id];
+    if (id >= 26 && id < 50)
+        return 1.0 - 0.01 * (double) (id - 26);
+    return id == 52 ? 0.97 : 9.0;
+}
+
+/* Where it then moves from: equal costs are no gain; of the losses only 0.2 is
+ * below the threshold, and accepted after three rejections; twenty in a row
+ * lead elsewhere; then there are gains up to half of the budget, beyond which
+ * 0.2 is no longer accepted. */
+static int64_t parent_of(int64_t id)
+{
+    if (id < 6)
+        return id == 0 ? -1 : id < 5 ? 0 : 4;
+    if (id < 27)
+        return id < 26 ? 5 : -1;
+    if (id < 51)
+        return id - 1;
+    return id < 70 ? 49 : -1;
+}
+
+static void test_threshold(void **state)
+{
+    const int32_t choices[] = { 9 };
+    const ub_decisions one = { .size = sizeof(one),
+                               .n = 1,
+                               .choices = choices };
+    ub_context *context = test_context(1);
+    ub_strategy_options options;
+    ub_strategy *strategy = NULL;
+    ub_candidate candidate = { .size = sizeof(candidate) };
+    int64_t n;
+
+    (void) state;
+    ub_strategy_options_init(&options, sizeof(options));
+    options.kind = UB_STRATEGY_ANNEALING;
+    options.accept = UB_ACCEPT_THRESHOLD;
+    options.budget = 100;
+    options.patience = 2;
+    options.threshold = 0.5;
+    assert_int_equal(ub_strategy_create(context, &one, &options, &strategy),
+                     UB_OK);
+    for (int64_t id = 0; id < 71; id++) {
+        const double cost = cost_of(id);
+        ub_result result;
+
+        assert_int_equal(ub_strategy_ask(strategy, 1, &candidate, &n), UB_OK);
+        assert_int_equal(candidate.parent, parent_of(id));
+        ub_result_init(&result, sizeof(result), id);
+        result.objectives = &cost;
+        assert_int_equal(ub_strategy_tell(strategy, 1, &result), UB_OK);
+    }
+    ub_strategy_destroy(&strategy);
+    ub_context_destroy(&context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optima),
-        cmocka_unit_test(test_gaps),
-        cmocka_unit_test(test_constraint),
-        cmocka_unit_test(test_temperature),
+        cmocka_unit_test(test_optima),     cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_constraint), cmocka_unit_test(test_temperature),
+        cmocka_unit_test(test_threshold),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,9 @@ static void test_refused_decisions(void **state)
 
     (void) state;
     assert_int_equal(try(context, NULL, NULL), UB_ERR_INVALID);
+    assert_int_equal(try(NULL, &two, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_strategy_create(context, &two, NULL, NULL),
+                     UB_ERR_INVALID);
     d.n = 0;
     assert_int_equal(try(context, &d, NULL), UB_ERR_INVALID);
     d.n = UB_STRATEGY_MAX_DECISIONS + 1;
@@ -240,6 +243,10 @@ static void test_longer_structs(void **state)
     assert_int_equal(ub_strategy_tell(strategy, 3, &results[0].result),
                      UB_ERR_UNSUPPORTED);
     results[2].more = 0;
+    results[1].result.size = sizeof(ub_result); /* the others are longer */
+    assert_int_equal(ub_strategy_tell(strategy, 3, &results[0].result),
+                     UB_ERR_INVALID);
+    results[1].result.size = sizeof(results[1]);
     assert_int_equal(ub_strategy_tell(strategy, 3, &results[0].result), UB_OK);
     assert_int_equal(ub_strategy_best(strategy, 1, best, &objective, &n),
                      UB_OK);

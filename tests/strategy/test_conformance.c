@@ -220,6 +220,10 @@ static void misuse(ub_strategy **strategy, void *user)
     }
     assert_int_equal(ub_strategy_tell(*strategy, 1, r), UB_ERR_INVALID);
     assert_int_equal(ub_strategy_tell(*strategy, -1, r), UB_ERR_INVALID);
+    r[0].id = INT64_MIN; /* far from every candidate's */
+    assert_int_equal(ub_strategy_tell(*strategy, 1, r), UB_ERR_INVALID);
+    r[0].id = INT64_MAX;
+    assert_int_equal(ub_strategy_tell(*strategy, 1, r), UB_ERR_INVALID);
     if (stats.told == 0)
         return;
     r[0].id = r[1].id = 0; /* told before, or too early for that */

@@ -272,6 +272,38 @@ static void test_damaged_states(void **state)
     problem_for_all(check_damaged);
 }
 
+/* A file whose counts fit each other can announce more children than NSGA-II
+ * has room for: as asked for, or as the centres of neighbourhoods still to be
+ * made. */
+static void test_many_children(void **state)
+{
+    static const int problems[] = { PROBLEM_MIXED, PROBLEM_AROUND };
+    static const int32_t choices[PROBLEM_DECISIONS] = { 0 };
+    ub_context *context = test_context(1);
+    const char *path = test_path("state");
+
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        ub_strategy *strategy = problem_create(context, UB_STRATEGY_NSGA2,
+                                               problems[i], PROBLEM_BUDGET);
+        ub_strategy *other = problem_create(context, UB_STRATEGY_NSGA2,
+                                            problems[i], PROBLEM_BUDGET);
+        ub__batch *batch = i == 0 ? &strategy->batch : &strategy->inner;
+
+        for (int64_t n = 0; n <= strategy->options.population; n++) {
+            save(strategy, path);
+            assert_int_equal(ub_strategy_load(other, path), UB_OK);
+            assert_int_equal(ub__batch_add(context, batch, choices, NULL, -1),
+                             UB_OK);
+        }
+        save(strategy, path);
+        assert_int_equal(ub_strategy_load(other, path), UB_ERR_FORMAT);
+        ub_strategy_destroy(&strategy);
+        ub_strategy_destroy(&other);
+    }
+    ub_context_destroy(&context);
+}
+
 /* -- memory --------------------------------------------------------------- */
 
 static struct test_allocator memory;
@@ -403,9 +435,13 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),   cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_file),     cmocka_unit_test(test_damaged_states),
-        cmocka_unit_test(test_repeated), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_damaged_states),
+        cmocka_unit_test(test_many_children),
+        cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -426,6 +426,67 @@ static void test_best(void **state)
     ub_context_destroy(&context);
 }
 
+/* Two centres with a neighbour each; what is known of the first centre came
+ * last, and found no memory; it is told anew, and has failed this time. Whether
+ * there was too little memory. */
+static int check_told_anew(int64_t fail_at)
+{
+    const double good = 0.0, bad = 1.0;
+    struct test_allocator memory;
+    ub_allocator allocator;
+    ub_context_options context_options;
+    ub_context *context = NULL;
+    ub_strategy_options options = options_of(UB_STRATEGY_NSGA2, 1, 1);
+    ub_candidate c[4];
+    ub_result result;
+    int32_t best[DECISIONS];
+    double objective;
+    ub_status status;
+    ub_strategy *s;
+    int64_t n;
+
+    test_allocator_init(&memory, -1, &allocator);
+    ub_context_options_init(&context_options, sizeof(context_options));
+    context_options.allocator = &allocator;
+    assert_int_equal(ub_context_create(&context_options, &context), UB_OK);
+    options.population = 2;
+    s = create(context, &options);
+    for (int i = 0; i < 4; i++)
+        c[i].size = sizeof(c[i]);
+    assert_int_equal(ub_strategy_ask(s, 4, c, &n), UB_OK);
+    assert_int_equal(n, 4);
+    for (int i = 3; i > 0; i--) {
+        ub_result_init(&result, sizeof(result), c[i].id);
+        result.objectives = &bad;
+        assert_int_equal(ub_strategy_tell(s, 1, &result), UB_OK);
+    }
+    ub_result_init(&result, sizeof(result), c[0].id);
+    result.objectives = &good;
+    memory.fail_at = memory.count + fail_at;
+    status = ub_strategy_tell(s, 1, &result);
+    memory.fail_at = -1;
+    if (status != UB_OK) {
+        assert_int_equal(status, UB_ERR_NOMEM);
+        result.failed = 1;
+        assert_int_equal(ub_strategy_tell(s, 1, &result), UB_OK);
+        assert_int_equal(ub_strategy_best(s, 1, best, &objective, &n), UB_OK);
+        assert_close(objective, bad, 0.0);
+    }
+    ub_strategy_destroy(&s);
+    ub_context_destroy(&context);
+    return status != UB_OK;
+}
+
+static void test_told_anew(void **state)
+{
+    int64_t fail_at = 0;
+
+    (void) state;
+    while (check_told_anew(fail_at))
+        fail_at++;
+    assert_true(fail_at > 10); /* so many allocations there are */
+}
+
 /* -- relaxed candidates --------------------------------------------------- */
 
 /* One-hot weights become one-hot neighbours within the radius, or themselves
@@ -493,7 +554,7 @@ int main(void)
         cmocka_unit_test(test_neighbours),   cmocka_unit_test(test_uniform),
         cmocka_unit_test(test_same_centres), cmocka_unit_test(test_budget),
         cmocka_unit_test(test_aggregates),   cmocka_unit_test(test_best),
-        cmocka_unit_test(test_relaxed),
+        cmocka_unit_test(test_told_anew),    cmocka_unit_test(test_relaxed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,14 +283,14 @@ static void test_switch(void **state)
 }
 
 /* FP-4: of each step as many samples as the entropy times what the first step
- * fixes, rounded, and no grouped_choiceser than the least; PARSEC has the same
+ * fixes, rounded, and no fewer than the least; PARSEC has the same
  * number. */
 static void test_samples(void **state)
 {
     ub_context *context = test_context(1);
     ub_strategy_options options = grouped_options(UB_STRATEGY_FP_NAS);
     struct target target = { .sign = 1.0 };
-    int64_t before = 40, grouped_choicesest = 40;
+    int64_t before = 40, fewest = 40;
     ub_candidate candidate = { .size = sizeof(candidate) };
     int rises = 0;
     int64_t n;
@@ -316,7 +316,7 @@ static void test_samples(void **state)
         assert_int_equal(of, (int64_t) expected);
         rises += of > before;
         before = of;
-        grouped_choicesest = of < grouped_choicesest ? of : grouped_choicesest;
+        fewest = of < fewest ? of : fewest;
         for (int64_t i = 0; i < of; i++) {
             ub_result result;
 
@@ -330,7 +330,7 @@ static void test_samples(void **state)
     assert_int_equal(ub_strategy_ask(s, 1, &candidate, &n), UB_OK);
     assert_int_equal(n, 0);
     assert_true(ub_strategy_finished(s));
-    assert_int_equal(grouped_choicesest, 3);
+    assert_int_equal(fewest, 3);
     assert_true(rises < 30);
     ub_strategy_destroy(&s);
     ub_context_destroy(&context);

@@ -143,6 +143,34 @@ static void test_few_rows(void **state)
     ub_context_destroy(&context);
 }
 
+/* What is explained does not depend on the unit of y, however large or small
+ * its squares; of a constant nothing can be, also where its mean is rounded. */
+static void test_explained(void **state)
+{
+    static const double x[] = { 1.0, 2.0, 4.0, 7.0, 11.0, 3.0 };
+    static const double y[] = { 1.0, -3.0, 2.0, 5.0, -7.0, 1.0 };
+    static const double units[] = { 0x1p0, 0x1p600, 0x1p-600 };
+    ub_context *context = test_context(1);
+    double constant[6], scaled[6], r2 = 0.0;
+    ub_regression *r;
+
+    (void) state;
+    for (int u = 0; u < 3; u++) {
+        for (int i = 0; i < 6; i++)
+            scaled[i] = units[u] * y[i];
+        r = fit(context, 6, 1, x, scaled);
+        r2 = u == 0 ? stats_of(r).r2 : r2;
+        assert_true(r2 > 0.1 && r2 < 0.2 && stats_of(r).r2 == r2);
+        ub_regression_destroy(&r);
+    }
+    for (int i = 0; i < 6; i++)
+        constant[i] = 0.1;
+    r = fit(context, 6, 1, x, constant);
+    assert_true(isnan(stats_of(r).r2));
+    ub_regression_destroy(&r);
+    ub_context_destroy(&context);
+}
+
 static void test_refused(void **state)
 {
     ub_context *context = test_context(1);
@@ -161,6 +189,10 @@ static void test_refused(void **state)
     assert_int_equal(ub_regression_create(context, 2, 1, NULL, x, &r),
                      UB_ERR_INVALID);
     assert_int_equal(ub_regression_create(context, 2, 1, x, NULL, &r),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_regression_create(context, 2, 1, x, x, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_regression_create(NULL, 2, 1, x, x, &r),
                      UB_ERR_INVALID);
     assert_int_equal(ub_regression_create(context, 2, 1, x, y, &r),
                      UB_ERR_NUMERIC);
@@ -403,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_longley),
         cmocka_unit_test(test_indicators),
         cmocka_unit_test(test_few_rows),
+        cmocka_unit_test(test_explained),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_cross_validation),
