@@ -641,6 +641,7 @@ void ub_strategy_stats_get(const ub_strategy *strategy, ub_strategy_stats *out);
  * Write the whole state to a file, random numbers and pending candidates
  * included. A strategy that loads it goes on to the bit as this one would.
  *
+ * @retval UB_ERR_RANGE  more than 4 GiB, which could not be read again
  * @retval UB_ERR_IO     the file cannot be written
  * @retval UB_ERR_NOMEM  out of memory
  */

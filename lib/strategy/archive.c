@@ -36,6 +36,11 @@ static int room(ub__archive *a, size_t n)
             ub__archive_refuse(a, "the file ends too early");
         return a->status == UB_OK;
     }
+    if (n > LIMIT - HEADER - a->at) {
+        a->status = ub__fail(a->context, UB_ERR_RANGE,
+                             "%s: a state of more than 4 GiB", a->path);
+        return 0;
+    }
     if (n <= a->capacity - a->at)
         return 1;
     capacity = 2 * (a->at + n) + 256;
