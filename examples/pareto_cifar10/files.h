@@ -65,8 +65,8 @@ typedef struct pareto_pricing {
 int pareto_pricing_open(ub_context *context, const pareto_results *results,
                         pareto_pricing *pricing);
 void pareto_pricing_close(pareto_pricing *pricing);
-/* What all models say of a network, and, where the run had another hw_batch
- * than the others, what the simulator says at theirs. */
+/* What all models say of a network, where the simulator's cycles go, and, where
+ * the run had another hw_batch than the others, what it says at theirs. */
 int pareto_price(pareto_pricing *pricing, const char *path,
                  const ub_network *priced, int64_t hw_batch, pareto_run *run);
 

@@ -264,6 +264,29 @@ static void put_prediction(FILE *f, const pareto_summary *s)
     }
 }
 
+static void put_cycles(FILE *f, const pareto_summary *s)
+{
+    fputs(
+        "\n## cycles\n\nWhere the cycles of all processing elements go in the "
+        "simulator, %: mean over the runs of a method.\n\n| batch | method |",
+        f);
+    for (int i = 0; i < PARETO_SHARES; i++)
+        fprintf(f, " %s |", pareto_shares[i]);
+    fputs("\n|---:|---|", f);
+    for (int i = 0; i < PARETO_SHARES; i++)
+        fputs("---:|", f);
+    for (int b = 0; b < PARETO_BATCHES; b++) {
+        for (int64_t m = 0; m < s->n_main; m++) {
+            fprintf(f, "\n| %" PRId64 " | %s |",
+                    b == PARETO_BATCH_1 ? 1 : s->results->hw_batch,
+                    NAME(&s->methods[m]));
+            for (int i = 0; i < PARETO_SHARES; i++)
+                fprintf(f, " %.1f |", 100.0 * s->methods[m].shares[b][i]);
+        }
+    }
+    fputs("\n", f);
+}
+
 static void put_claims(FILE *f, const pareto_summary *s)
 {
     pareto_claim claims[PARETO_CLAIMS];
@@ -306,6 +329,7 @@ int pareto_write_markdown(const pareto_summary *summary, const char *folder)
     put_widths(o.file, summary);
     put_operators(o.file, summary);
     put_prediction(o.file, summary);
+    put_cycles(o.file, summary);
     pareto_put_variants(o.file, summary);
     put_claims(o.file, summary);
     return close_output(&o);

@@ -30,6 +30,18 @@ enum {
 /* Batches of the figures that come in pairs. */
 enum { PARETO_BATCH_1, PARETO_HW_BATCH, PARETO_BATCHES };
 
+/* Where the cycles of all processing elements go, as ub_systolic_stats: the
+ * array multiplies; it streams past rows and columns without weights; weights
+ * are shifted in; memory is waited for; filling and draining. */
+enum {
+    PARETO_BUSY,
+    PARETO_UNUSED,
+    PARETO_SHIFTING,
+    PARETO_WAITING,
+    PARETO_REST,
+    PARETO_SHARES
+};
+
 /*
  * Labels of runs, the middle of a folder's name METHOD-LABEL-lambdaF-seedN. The
  * main runs, which are judged, have none: METHOD-lambdaF-seedN. Any other label
@@ -50,17 +62,18 @@ typedef struct pareto_run {
     double accuracy;                    /* of the test, 0 to 1 */
     double latency_ms[PARETO_BATCHES];  /* simulated, level 1 */
     double utilization[PARETO_BATCHES]; /* simulated */
-    double seconds[3];                  /* as ub_search_result */
-    int64_t moves;                      /* of polishing */
-    char *differing;                    /* "tau 0.5, splits 2": options that are
-                                           not those of the main run; of one
-                                           with a label, else NULL */
-    int32_t operators[PARETO_EDGES];    /* of the cell, pruned */
-    int64_t n_widths;                   /* of the next */
-    int64_t *widths;                    /* priced: of the convolutions
-                                           whose width was chosen, that
-                                           is not of the stem, depthwise
-                                           halves and aligning ones */
+    double shares[PARETO_BATCHES][PARETO_SHARES];
+    double seconds[3];               /* as ub_search_result */
+    int64_t moves;                   /* of polishing */
+    char *differing;                 /* "tau 0.5, splits 2": options that are
+                                        not those of the main run; of one
+                                        with a label, else NULL */
+    int32_t operators[PARETO_EDGES]; /* of the cell, pruned */
+    int64_t n_widths;                /* of the next */
+    int64_t *widths;                 /* priced: of the convolutions
+                                        whose width was chosen, that
+                                        is not of the stem, depthwise
+                                        halves and aligning ones */
     double predicted_ms[PARETO_MODELS][PARETO_BATCHES]; /* NaN: not known */
 } pareto_run;
 
@@ -143,7 +156,8 @@ typedef struct pareto_method {
                            array's columns */
     int64_t operators[PARETO_OPERATORS]; /* edges that carry it, all runs */
     double depthwise_share; /* separable ones of the edges with a convolution */
-    const char *differing;  /* as pareto_run, or that its runs are not alike */
+    double shares[PARETO_BATCHES][PARETO_SHARES]; /* mean over its runs */
+    const char *differing; /* as pareto_run, or that its runs are not alike */
     pareto_comparison comparison; /* of all lambdas */
     pareto_saving saving;         /* of shared ones */
 } pareto_method;
@@ -168,9 +182,10 @@ typedef struct pareto_summary {
     pareto_prediction predictions[PARETO_MODELS][PARETO_BATCHES];
 } pareto_summary;
 
-/* Names of the models of predicted_ms and of the operators. */
+/* Names of the models of predicted_ms, of the operators, of the shares. */
 extern const char *const pareto_models[PARETO_MODELS];
 extern const char *const pareto_operators[PARETO_OPERATORS];
+extern const char *const pareto_shares[PARETO_SHARES];
 
 /* Read config.json, result.json and network.json of every complete run in the
  * folders of `folder`, and price the networks. */

@@ -10,6 +10,11 @@ const char *const pareto_models[PARETO_MODELS] = { "systolic", "systolic-full",
                                                    "flops", "roofline",
                                                    "blackbox" };
 
+const char *const pareto_shares[PARETO_SHARES] = {
+    "multiplying", "rows and columns without weights", "weights shifted in",
+    "waiting for memory", "fill and drain"
+};
+
 enum { BLACKBOX = PARETO_MODELS - 1 };
 
 /* Step between the widths of the table: the paper's. */
@@ -76,17 +81,37 @@ static ub_status simulate(const pareto_pricing *p, const ub_network *priced,
     return ub_systolic_run(priced, &p->hardware, &options, total, NULL, 0);
 }
 
-/* Whether this version of the simulator says what the result says. */
-static ub_status check_simulation(pareto_pricing *p, const ub_network *priced,
-                                  const pareto_run *run)
+static void find_shares(const ub_systolic_stats *s, double *shares)
 {
-    ub_systolic_stats total = { .size = sizeof(total) };
-    const ub_status status = simulate(p, priced, 1, &total);
-    const double said = run->latency_ms[PARETO_BATCH_1];
+    shares[PARETO_BUSY] = s->share_busy;
+    shares[PARETO_UNUSED] = s->share_unused_rows + s->share_unused_columns +
+                            s->share_unused_arrays;
+    shares[PARETO_SHIFTING] = s->share_weight_load;
+    shares[PARETO_WAITING] = s->share_wait_weights + s->share_wait_inputs +
+                             s->share_wait_outputs;
+    shares[PARETO_REST] = s->share_fill + s->share_drain + s->share_vector;
+}
 
-    p->n_changed += status == UB_OK &&
-                    fabs(total.latency_ms - said) > 1e-9 * said;
-    return status;
+/* Whether this version of the simulator says what the result says, too. */
+static ub_status simulate_run(pareto_pricing *p, const ub_network *priced,
+                              int64_t hw_batch, pareto_run *run)
+{
+    for (int b = 0; b < PARETO_BATCHES; b++) {
+        ub_systolic_stats total = { .size = sizeof(total) };
+        const double said = run->latency_ms[b];
+        const ub_status status = simulate(p, priced, p->batches[b], &total);
+
+        if (status != UB_OK)
+            return status;
+        find_shares(&total, run->shares[b]);
+        if (b == PARETO_BATCH_1)
+            p->n_changed += fabs(total.latency_ms - said) > 1e-9 * said;
+        if (b == PARETO_HW_BATCH && hw_batch != p->batches[b]) {
+            run->latency_ms[b] = total.latency_ms;
+            run->utilization[b] = total.utilization;
+        }
+    }
+    return UB_OK;
 }
 
 static ub_status predict(pareto_pricing *p, const ub_network *priced,
@@ -112,14 +137,8 @@ static ub_status predict(pareto_pricing *p, const ub_network *priced,
 int pareto_price(pareto_pricing *p, const char *path, const ub_network *priced,
                  int64_t hw_batch, pareto_run *run)
 {
-    ub_systolic_stats total = { .size = sizeof(total) };
-    ub_status status = check_simulation(p, priced, run);
+    ub_status status = simulate_run(p, priced, hw_batch, run);
 
-    if (status == UB_OK && hw_batch != p->batches[PARETO_HW_BATCH]) {
-        status = simulate(p, priced, p->batches[PARETO_HW_BATCH], &total);
-        run->latency_ms[PARETO_HW_BATCH] = total.latency_ms;
-        run->utilization[PARETO_HW_BATCH] = total.utilization;
-    }
     if (status == UB_OK)
         status = predict(p, priced, run);
     return status == UB_OK ||

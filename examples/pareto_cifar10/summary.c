@@ -254,7 +254,8 @@ static void compare_speed(pareto_summary *s, pareto_method *m, int batch)
         m->speedup[batch] = exp(logs / (double) m->compared[batch]);
 }
 
-/* -- widths and operators ---------------------------------------------------
+/* -- widths, operators, cycles
+ * ---------------------------------------------------
  */
 
 /* 0 is no multiple. */
@@ -298,6 +299,16 @@ static int64_t bin_of(const pareto_summary *s, int64_t width)
     return bin < s->n_bins ? bin : s->n_bins - 1;
 }
 
+static void add_shares(const pareto_results *r, pareto_method *m)
+{
+    for (int64_t i = 0; i < r->n; i++) {
+        for (int b = 0; is_of(&r->runs[i], m) && b < PARETO_BATCHES; b++) {
+            for (int j = 0; j < PARETO_SHARES; j++)
+                m->shares[b][j] += r->runs[i].shares[b][j] / (double) m->n_runs;
+        }
+    }
+}
+
 static int count_choices(const pareto_results *r, const pareto_summary *s,
                          pareto_method *m)
 {
@@ -320,6 +331,7 @@ static int count_choices(const pareto_results *r, const pareto_summary *s,
     }
     for (int i = 0; i < CONVOLUTIONS; i++)
         convolutions += m->operators[i];
+    add_shares(r, m);
     if (m->n_widths > 0)
         m->near_share = (double) near / (double) m->n_widths;
     if (convolutions > 0)

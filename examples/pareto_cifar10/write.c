@@ -78,11 +78,22 @@ static json_t *operators_json(const pareto_method *m)
     return object;
 }
 
+static json_t *shares_json(const pareto_method *m)
+{
+    json_t *object = json_object();
+
+    for (int i = 0; i < PARETO_SHARES; i++)
+        json_object_set_new(object, pareto_shares[i],
+                            json_pack("[f,f]", m->shares[PARETO_BATCH_1][i],
+                                      m->shares[PARETO_HW_BATCH][i]));
+    return object;
+}
+
 static json_t *method_json(const pareto_summary *s, const pareto_method *m)
 {
     return json_pack(
-        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:s, "
-        "s:s?, s:o, s:o}",
+        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, "
+        "s:s, s:s?, s:o, s:o}",
         "hw", ub_search_hardware_name(m->method), "label", m->label, "runs",
         (json_int_t) m->n_runs, "hypervolume", pair(m->hypervolume), "speedup",
         pair(m->speedup), "compared", integers(m->compared, PARETO_BATCHES),
@@ -90,9 +101,10 @@ static json_t *method_json(const pareto_summary *s, const pareto_method *m)
         (json_int_t) m->n_widths, "histogram",
         integers(m->histogram, s->n_bins), "near_share", real(m->near_share),
         "operators", operators_json(m), "depthwise_share",
-        real(m->depthwise_share), "shown", s->results->runs[m->shown].name,
-        "differing", m->differing, "comparison",
-        comparison_json(&m->comparison), "saving", saving_json(&m->saving));
+        real(m->depthwise_share), "cycles", shares_json(m), "shown",
+        s->results->runs[m->shown].name, "differing", m->differing,
+        "comparison", comparison_json(&m->comparison), "saving",
+        saving_json(&m->saving));
 }
 
 static json_t *prediction_json(const pareto_summary *s, int model)

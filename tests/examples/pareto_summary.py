@@ -256,6 +256,10 @@ def check_predictions(folder, summary):
             - 1) for row in rows)
     found = {line["model"]: line for line in summary["predictions"]}
     check("error", near(found["flops"]["error"][0], error))
+    check("cycles", all(
+        math.isclose(sum(shares[b] for shares in method["cycles"].values()), 1)
+        and 0 < method["cycles"]["multiplying"][b] < 1
+        for method in summary["methods"] for b in (0, 1)))
     check("models", [line["networks"] for line in found.values()] == [20] * 5)
 
 
