@@ -146,6 +146,10 @@ typedef struct pareto_method {
     int64_t n_runs;
     /* ms * percentage points, runs of all seeds pooled. */
     double hypervolume[PARETO_BATCHES];
+    /* Share of the box between the ideal point and the least accuracy and
+     * greatest latency of all main runs that its runs dominate; NaN
+     * without main runs. */
+    double dominated[PARETO_BATCHES];
     /* Geometric mean over the points of its front that have one; NaN: none. */
     double speedup[PARETO_BATCHES];
     int64_t compared[PARETO_BATCHES];  /* points of the front that have one */

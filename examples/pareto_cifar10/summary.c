@@ -130,11 +130,13 @@ static int is_of(const pareto_run *run, const pareto_method *m)
     return run->method == m->method && strcmp(run->label, m->label) == 0;
 }
 
+/* Of latency and accuracy. */
+static const int32_t directions[2] = { UB_MINIMIZE, UB_MAXIMIZE };
+
 /* Points of the method that none of its others dominates. */
 static int find_front(ub_context *context, pareto_summary *s,
                       const pareto_method *m, int batch)
 {
-    static const int32_t directions[2] = { UB_MINIMIZE, UB_MAXIMIZE };
     pareto_point *points = &s->points[m->first];
     double *values = calloc((size_t) m->n, 2 * sizeof(*values));
     int64_t *front = calloc((size_t) m->n, sizeof(*front));
@@ -161,12 +163,28 @@ static int find_front(ub_context *context, pareto_summary *s,
 int pareto_hypervolume(ub_context *context, int64_t n, const double *values,
                        double *out)
 {
-    static const int32_t directions[2] = { UB_MINIMIZE, UB_MAXIMIZE };
     static const double ideal[2] = { 0.0, 100.0 };
 
     return ub_hypervolume_ideal(context, n, values, directions, ideal, out) ==
                UB_OK ||
            complain(context);
+}
+
+static int find_dominated(ub_context *context, const pareto_results *r,
+                          int64_t n, const double *values, int batch,
+                          double *out)
+{
+    double worst[2] = { 0.0, 100.0 }, area = 0.0;
+    ub_status status;
+
+    for (int64_t i = 0; i < r->n_main; i++) {
+        worst[0] = fmax(worst[0], r->runs[i].latency_ms[batch]);
+        worst[1] = fmin(worst[1], 100.0 * r->runs[i].accuracy);
+    }
+    status = ub_hypervolume_dominated(context, n, values, directions, worst,
+                                      &area);
+    *out = r->n_main > 0 ? area / (worst[0] * (100.0 - worst[1])) : NAN;
+    return status == UB_OK || complain(context);
 }
 
 /* The runs themselves, of all seeds and lambdas. */
@@ -186,7 +204,8 @@ static int find_hypervolume(ub_context *context, const pareto_results *r,
         values[2 * n + 1] = 100.0 * r->runs[i].accuracy;
         n++;
     }
-    good = pareto_hypervolume(context, n, values, &m->hypervolume[batch]);
+    good = pareto_hypervolume(context, n, values, &m->hypervolume[batch]) &&
+           find_dominated(context, r, n, values, batch, &m->dominated[batch]);
     free(values);
     return good;
 }

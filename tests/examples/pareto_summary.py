@@ -169,6 +169,19 @@ def area(points):
                if any(t1 <= t and l1 <= 100 - 100 * a for a, t in front))
 
 
+def dominated(points):
+    """Share of the box to the worst of all main runs, rectangle by rectangle."""
+    everything = [figures(*key, seed) for key in FIGURES for seed in SEEDS]
+    slowest = max(latency for _, latency in everything)
+    least = min(accuracy for accuracy, _ in everything)
+    total, height = 0.0, least
+    for accuracy, latency in sorted(points, key=lambda point: point[1]):
+        if accuracy > height:
+            total += (accuracy - height) * (slowest - latency)
+            height = accuracy
+    return total / (slowest * (1 - least))
+
+
 def means():
     return {key: tuple(statistics.mean(figures(*key, seed)[i]
                                        for seed in SEEDS) for i in (0, 1))
@@ -221,6 +234,10 @@ def check_points(summary):
                          for seed in SEEDS])
         check(f"hypervolume of {hw}", near(method["hypervolume"][0], expected),
               f"{method['hypervolume'][0]}, expected {expected}")
+        expected = dominated([figures(hw, rate, seed) for rate in LAMBDAS
+                              for seed in SEEDS])
+        check(f"dominated by {hw}", near(method["dominated"][0], expected),
+              f"{method['dominated'][0]}, expected {expected}")
 
 
 def check_choices(summary):
