@@ -368,7 +368,7 @@ typedef struct ub_chunk_space {
 typedef struct ub_accelerator_options {
     size_t size;          /**< set by ub_accelerator_options_init() */
     double clock_hz;      /**< 200e6 */
-    double dsp_limit;     /**< 900 */
+    double dsp_limit;     /**< above 0; infinity: none; 900 */
     int64_t bram_limit;   /**< up to UB_ACCELERATOR_MAX_BRAM; 700 */
     int64_t block_bits;   /**< of a block of memory; 18000 */
     int64_t large_extent; /**< least output height of a large map; 16, of

@@ -124,7 +124,8 @@ static int fits(merging *m, double bottleneck)
         find_cheap(m, &m->fronts[i], bottleneck);
         add_front(m, i);
     }
-    return m->best[m->blocks] <= m->dsp_limit;
+    /* Infinite: no choice at all, which a limit of infinity would let pass. */
+    return isfinite(m->best[m->blocks]) && m->best[m->blocks] <= m->dsp_limit;
 }
 
 /* -- the least bottleneck ----------------------------------------------------
