@@ -368,6 +368,36 @@ static void test_refused(void **state)
     ub_context_destroy(&context);
 }
 
+/* More products than the simulator counts are no fault of the banks. */
+static void test_too_many(void **state)
+{
+    ub_context *context = test_context(1);
+    int32_t choices[UB_ARRAY_FIELDS] = { 0 };
+    ub_array_result r = { .size = sizeof(r), .cycles = -1 };
+    ub_array_options o;
+    ub_array_space *space;
+    ub_network *n;
+
+    (void) state;
+    assert_int_equal(ub_network_create(context, "n", 64, 64, 64, &n), UB_OK);
+    add_conv(n, "conv", 64, 3, 1);
+    ub_array_options_init(&o, sizeof(o));
+    o.pricing = UB_ARRAY_SIMULATED;
+    for (int shift = 28; shift <= 32; shift++) {
+        o.batch = (int64_t) 1 << shift;
+        space = space_of(context, &o);
+        assert_int_equal(ub_array_evaluate(space, n, choices, &r),
+                         UB_ERR_RANGE);
+        assert_int_equal(
+            ub_array_search(space, n, UB_ENGINE_EXACT, 0, NULL, choices, &r),
+            UB_ERR_RANGE);
+        ub_array_space_destroy(&space);
+    }
+    assert_true(r.cycles == -1);
+    ub_network_destroy(&n);
+    ub_context_destroy(&context);
+}
+
 static void test_bad_options(void **state)
 {
     ub_context *context = test_context(1);
@@ -476,8 +506,8 @@ int main(void)
         cmocka_unit_test(test_exact),       cmocka_unit_test(test_bound),
         cmocka_unit_test(test_prices),      cmocka_unit_test(test_random),
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bad_options), cmocka_unit_test(test_interrupted),
-        cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_oom),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
