@@ -876,9 +876,9 @@ void ub_array_decisions(const ub_array_space *space, int32_t *choices,
  *
  * @param space     the space
  * @param choices   UB_ARRAY_FIELDS of them
- * @param[out] out  of the size that out->size says, set by the caller
+ * @param[out] out  .size set by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID  there is no such choice, or a size is not set
+ * @retval UB_ERR_INVALID  there is no such choice, or out->size is not set
  */
 UB_API_CHECK
 ub_status ub_array_decode(const ub_array_space *space, const int32_t *choices,
@@ -891,7 +891,8 @@ ub_status ub_array_decode(const ub_array_space *space, const int32_t *choices,
  * @param hardware      what is not chosen is not looked at
  * @param[out] choices  UB_ARRAY_FIELDS of them; untouched on failure
  *
- * @retval UB_ERR_INVALID      a value is not of the space
+ * @retval UB_ERR_INVALID      a value is not of the space, or hardware->size is
+ *                             not set
  * @retval UB_ERR_UNSUPPORTED  a field is set that this library does not know
  */
 UB_API_CHECK

@@ -316,6 +316,12 @@ static void test_round_trip(void **state)
     assert_int_equal(ub_array_decode(space, choices, &h), UB_ERR_INVALID);
     choices[3] = -1;
     assert_int_equal(ub_array_decode(space, choices, &h), UB_ERR_INVALID);
+    /* Without its banks it is no hardware of the space. */
+    choices[3] = 0;
+    assert_int_equal(ub_array_decode(space, choices, &h), UB_OK);
+    h.size = offsetof(ub_hardware, input_bank_bytes);
+    assert_int_equal(ub_array_decode(space, choices, &h), UB_ERR_INVALID);
+    assert_int_equal(ub_array_encode(space, &h, back), UB_ERR_INVALID);
     ub_array_space_destroy(&space);
     ub_context_destroy(&context);
 }
