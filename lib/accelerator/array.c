@@ -103,10 +103,10 @@ static ub_status check(const ub_array_space *space)
     ub_status status = UB_OK;
 
     if (o->element_limit < 1 || o->sram_limit < 1 || o->batch < 1 ||
-        o->batch > (int64_t) 1 << 32)
+        o->batch > (int64_t) 1 << 32 || o->reserved != 0)
         return ub__fail(space->context, UB_ERR_INVALID,
                         "array space: limits of %lld elements and %lld bytes, "
-                        "batch %lld",
+                        "batch %lld, or reserved is not 0",
                         (long long) o->element_limit, (long long) o->sram_limit,
                         (long long) o->batch);
     for (int f = 0; status == UB_OK && f < UB_ARRAY_FIELDS; f++)

@@ -411,7 +411,7 @@ static void test_bad_options(void **state)
     ub_hardware base;
 
     (void) state;
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 12; i++) {
         ub_status expected = UB_ERR_INVALID;
         ub_array_options o;
 
@@ -427,11 +427,12 @@ static void test_bad_options(void **state)
         case 6: o.values[UB_ARRAY_INPUT_BANK][1] = 1; break;
         case 7: o.values[UB_ARRAY_DATAFLOW][0] = 3; break;
         case 8: base.clock_hz = 0; break;
-        case 9: base.arrays = 2; break;
+        case 9: o.reserved = 1; break;
+        case 10: base.arrays = 2; break;
         default: o.values[UB_ARRAY_DATAFLOW][0] = UB_DATAFLOW_OS; break;
         }
         o.base = &base;
-        if (i >= 9)
+        if (i >= 10)
             expected = UB_ERR_UNSUPPORTED;
         assert_int_equal(ub_array_space_create(context, &o, &space), expected);
         assert_null(space);
