@@ -142,7 +142,8 @@ typedef struct ub_workload_layer {
     int64_t kernel_width;  /**< 1 */
     int64_t stride;        /**< both ways; 1 */
     int64_t groups;        /**< computed one after the other; depthwise: 1; 1 */
-    int64_t block;         /**< of the network, that the layer belongs to; 0 */
+    int64_t block;         /**< of the network, that the layer belongs to, below
+                                UB_WORKLOAD_MAX_LAYERS; 0 */
     int32_t depthwise;     /**< 1: one filter for each channel; 0 */
     int32_t bits;          /**< of weights, inputs and results; 16 */
 } ub_workload_layer;
@@ -173,7 +174,7 @@ void ub_workload_destroy(ub_workload **workload);
  * @param workload  unchanged on failure
  * @param layer     copied
  *
- * @retval UB_ERR_INVALID      a size is out of its range
+ * @retval UB_ERR_INVALID      a field is out of its range
  * @retval UB_ERR_UNSUPPORTED  layer has a field this library does not know
  * @retval UB_ERR_RANGE        there are UB_WORKLOAD_MAX_LAYERS already
  * @retval UB_ERR_NOMEM        out of memory
@@ -217,8 +218,10 @@ ub_status ub_workload_layer_get(const ub_workload *workload, int64_t index,
  *                  ub_network_layers(); ignored when both are NULL
  * @param[out] out  owned by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID      an argument is unusable, or a size out of range
+ * @retval UB_ERR_INVALID      an argument is unusable, or a size, bits or a
+ *                             block out of range
  * @retval UB_ERR_UNSUPPORTED  a UB_LAYER_MATMUL or a dilation has bits
+ * @retval UB_ERR_RANGE        more than UB_WORKLOAD_MAX_LAYERS layers
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK
@@ -259,8 +262,9 @@ typedef enum ub_fbnet_operator {
 UB_API
 const char *ub_fbnet_operator_name(int32_t op);
 
-/** A block: 1 x 1 convolution, depthwise convolution, 1 x 1 convolution. Fill
- * with ub_workload_block_init() first. */
+/** A block: 1 x 1 convolution, depthwise convolution, 1 x 1 convolution. Sizes
+ * go up to UB_WORKLOAD_MAX_SIZE / 6. Fill with ub_workload_block_init() first.
+ */
 typedef struct ub_workload_block {
     size_t size;          /**< set by ub_workload_block_init() */
     int64_t in_channels;  /**< 1 */
@@ -368,7 +372,7 @@ typedef struct ub_chunk_space {
 typedef struct ub_accelerator_options {
     size_t size;          /**< set by ub_accelerator_options_init() */
     double clock_hz;      /**< 200e6 */
-    double dsp_limit;     /**< 900 */
+    double dsp_limit;     /**< above 0; infinity: none; 900 */
     int64_t bram_limit;   /**< up to UB_ACCELERATOR_MAX_BRAM; 700 */
     int64_t block_bits;   /**< of a block of memory; 18000 */
     int64_t large_extent; /**< least output height of a large map; 16, of
@@ -652,7 +656,8 @@ typedef struct ub_accelerator_search_options {
                                 looked at every hundred samples; published:
                                 never, 0; 0.1 */
     int32_t sample_unused; /**< 1, as published: chunks without layers are
-                                sampled and learn too; 0 */
+                                sampled too, and learn by UB_CREDIT_BOTTLENECK;
+                                0 */
     int32_t logarithm;     /**< 1: the loss is ln(seconds); published: 0; 1 */
 } ub_accelerator_search_options;
 
@@ -721,7 +726,8 @@ void ub_accelerator_search_destroy(ub_accelerator_search **search);
  * @param[out] configuration  of all chunks, the best so far; those without
  *                            layers are the smallest there are; untouched on
  *                            failure. Of configurations with the best
- *                            throughput UB_ENGINE_EXACT has the one with the
+ *                            throughput UB_ENGINE_EXACT has one of the fewest
+ *                            copies that reach it, of these the one with the
  *                            fewest DSPs, then blocks
  * @param[out] out            what it costs; .size set by the caller
  *
@@ -768,11 +774,13 @@ ub_status ub_accelerator_search_save(const ub_accelerator_search *search,
 /**
  * Take over a state.
  *
- * @param search  of the same space and options; unchanged on failure
+ * @param search  of the same space and options, of which the file tells the
+ *                engine and the numbers of choices; unchanged on failure
  * @param path    of the file
  *
  * @retval UB_ERR_IO       the file cannot be read
- * @retval UB_ERR_FORMAT   it is no state, or damaged, or of another space
+ * @retval UB_ERR_FORMAT   it is no state, or damaged, or of another engine, or
+ *                         its choices or its best are none of the space
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -876,9 +884,9 @@ void ub_array_decisions(const ub_array_space *space, int32_t *choices,
  *
  * @param space     the space
  * @param choices   UB_ARRAY_FIELDS of them
- * @param[out] out  of the size that out->size says, set by the caller
+ * @param[out] out  .size set by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID  there is no such choice, or a size is not set
+ * @retval UB_ERR_INVALID  there is no such choice, or out->size is not set
  */
 UB_API_CHECK
 ub_status ub_array_decode(const ub_array_space *space, const int32_t *choices,
@@ -891,7 +899,8 @@ ub_status ub_array_decode(const ub_array_space *space, const int32_t *choices,
  * @param hardware      what is not chosen is not looked at
  * @param[out] choices  UB_ARRAY_FIELDS of them; untouched on failure
  *
- * @retval UB_ERR_INVALID      a value is not of the space
+ * @retval UB_ERR_INVALID      a value is not of the space, or hardware->size is
+ *                             not set
  * @retval UB_ERR_UNSUPPORTED  a field is set that this library does not know
  */
 UB_API_CHECK

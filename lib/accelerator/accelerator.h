@@ -30,18 +30,6 @@ struct ub_accelerator {
 ub_status ub__workload_layer_check(ub_context *context,
                                    const ub_workload_layer *layer);
 
-/* The published network. */
-typedef struct ub__fbnet_geometry {
-    int64_t in, out, side, stride; /* side of the input */
-} ub__fbnet_geometry;
-void ub__fbnet_geometry_of(int32_t preset, int64_t block,
-                           ub__fbnet_geometry *out);
-
-typedef struct ub__fbnet_shape {
-    int64_t kernel, expansion, groups; /* kernel 0: skip */
-} ub__fbnet_shape;
-ub__fbnet_shape ub__fbnet_shape_of(int32_t op);
-
 /* -- formulas ------------------------------------------------------------- */
 
 /* Price a layer that was checked on a configuration that was. */
@@ -49,8 +37,8 @@ void ub__chunk_price(const ub_accelerator_options *options,
                      const int32_t *configuration,
                      const ub_workload_layer *layer, ub_chunk_cost *out);
 
-/* Number of fields of a configuration that are in range; UB_CHUNK_FIELDS: all.
- */
+/* The first field of a configuration that is out of range; UB_CHUNK_FIELDS:
+ * none is. */
 int ub__chunk_valid(const int32_t *configuration, int depthwise);
 
 /* Sum of p / T - 1 over unrolls that are beyond their tiles. */
@@ -91,11 +79,6 @@ void ub__load_evaluate(const ub_accelerator *accelerator, const ub__load *load,
                        const int32_t *configuration, ub__chunk_use *uses,
                        ub_accelerator_result *out);
 
-/* Result of chunks' uses, without unrolls that are too large. */
-void ub__chunks_combine(const ub_accelerator *accelerator,
-                        const ub__chunk_use *uses, double violation,
-                        ub_accelerator_result *out);
-
 /* The family and the space of a chunk. */
 const ub_chunk_space *ub__chunk_space_of(const ub_accelerator *accelerator,
                                          int64_t chunk);
@@ -104,9 +87,7 @@ int ub__chunk_depthwise(int64_t chunk);
 /* Modes allowed, in order; how many. */
 int ub__chunk_modes(const ub_chunk_space *space, int32_t modes[3]);
 
-/* The smallest values of everything. */
-void ub__chunk_smallest(const ub_chunk_space *space, int32_t *configuration);
-/* Chunks without layers become that. */
+/* Chunks without layers become the smallest there are. */
 void ub__chunks_fill(const ub_accelerator *accelerator, const ub__load *load,
                      int32_t *configuration);
 
@@ -133,15 +114,8 @@ ub_status ub__chunk_front_create(const ub_accelerator *accelerator,
 void ub__chunk_front_clear(const ub_accelerator *accelerator,
                            ub__chunk_front *front);
 
-/* The least bottleneck of a choice of one point from each front whose sums are
- * within the limits, and of those with it the one with the fewest DSPs, then
- * blocks. Fronts without points, of chunks without layers, are left out; choice
- * is the index of the point. UB_ERR_RANGE, without a sentence: there is none.
- */
-ub_status ub__chunks_merge(ub_context *context, const ub__chunk_front *fronts,
-                           int64_t n, double dsp_limit, int64_t bram_limit,
-                           int64_t *choice, double *bottleneck);
-
+/* The best configuration that keeps to the limits, and how many points the
+ * fronts of all chunks have; UB_ERR_RANGE when there is none. */
 ub_status ub__chunks_solve(const ub_accelerator *accelerator,
                            const ub__load *load, int32_t *configuration,
                            int64_t *priced, int64_t *points);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "accelerator/array.h"
+#include "hardware/hardware.h"
 
 #include <math.h>
 #include <string.h>
@@ -102,10 +103,10 @@ static ub_status check(const ub_array_space *space)
     ub_status status = UB_OK;
 
     if (o->element_limit < 1 || o->sram_limit < 1 || o->batch < 1 ||
-        o->batch > (int64_t) 1 << 32)
+        o->batch > (int64_t) 1 << 32 || o->reserved != 0)
         return ub__fail(space->context, UB_ERR_INVALID,
                         "array space: limits of %lld elements and %lld bytes, "
-                        "batch %lld",
+                        "batch %lld, or reserved is not 0",
                         (long long) o->element_limit, (long long) o->sram_limit,
                         (long long) o->batch);
     for (int f = 0; status == UB_OK && f < UB_ARRAY_FIELDS; f++)
@@ -126,11 +127,7 @@ static ub_status set_base(ub_array_space *space)
     ub_hardware_init(&space->base, sizeof(space->base));
     if (base == NULL)
         return UB_OK;
-    status = ub_hardware_check(base);
-    if (status == UB_OK)
-        status = ub__options_in(space->context, "hardware", &space->base,
-                                sizeof(space->base),
-                                offsetof(ub_hardware, input_bank_bytes), base);
+    status = ub__hardware_in(base, &space->base);
     if (status != UB_OK)
         return ub__fail(space->context, status,
                         "array space: base is no hardware");
@@ -346,7 +343,7 @@ ub_status ub_array_decode(const ub_array_space *space, const int32_t *choices,
 
     if (space == NULL)
         return UB_ERR_INVALID;
-    if (out == NULL || out->size < offsetof(ub_hardware, input_bank_bytes))
+    if (out == NULL || out->size < sizeof(*out))
         return ub__fail(space->context, UB_ERR_INVALID,
                         "array space: the size of the hardware is not set");
     status = check_choices(space, choices);
@@ -371,7 +368,7 @@ ub_status ub_array_encode(const ub_array_space *space,
                         "array space: hardware or choices are NULL");
     ub_hardware_init(&h, sizeof(h));
     status = ub__options_in(space->context, "hardware", &h, sizeof(h),
-                            offsetof(ub_hardware, input_bank_bytes), hardware);
+                            sizeof(h), hardware);
     if (status != UB_OK)
         return status;
     for (int f = 0; f < UB_ARRAY_FIELDS; f++) {

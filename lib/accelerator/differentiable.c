@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "accelerator/accelerator.h"
+#include "strategy/strategy.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,24 +25,16 @@ int64_t ub__chunk_gumbel(int64_t n, const double *logits,
                          const double *uniforms, double temperature,
                          double *out)
 {
-    double most = -INFINITY, sum = 0;
     int64_t best = 0;
 
     for (int64_t i = 0; i < n; i++) {
         const double noise = -log(-log(uniforms[i] + TINY) + TINY);
 
         out[i] = (logits[i] + noise) / temperature;
-        if (out[i] > most) {
-            most = out[i];
+        if (out[i] > out[best])
             best = i;
-        }
     }
-    for (int64_t i = 0; i < n; i++) {
-        out[i] = exp(out[i] - most);
-        sum += out[i];
-    }
-    for (int64_t i = 0; i < n; i++)
-        out[i] /= sum;
+    ub__softmax(out, n, out);
     return best;
 }
 
@@ -284,23 +277,6 @@ ub_status ub__chunk_learner_run(ub_accelerator_search *search,
     return UB_OK;
 }
 
-static double vector_entropy(int32_t n, const double *logits)
-{
-    double most = logits[0], sum = 0, entropy = 0;
-
-    for (int32_t i = 1; i < n; i++)
-        most = fmax(most, logits[i]);
-    for (int32_t i = 0; i < n; i++)
-        sum += exp(logits[i] - most);
-    for (int32_t i = 0; i < n; i++) {
-        const double p = exp(logits[i] - most) / sum;
-
-        if (p > 0)
-            entropy -= p * log(p);
-    }
-    return entropy;
-}
-
 double ub__chunk_learner_entropy(const ub_accelerator_search *search)
 {
     double sum = 0, n = 0;
@@ -310,9 +286,9 @@ double ub__chunk_learner_entropy(const ub_accelerator_search *search)
                                                          c);
 
         for (int v = 0; search->state.steps[c] > 0 && v < VECTORS; v++) {
-            sum += vector_entropy(vector_length(space, v),
-                                  search->state.logits + c * UB__CHUNK_LOGITS +
-                                      vector_place(v));
+            sum += ub__entropy(search->state.logits + c * UB__CHUNK_LOGITS +
+                                   vector_place(v),
+                               vector_length(space, v));
             n++;
         }
     }

@@ -141,9 +141,10 @@ static void judge(const ub_accelerator_options *o, ub_accelerator_result *r)
     r->violation += fmax(dsp, 0) + fmax(bram, 0);
 }
 
-void ub__chunks_combine(const ub_accelerator *accelerator,
-                        const ub__chunk_use *uses, double violation,
-                        ub_accelerator_result *out)
+/* Result of chunks' uses; `violation` is that of the unrolls. */
+static void combine(const ub_accelerator *accelerator,
+                    const ub__chunk_use *uses, double violation,
+                    ub_accelerator_result *out)
 {
     const ub_accelerator_options *o = &accelerator->options;
     ub_accelerator_result r = { .size = sizeof(r), .violation = violation };
@@ -182,7 +183,7 @@ void ub__load_evaluate(const ub_accelerator *accelerator, const ub__load *load,
         if (uses != NULL)
             uses[c] = of_chunks[c];
     }
-    ub__chunks_combine(accelerator, of_chunks, violation, out);
+    combine(accelerator, of_chunks, violation, out);
 }
 
 /* -- public --------------------------------------------------------------- */
@@ -252,7 +253,7 @@ ub_status ub_accelerator_evaluate(const ub_accelerator *accelerator,
         if (layer_cycles != NULL)
             layer_cycles[i] = cost.cycles;
     }
-    ub__chunks_combine(accelerator, uses, violation, &result);
+    combine(accelerator, uses, violation, &result);
     ub__options_out(out, out->size, &result, sizeof(result));
     return UB_OK;
 }

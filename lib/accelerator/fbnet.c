@@ -10,6 +10,14 @@ static const int64_t stage_widths[STAGES] = { 16, 24, 32, 64, 112, 184, 352 };
 static const int64_t strides_cifar[STAGES] = { 1, 1, 2, 2, 1, 2, 1 };
 static const int64_t strides_imagenet[STAGES] = { 1, 2, 2, 2, 1, 2, 1 };
 
+typedef struct geometry {
+    int64_t in, out, side, stride; /* side of the input */
+} geometry;
+
+typedef struct shape {
+    int64_t kernel, expansion, groups; /* kernel 0: skip */
+} shape;
+
 static const ub_workload_block defaults = {
     .size = sizeof(defaults),
     .in_channels = 1,
@@ -21,14 +29,13 @@ static const ub_workload_block defaults = {
     .bits = 16,
 };
 
-void ub__fbnet_geometry_of(int32_t preset, int64_t block,
-                           ub__fbnet_geometry *out)
+static void geometry_of(int32_t preset, int64_t block, geometry *out)
 {
     const int cifar = preset == UB_ACCELERATOR_CIFAR;
     const int64_t *strides = cifar ? strides_cifar : strides_imagenet;
     int64_t first = 0;
 
-    *out = (ub__fbnet_geometry){ .in = 16, .side = cifar ? 32 : 112 };
+    *out = (geometry){ .in = 16, .side = cifar ? 32 : 112 };
     for (int stage = 0; stage < STAGES; stage++) {
         const int64_t within = block - first;
 
@@ -47,16 +54,16 @@ void ub__fbnet_geometry_of(int32_t preset, int64_t block,
     }
 }
 
-ub__fbnet_shape ub__fbnet_shape_of(int32_t op)
+static shape shape_of(int32_t op)
 {
-    ub__fbnet_shape shape = { .kernel = op < UB_FBNET_K5_E1 ? 3 : 5 };
+    shape s = { .kernel = op < UB_FBNET_K5_E1 ? 3 : 5 };
     const int32_t kind = op % 4;
 
     if (op == UB_FBNET_SKIP)
-        return (ub__fbnet_shape){ .kernel = 0 };
-    shape.expansion = kind == 3 ? 6 : kind == 2 ? 3 : 1;
-    shape.groups = kind == 1 ? 2 : 1;
-    return shape;
+        return (shape){ .kernel = 0 };
+    s.expansion = kind == 3 ? 6 : kind == 2 ? 3 : 1;
+    s.groups = kind == 1 ? 2 : 1;
+    return s;
 }
 
 /* -- true geometry --------------------------------------------------------- */
@@ -85,7 +92,7 @@ static void set_output(const ub_workload_block *b, ub_workload_layer *l)
 /* The layers of a block; how many. */
 static int block_layers(const ub_workload_block *b, ub_workload_layer out[3])
 {
-    const ub__fbnet_shape s = ub__fbnet_shape_of(b->op);
+    const shape s = shape_of(b->op);
     const int64_t inner = b->in_channels * s.expansion;
 
     if (s.kernel == 0) {
@@ -123,7 +130,7 @@ static ub_status check_block(ub_context *context, const ub_workload_block *b)
         return ub__fail(context, UB_ERR_INVALID,
                         "workload: operator %d of %d bits", (int) b->op,
                         (int) b->bits);
-    if (ub__fbnet_shape_of(b->op).groups == 2 &&
+    if (shape_of(b->op).groups == 2 &&
         (b->in_channels % 2 != 0 || b->out_channels % 2 != 0))
         return ub__fail(context, UB_ERR_SHAPE,
                         "workload: two groups of %lld inputs and %lld outputs",
@@ -154,13 +161,13 @@ static ub_status add_times(ub_workload *workload, const ub_workload_layer *l,
 static ub_status add_reference(ub_workload *workload, int32_t preset,
                                int64_t block, int32_t op, int32_t bits)
 {
-    const ub__fbnet_shape s = ub__fbnet_shape_of(op);
-    ub__fbnet_geometry g;
+    const shape s = shape_of(op);
+    geometry g;
     ub_workload_layer l;
     ub_status status;
     int64_t in, inner;
 
-    ub__fbnet_geometry_of(preset, block, &g);
+    geometry_of(preset, block, &g);
     in = model_width(g.in);
     inner = in * s.expansion;
     ub_workload_layer_init(&l, sizeof(l));
@@ -207,9 +214,9 @@ static ub_status add_all(ub_workload *workload, int32_t preset,
 
     for (int64_t i = 0; status == UB_OK && i < UB_WORKLOAD_FBNET_BLOCKS; i++) {
         ub_workload_block b = defaults;
-        ub__fbnet_geometry g;
+        geometry g;
 
-        ub__fbnet_geometry_of(preset, i, &g);
+        geometry_of(preset, i, &g);
         b.in_channels = g.in;
         b.out_channels = g.out;
         b.height = b.width = g.side;

@@ -124,7 +124,8 @@ static int fits(merging *m, double bottleneck)
         find_cheap(m, &m->fronts[i], bottleneck);
         add_front(m, i);
     }
-    return m->best[m->blocks] <= m->dsp_limit;
+    /* Infinite: no choice at all, which a limit of infinity would let pass. */
+    return isfinite(m->best[m->blocks]) && m->best[m->blocks] <= m->dsp_limit;
 }
 
 /* -- the least bottleneck ----------------------------------------------------
@@ -205,9 +206,14 @@ static ub_status bisect(merging *m, int64_t *choice, double *bottleneck)
     return UB_OK;
 }
 
-ub_status ub__chunks_merge(ub_context *context, const ub__chunk_front *fronts,
-                           int64_t n, double dsp_limit, int64_t bram_limit,
-                           int64_t *choice, double *bottleneck)
+/* The least bottleneck of a choice of one point from each front whose sums are
+ * within the limits, and of those with it the one with the fewest DSPs, then
+ * blocks. Fronts without points, of chunks without layers, are left out; choice
+ * is the index of the point. UB_ERR_RANGE, without a sentence: there is none.
+ */
+static ub_status merge(ub_context *context, const ub__chunk_front *fronts,
+                       int64_t n, double dsp_limit, int64_t bram_limit,
+                       int64_t *choice, double *bottleneck)
 {
     merging m = {
         .fronts = fronts, .n = n, .blocks = bram_limit, .dsp_limit = dsp_limit
@@ -236,7 +242,7 @@ static ub_status merge_copies(const ub_accelerator *a,
 
     for (int64_t copies = 1; copies <= o->max_replicas; copies++) {
         double bottleneck;
-        const ub_status status = ub__chunks_merge(
+        const ub_status status = merge(
             a->context, fronts, a->chunks, o->dsp_limit / (double) copies,
             o->bram_limit / copies, trial, &bottleneck);
 

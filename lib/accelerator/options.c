@@ -108,9 +108,11 @@ static ub_status check_family(ub_context *context, const ub_chunk_space *space,
                             "descending from %d to 1, or too many",
                             d, family_names[family], UB_CHUNK_MAX_TILE);
     }
-    if (space->modes < 1 || space->modes > (depthwise ? 3 : 7))
+    if (space->modes < 1 || space->modes > (depthwise ? 3 : 7) ||
+        space->reserved != 0)
         return ub__fail(context, UB_ERR_INVALID,
-                        "accelerator: modes 0x%x of family %s",
+                        "accelerator: modes 0x%x of family %s, or its reserved "
+                        "field is not 0",
                         (unsigned) space->modes, family_names[family]);
     if (depthwise && (space->lengths[3] != 1 || space->values[3][0] != 1))
         return ub__fail(context, UB_ERR_INVALID,

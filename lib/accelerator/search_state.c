@@ -12,50 +12,6 @@ static const char format[] = "uboost-accelerator-search";
 /* -- writing ------------------------------------------------------------------
  */
 
-static json_t *array_of(size_t n, json_t *(*item)(const void *, size_t),
-                        const void *values)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; array != NULL && i < n; i++) {
-        if (json_array_append_new(array, item(values, i)) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
-
-static json_t *real_item(const void *values, size_t i)
-{
-    return json_real(((const double *) values)[i]);
-}
-
-static json_t *narrow_item(const void *values, size_t i)
-{
-    return json_integer(((const int32_t *) values)[i]);
-}
-
-static json_t *wide_item(const void *values, size_t i)
-{
-    return json_integer(((const int64_t *) values)[i]);
-}
-
-static json_t *numbers(size_t n, const double *values)
-{
-    return array_of(n, real_item, values);
-}
-
-static json_t *integers(size_t n, const int32_t *values)
-{
-    return array_of(n, narrow_item, values);
-}
-
-static json_t *counts(size_t n, const int64_t *values)
-{
-    return array_of(n, wide_item, values);
-}
-
 /* Sixteen hexadecimal digits for each word. */
 static json_t *random_state(const ub_rng *rng)
 {
@@ -80,23 +36,24 @@ static ub_status describe(const ub_accelerator_search *s, int32_t *choices)
 static json_t *state_json(const ub_accelerator_search *s,
                           const int32_t *choices)
 {
-    const size_t chunks = (size_t) s->accelerator->chunks;
-    const size_t n = chunks * UB__CHUNK_LOGITS;
-    const size_t fields = chunks * UB_CHUNK_FIELDS;
+    const int64_t chunks = s->accelerator->chunks;
+    const int64_t n = chunks * UB__CHUNK_LOGITS;
+    const int64_t fields = chunks * UB_CHUNK_FIELDS;
     const ub__chunk_learner *d = &s->state;
 
     return json_pack(
         "{s:s, s:i, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:i, s:f, s:o, s:o, "
         "s:o, s:o, s:o}",
         "format", format, "version", 1, "engine", (int) s->options.engine,
-        "choices", integers(fields, choices), "random", random_state(&s->rng),
-        "samples", (json_int_t) s->samples, "dropped", (json_int_t) s->dropped,
-        "points", (json_int_t) s->points, "best",
-        integers(s->has_best ? fields : 0, s->best), "has_mean",
+        "choices", ub__json_int32s(choices, fields), "random",
+        random_state(&s->rng), "samples", (json_int_t) s->samples, "dropped",
+        (json_int_t) s->dropped, "points", (json_int_t) s->points, "best",
+        ub__json_int32s(s->best, s->has_best ? fields : 0), "has_mean",
         (int) d->has_mean, "mean", d->mean, "chunk_means",
-        numbers(chunks, d->chunk_means), "steps", counts(chunks, d->steps),
-        "logits", numbers(n, d->logits), "first", numbers(n, d->first),
-        "second", numbers(n, d->second));
+        ub__json_reals(d->chunk_means, chunks), "steps",
+        ub__json_integers(d->steps, chunks), "logits",
+        ub__json_reals(d->logits, n), "first", ub__json_reals(d->first, n),
+        "second", ub__json_reals(d->second, n));
 }
 
 /* -- reading ------------------------------------------------------------------

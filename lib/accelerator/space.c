@@ -25,7 +25,8 @@ int ub__chunk_modes(const ub_chunk_space *space, int32_t modes[3])
     return n;
 }
 
-void ub__chunk_smallest(const ub_chunk_space *space, int32_t *configuration)
+/* The smallest values of everything. */
+static void set_smallest(const ub_chunk_space *space, int32_t *configuration)
 {
     int32_t modes[3];
 
@@ -44,8 +45,8 @@ void ub__chunks_fill(const ub_accelerator *accelerator, const ub__load *load,
 {
     for (int64_t c = 0; c < accelerator->chunks; c++) {
         if (load->start[c] == load->start[c + 1])
-            ub__chunk_smallest(ub__chunk_space_of(accelerator, c),
-                               configuration + c * UB_CHUNK_FIELDS);
+            set_smallest(ub__chunk_space_of(accelerator, c),
+                         configuration + c * UB_CHUNK_FIELDS);
     }
 }
 
@@ -219,7 +220,7 @@ ub_status ub_accelerator_decode(const ub_accelerator *accelerator,
     for (int64_t c = 0; c < accelerator->chunks; c++) {
         const ub_chunk_space *space = ub__chunk_space_of(accelerator, c);
 
-        ub__chunk_smallest(space, made + c * UB_CHUNK_FIELDS);
+        set_smallest(space, made + c * UB_CHUNK_FIELDS);
         for (int f = 0; used[c] && f < UB_CHUNK_FIELDS; f++, at++) {
             if (choices[at] < 0 || choices[at] >= field_choices(space, f))
                 return refuse(accelerator, c, f, "choice", choices[at]);

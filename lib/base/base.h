@@ -201,6 +201,11 @@ ub_status ub__json_parse(ub_context *context, const char *name,
 ub_status ub__json_write(ub_context *context, const char *path,
                          const json_t *root);
 
+/* Arrays of numbers; NULL without memory, or when one is not finite. */
+json_t *ub__json_integers(const int64_t *values, int64_t n);
+json_t *ub__json_int32s(const int32_t *values, int64_t n);
+json_t *ub__json_reals(const double *values, int64_t n);
+
 /* Typed access to a required member; `where` names the object in the error,
  * such as "network.json: layers[3]". Numbers must lie in [low, high]. */
 ub_status ub__json_int(ub_context *context, const char *where,

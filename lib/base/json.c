@@ -58,6 +58,50 @@ ub_status ub__json_write(ub_context *context, const char *path,
     return ub__fail(context, UB_ERR_INVALID, "%s: not writable as JSON", path);
 }
 
+static json_t *integer_at(const void *values, int64_t i)
+{
+    return json_integer(((const int64_t *) values)[i]);
+}
+
+static json_t *int32_at(const void *values, int64_t i)
+{
+    return json_integer(((const int32_t *) values)[i]);
+}
+
+static json_t *real_at(const void *values, int64_t i)
+{
+    return json_real(((const double *) values)[i]);
+}
+
+static json_t *array_of(const void *values, int64_t n,
+                        json_t *(*at)(const void *values, int64_t i))
+{
+    json_t *array = json_array();
+
+    for (int64_t i = 0; array != NULL && i < n; i++) {
+        if (json_array_append_new(array, at(values, i)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+json_t *ub__json_integers(const int64_t *values, int64_t n)
+{
+    return array_of(values, n, integer_at);
+}
+
+json_t *ub__json_int32s(const int32_t *values, int64_t n)
+{
+    return array_of(values, n, int32_at);
+}
+
+json_t *ub__json_reals(const double *values, int64_t n)
+{
+    return array_of(values, n, real_at);
+}
+
 /* NULL with the error text when there is none. */
 static const json_t *find_member(ub_context *context, const char *where,
                                  const json_t *object, const char *key)

@@ -123,19 +123,6 @@ static ub_status search(pipeline *p)
 
 /* -- files ---------------------------------------------------------------- */
 
-static json_t *numbers(const int32_t *values, int n)
-{
-    json_t *array = json_array();
-
-    for (int i = 0; array != NULL && i < n; i++) {
-        if (json_array_append_new(array, json_integer(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
-
 static ub_status chunk_json(const pipeline *p, int64_t chunk, json_t *list)
 {
     const int32_t *c = p->configuration + chunk * UB_CHUNK_FIELDS;
@@ -149,13 +136,14 @@ static ub_status chunk_json(const pipeline *p, int64_t chunk, json_t *list)
     if (status != UB_OK || usage.layers == 0)
         return status;
     if (json_array_append_new(
-            list, json_pack("{s:s, s:i, s:i, s:o, s:o, s:I, s:f, s:f, s:f}",
-                            "name", info.name, "bits", (int) info.bits, "mode",
-                            (int) c[UB_CHUNK_MODE], "tile",
-                            numbers(c + UB_CHUNK_TILE_ROWS, 4), "unroll",
-                            numbers(c + UB_CHUNK_UNROLL_ROWS, 4), "layers",
-                            (json_int_t) usage.layers, "cycles", usage.cycles,
-                            "dsp", usage.dsp, "bram", usage.bram)) != 0)
+            list,
+            json_pack("{s:s, s:i, s:i, s:o, s:o, s:I, s:f, s:f, s:f}", "name",
+                      info.name, "bits", (int) info.bits, "mode",
+                      (int) c[UB_CHUNK_MODE], "tile",
+                      ub__json_int32s(c + UB_CHUNK_TILE_ROWS, 4), "unroll",
+                      ub__json_int32s(c + UB_CHUNK_UNROLL_ROWS, 4), "layers",
+                      (json_int_t) usage.layers, "cycles", usage.cycles, "dsp",
+                      usage.dsp, "bram", usage.bram)) != 0)
         return no_memory(p);
     return UB_OK;
 }

@@ -4,11 +4,7 @@
 #include <math.h>
 
 /* Elements per piece of a split: whole cache lines of any alignment. */
-#define GRAIN         64
-/* Sums are formed over so many blocks at most, whatever the threads. */
-#define BLOCKS        64
-#define BLOCK_LEAST   8192
-#define TERMS_AT_ONCE 8
+#define GRAIN 64
 
 struct job {
     const ub__loops *loops;
@@ -21,7 +17,6 @@ struct job {
     int terms;
     const float *const *xs;
     const ub__term *of;
-    double partial[BLOCKS][TERMS_AT_ONCE];
     /* planes */
     int64_t batch, channels, area, groups;
     const float *mask;
@@ -131,48 +126,28 @@ void ub__combine(ub_context *context, int64_t batch, int64_t channels,
     run(context, &job, (double) terms, combine_task);
 }
 
-static void dots_task(void *arg, int64_t task, int worker)
+static void add_dots(const void *arg, int first, int terms, int64_t begin,
+                     int64_t end, double *sums)
 {
-    struct job *job = arg;
-    int64_t begin, end;
+    const struct job *job = arg;
 
-    (void) worker;
-    ub__split(job->n, GRAIN, job->tasks, task, &begin, &end);
-    for (int t = 0; t < job->terms; t++)
-        job->partial[task][t] = 0.0;
     /* g stays in the first cache while the terms stream by. */
     for (int64_t at = begin; at < end; at += 2048) {
         int64_t n = end - at < 2048 ? end - at : 2048;
 
-        for (int t = 0; t < job->terms; t++)
-            if (job->xs[t] != NULL)
-                job->partial[task][t] += job->loops->dot(
-                    1, n, n, job->xs[t] + at, job->g + at);
+        for (int t = 0; t < terms; t++)
+            if (job->xs[first + t] != NULL)
+                sums[t] += job->loops->dot(1, n, n, job->xs[first + t] + at,
+                                           job->g + at);
     }
 }
 
 void ub__dots(ub_context *context, int64_t n, int terms, const float *const *x,
               const float *g, double *out)
 {
-    struct job job = { .n = n, .g = g, .loops = ub__loops_for(context) };
+    const struct job job = { .loops = ub__loops_for(context), .xs = x, .g = g };
 
-    job.tasks = n / BLOCK_LEAST + 1;
-    if (job.tasks > BLOCKS)
-        job.tasks = BLOCKS;
-    for (int first = 0; first < terms; first += TERMS_AT_ONCE) {
-        job.xs = x + first;
-        job.terms = terms - first;
-        if (job.terms > TERMS_AT_ONCE)
-            job.terms = TERMS_AT_ONCE;
-        ub__parallel(context, job.tasks, dots_task, &job);
-        for (int t = 0; t < job.terms; t++) {
-            double sum = 0.0;
-
-            for (int64_t task = 0; task < job.tasks; task++)
-                sum += job.partial[task][t];
-            out[first + t] = sum;
-        }
-    }
+    ub__block_sums(context, n, terms, add_dots, &job, out);
 }
 
 double ub__sum_squares(ub_context *context, int64_t n, const float *x)

@@ -208,6 +208,17 @@ const ub__loops *ub__loops_for_batch(const ub_context *context, int64_t batch);
  * `limit`. Depends on the work and the number of threads. */
 int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit);
 
+/* Adds to sums[t], t < terms, what elements [begin, end) are to term first + t.
+ */
+typedef void (*ub__sum_fn)(const void *arg, int first, int terms, int64_t begin,
+                           int64_t end, double *sums);
+
+/* out[t] = sum of term t over n elements: in blocks that depend on n alone,
+ * then over the blocks in order, so that it is the same with any number of
+ * threads. Some terms go through the elements together. */
+void ub__block_sums(ub_context *context, int64_t n, int terms, ub__sum_fn add,
+                    const void *arg, double *out);
+
 /* out[c] (+)= sum of x over the channel, in double */
 void ub__channel_sums(ub_context *context, int64_t batch, int64_t channels,
                       int64_t area, const float *x, float *out, int accumulate);

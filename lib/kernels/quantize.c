@@ -4,24 +4,22 @@
 #include <math.h>
 
 /* Elements per piece of a split: whole cache lines of any alignment. */
-#define GRAIN         64
-/* Sums are formed over so many blocks at most, whatever the threads. */
-#define BLOCKS        64
-#define BLOCK_LEAST   8192
-#define TERMS_AT_ONCE 8
+#define GRAIN      64
+/* A long row's range is found in so many parts at most. */
+#define PARTS      64
+#define PART_LEAST 8192
 /* Levels on the stack between quantizing and multiplying. */
-#define CHUNK         1024
+#define CHUNK      1024
 
 struct job {
     const ub__loops *loops;
     int64_t rows, n, tasks;
     const float *x, *gy;
-    int terms, stride; /* of a row's grids so many, of so many */
-    const ub__grid *grids;
+    int terms;
+    const ub__grid *grids; /* [rows][terms] */
     float *out;
     int accumulate;
-    float ranges[BLOCKS][2];
-    double partial[BLOCKS][TERMS_AT_ONCE];
+    float ranges[PARTS][2];
 };
 
 /* The next stretch of [at, end) that lies in one row. */
@@ -31,7 +29,7 @@ static int64_t stretch(const struct job *job, int64_t at, int64_t end,
     int64_t row = at / job->n;
     int64_t n = (row + 1) * job->n - at;
 
-    *grids = job->grids + row * job->stride;
+    *grids = job->grids + row * job->terms;
     n = n < end - at ? n : end - at;
     return n < limit ? n : limit;
 }
@@ -79,9 +77,9 @@ void ub__ranges(ub_context *context, int64_t rows, int64_t n, const float *x,
         ub__parallel(context, job.tasks, rows_task, &job);
         return;
     }
-    job.tasks = ub__tasks_for(context, (double) n, n / BLOCK_LEAST + 1);
-    if (job.tasks > BLOCKS)
-        job.tasks = BLOCKS;
+    job.tasks = ub__tasks_for(context, (double) n, n / PART_LEAST + 1);
+    if (job.tasks > PARTS)
+        job.tasks = PARTS;
     ub__parallel(context, job.tasks, row_task, &job);
     out[0] = job.ranges[0][0];
     out[1] = job.ranges[0][1];
@@ -112,7 +110,7 @@ void ub__quantize(ub_context *context, int64_t rows, int64_t n, const float *x,
 {
     struct job job = { .rows = rows, .n = n, .x = x, .grids = grids, .out = y };
 
-    job.terms = job.stride = terms;
+    job.terms = terms;
     run(context, &job, quantize_task);
 }
 
@@ -139,32 +137,28 @@ void ub__quantize_backward(ub_context *context, int64_t rows, int64_t n,
 
     job.out = gx;
     job.accumulate = accumulate;
-    job.terms = job.stride = terms;
+    job.terms = terms;
     run(context, &job, backward_task);
 }
 
 /* -- sums ----------------------------------------------------------------- */
 
-static void dots_task(void *arg, int64_t task, int worker)
+static void add_dots(const void *arg, int first, int terms, int64_t begin,
+                     int64_t end, double *sums)
 {
-    struct job *job = arg;
+    const struct job *job = arg;
     const ub__grid *grids;
     float levels[CHUNK];
-    int64_t at, end, n;
+    int64_t n;
 
-    (void) worker;
-    ub__split(job->rows * job->n, GRAIN, job->tasks, task, &at, &end);
-    for (int t = 0; t < job->terms; t++)
-        job->partial[task][t] = 0.0;
-    for (; at < end; at += n) {
+    for (int64_t at = begin; at < end; at += n) {
         n = stretch(job, at, end, CHUNK, &grids);
-        for (int t = 0; t < job->terms; t++) {
-            ub__grid grid = grids[t];
+        for (int t = 0; t < terms; t++) {
+            ub__grid grid = grids[first + t];
 
             grid.factor = 1.0f;
             job->loops->quantize(n, job->x + at, 1, &grid, levels);
-            job->partial[task][t] += job->loops->dot(1, n, n, levels,
-                                                     job->gy + at);
+            sums[t] += job->loops->dot(1, n, n, levels, job->gy + at);
         }
     }
 }
@@ -173,25 +167,9 @@ void ub__quantize_dots(ub_context *context, int64_t rows, int64_t n,
                        const float *x, const float *gy, int terms,
                        const ub__grid *grids, double *out)
 {
-    struct job job = { .rows = rows, .n = n, .x = x, .gy = gy };
+    struct job job = { .rows = rows, .n = n, .x = x, .gy = gy, .grids = grids };
 
     job.loops = ub__loops_for(context);
-    job.stride = terms;
-    job.tasks = rows * n / BLOCK_LEAST + 1;
-    if (job.tasks > BLOCKS)
-        job.tasks = BLOCKS;
-    for (int first = 0; first < terms; first += TERMS_AT_ONCE) {
-        job.grids = grids + first;
-        job.terms = terms - first;
-        if (job.terms > TERMS_AT_ONCE)
-            job.terms = TERMS_AT_ONCE;
-        ub__parallel(context, job.tasks, dots_task, &job);
-        for (int t = 0; t < job.terms; t++) {
-            double sum = 0.0;
-
-            for (int64_t task = 0; task < job.tasks; task++)
-                sum += job.partial[task][t];
-            out[first + t] = sum;
-        }
-    }
+    job.terms = terms;
+    ub__block_sums(context, rows * n, terms, add_dots, &job, out);
 }

@@ -78,6 +78,8 @@ static ub_status check_choice(ub_context *context, const char *op,
     if (choice->mode < UB_BIT_MODE_SOFT || choice->mode > UB_BIT_MODE_FAKE_HARD)
         return ub__fail(context, UB_ERR_INVALID, "%s: unknown mode %d", op,
                         (int) choice->mode);
+    if (choice->reserved != 0)
+        return ub__fail(context, UB_ERR_INVALID, "%s: reserved is not 0", op);
     if (choice->active < 1)
         return ub__fail(context, UB_ERR_INVALID, "%s: %lld active bit widths",
                         op, (long long) choice->active);

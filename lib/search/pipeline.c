@@ -51,23 +51,6 @@ static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
                               o->seed * 4 + (uint64_t) stage, net);
 }
 
-/* Integers as JSON, remembered in the run under `key`. */
-static ub_status note_integers(pipeline *p, const char *key,
-                               const int32_t *narrow, const int64_t *wide,
-                               int64_t n)
-{
-    json_t *array = json_array();
-
-    for (int64_t i = 0; i < n; i++) {
-        if (json_array_append_new(
-                array, json_integer(narrow ? narrow[i] : wide[i])) != 0) {
-            json_decref(array);
-            return ub__fail(p->context, UB_ERR_NOMEM, "search: out of memory");
-        }
-    }
-    return ub__run_note(&p->run, key, array);
-}
-
 static ub_status noted_integer(pipeline *p, const char *key, int64_t index,
                                int64_t n, int64_t low, int64_t high,
                                int64_t *out)
@@ -114,8 +97,9 @@ static ub_status read_widths(pipeline *p)
 
 static ub_status note_operators(pipeline *p, int64_t repaired)
 {
-    const ub_status status = note_integers(p, "operators", p->operators, NULL,
-                                           ub_space_decisions(p->space));
+    const ub_status status = ub__run_note(
+        &p->run, "operators",
+        ub__json_int32s(p->operators, ub_space_decisions(p->space)));
 
     if (status != UB_OK)
         return status;
@@ -129,8 +113,9 @@ static ub_status note_choice(pipeline *p, int stage, const ub_supernet *net)
 
     if (stage == UB__STAGE_CHANNELS) {
         ub_supernet_widths(net, p->widths);
-        return note_integers(p, "widths", NULL, p->widths,
-                             ub_space_sites(p->space));
+        return ub__run_note(
+            &p->run, "widths",
+            ub__json_integers(p->widths, ub_space_sites(p->space)));
     }
     status = ub_supernet_operators(net, p->operators, &repaired);
     return status == UB_OK ? note_operators(p, repaired) : status;

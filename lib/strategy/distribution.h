@@ -42,10 +42,6 @@ void ub__distribution_join(const ub_strategy *s, const ub__distribution *single,
                            ub__distribution *joint);
 void ub__distribution_archive(ub__archive *a, ub__distribution *d);
 
-/* exp(x) / sum exp(x), of n numbers; may be in place. Returns log sum exp. */
-double ub__softmax(const double *x, int64_t n, double *out);
-/* Entropy of the softmax in nats. */
-double ub__entropy(const double *x, int64_t n);
 /* Of each decision the choice of the largest weight, the first of them. */
 void ub__likeliest(const ub_strategy *s, const double *weights,
                    int32_t *choices);

@@ -20,4 +20,9 @@ ub_status ub__metrics_check(ub_context *context, const char *what, int64_t n,
                             int64_t m, const double *values,
                             const int32_t *directions);
 
+/* exp(x) / sum exp(x), of n numbers; may be in place. Returns log sum exp. */
+double ub__softmax(const double *x, int64_t n, double *out);
+/* Entropy of the softmax in nats. */
+double ub__entropy(const double *x, int64_t n);
+
 #endif

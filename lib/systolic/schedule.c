@@ -317,6 +317,9 @@ ub_status ub__systolic_layer(const ub_layer_info *layer, int64_t n_inputs,
         status = ub__stored_gemm(layer, hardware, &o, &g);
     if (status != UB_OK)
         return status;
+    /* Of a layer it makes sense, so that there is only too much of it. */
+    if (!ub__systolic_gemm_valid(&g))
+        return UB_ERR_RANGE;
     if (layer->layer->on_chip)
         o.charge_inputs = 0;
     status = ub_systolic_gemm(&g, &h, &o, &stats);

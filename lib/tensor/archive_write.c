@@ -8,18 +8,11 @@
 /* {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]} */
 static json_t *describe(const ub_tensor *tensor, int64_t begin)
 {
-    const int64_t *shape = ub_tensor_shape(tensor);
-    json_t *extents = json_array();
-
-    for (int i = 0; i < ub_tensor_rank(tensor); i++) {
-        if (json_array_append_new(extents, json_integer(shape[i])) != 0) {
-            json_decref(extents);
-            return NULL;
-        }
-    }
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", extents,
-                     "data_offsets", (json_int_t) begin,
-                     (json_int_t) (begin + 4 * ub_tensor_count(tensor)));
+    return json_pack(
+        "{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape",
+        ub__json_integers(ub_tensor_shape(tensor), ub_tensor_rank(tensor)),
+        "data_offsets", (json_int_t) begin,
+        (json_int_t) (begin + 4 * ub_tensor_count(tensor)));
 }
 
 static int add_metadata(const ub_archive *archive, json_t *root)

@@ -29,7 +29,7 @@ ub_workload *golden_workload(ub_context *context, const json_t *net,
 ub_accelerator *golden_accelerator(ub_context *context, const json_t *net,
                                    int32_t mode);
 
-/* A set of named vectors as a configuration; smallest values elsewhere. */
+/* A set of vectors, one for each chunk by its name, as a configuration. */
 void golden_configuration(const ub_accelerator *accelerator, const json_t *set,
                           int32_t *configuration);
 

@@ -316,6 +316,12 @@ static void test_round_trip(void **state)
     assert_int_equal(ub_array_decode(space, choices, &h), UB_ERR_INVALID);
     choices[3] = -1;
     assert_int_equal(ub_array_decode(space, choices, &h), UB_ERR_INVALID);
+    /* Without its banks it is no hardware of the space. */
+    choices[3] = 0;
+    assert_int_equal(ub_array_decode(space, choices, &h), UB_OK);
+    h.size = offsetof(ub_hardware, input_bank_bytes);
+    assert_int_equal(ub_array_decode(space, choices, &h), UB_ERR_INVALID);
+    assert_int_equal(ub_array_encode(space, &h, back), UB_ERR_INVALID);
     ub_array_space_destroy(&space);
     ub_context_destroy(&context);
 }
@@ -368,6 +374,36 @@ static void test_refused(void **state)
     ub_context_destroy(&context);
 }
 
+/* More products than the simulator counts are no fault of the banks. */
+static void test_too_many(void **state)
+{
+    ub_context *context = test_context(1);
+    int32_t choices[UB_ARRAY_FIELDS] = { 0 };
+    ub_array_result r = { .size = sizeof(r), .cycles = -1 };
+    ub_array_options o;
+    ub_array_space *space;
+    ub_network *n;
+
+    (void) state;
+    assert_int_equal(ub_network_create(context, "n", 64, 64, 64, &n), UB_OK);
+    add_conv(n, "conv", 64, 3, 1);
+    ub_array_options_init(&o, sizeof(o));
+    o.pricing = UB_ARRAY_SIMULATED;
+    for (int shift = 28; shift <= 32; shift++) {
+        o.batch = (int64_t) 1 << shift;
+        space = space_of(context, &o);
+        assert_int_equal(ub_array_evaluate(space, n, choices, &r),
+                         UB_ERR_RANGE);
+        assert_int_equal(
+            ub_array_search(space, n, UB_ENGINE_EXACT, 0, NULL, choices, &r),
+            UB_ERR_RANGE);
+        ub_array_space_destroy(&space);
+    }
+    assert_true(r.cycles == -1);
+    ub_network_destroy(&n);
+    ub_context_destroy(&context);
+}
+
 static void test_bad_options(void **state)
 {
     ub_context *context = test_context(1);
@@ -375,7 +411,7 @@ static void test_bad_options(void **state)
     ub_hardware base;
 
     (void) state;
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 12; i++) {
         ub_status expected = UB_ERR_INVALID;
         ub_array_options o;
 
@@ -391,11 +427,12 @@ static void test_bad_options(void **state)
         case 6: o.values[UB_ARRAY_INPUT_BANK][1] = 1; break;
         case 7: o.values[UB_ARRAY_DATAFLOW][0] = 3; break;
         case 8: base.clock_hz = 0; break;
-        case 9: base.arrays = 2; break;
+        case 9: o.reserved = 1; break;
+        case 10: base.arrays = 2; break;
         default: o.values[UB_ARRAY_DATAFLOW][0] = UB_DATAFLOW_OS; break;
         }
         o.base = &base;
-        if (i >= 9)
+        if (i >= 10)
             expected = UB_ERR_UNSUPPORTED;
         assert_int_equal(ub_array_space_create(context, &o, &space), expected);
         assert_null(space);
@@ -476,8 +513,8 @@ int main(void)
         cmocka_unit_test(test_exact),       cmocka_unit_test(test_bound),
         cmocka_unit_test(test_prices),      cmocka_unit_test(test_random),
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bad_options), cmocka_unit_test(test_interrupted),
-        cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_oom),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

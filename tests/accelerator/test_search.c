@@ -25,17 +25,24 @@ static ub_workload *some_blocks(ub_context *context, int blocks)
     return w;
 }
 
-static ub_accelerator_search *search_of(const ub_accelerator *a, int32_t engine,
-                                        uint64_t seed)
+static ub_accelerator_search *search_by(const ub_accelerator *a, int32_t engine,
+                                        int32_t credit, uint64_t seed)
 {
     ub_accelerator_search_options o;
     ub_accelerator_search *s;
 
     ub_accelerator_search_options_init(&o, sizeof(o));
     o.engine = engine;
+    o.credit = credit;
     o.seed = seed;
     assert_int_equal(ub_accelerator_search_create(a, &o, &s), UB_OK);
     return s;
+}
+
+static ub_accelerator_search *search_of(const ub_accelerator *a, int32_t engine,
+                                        uint64_t seed)
+{
+    return search_by(a, engine, UB_CREDIT_CHUNK, seed);
 }
 
 static double run_fps(ub_accelerator_search *s, const ub_workload *w,
@@ -148,6 +155,107 @@ static void test_published(void **state)
     ub_context_destroy(&context);
 }
 
+/* Chunks without layers learn where they are asked to, and only there. */
+static void test_unused(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_workload *w = some_blocks(context, 1); /* "a0q4" and "dwa0q4" */
+    ub_accelerator *a;
+
+    (void) state;
+    assert_int_equal(ub_accelerator_create(context, NULL, &a), UB_OK);
+    for (int32_t unused = 0; unused < 2; unused++) {
+        ub_accelerator_search_options o;
+        ub_accelerator_search *s;
+        int32_t c[FIELDS];
+
+        ub_accelerator_search_options_init(&o, sizeof(o));
+        o.engine = UB_ENGINE_DIFFERENTIABLE;
+        o.credit = UB_CREDIT_BOTTLENECK;
+        o.restart = 0;
+        o.sample_unused = unused;
+        assert_int_equal(ub_accelerator_search_create(a, &o, &s), UB_OK);
+        run_fps(s, w, 30, c);
+        for (int i = 0; i < 12; i++)
+            assert_int_equal(s->state.steps[i],
+                             i == UB_CHUNK_STANDARD_LARGE ||
+                                     i == UB_CHUNK_DEPTHWISE_LARGE || unused
+                                 ? 30
+                                 : 0);
+        ub_accelerator_search_destroy(&s);
+    }
+    ub_workload_destroy(&w);
+    ub_accelerator_destroy(&a);
+    ub_context_destroy(&context);
+}
+
+/* After each hundred samples what is settled begins anew; the best stays. */
+static void test_restart(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_workload *w = some_blocks(context, 2);
+    ub_accelerator_search_stats stats = { .size = sizeof(stats) };
+    ub_accelerator_search_options o;
+    ub_accelerator_search *s;
+    int32_t c[FIELDS];
+    ub_accelerator *a;
+    double before;
+
+    (void) state;
+    assert_int_equal(ub_accelerator_create(context, NULL, &a), UB_OK);
+    ub_accelerator_search_options_init(&o, sizeof(o));
+    o.engine = UB_ENGINE_DIFFERENTIABLE;
+    o.restart = 100; /* nats: above any entropy */
+    assert_int_equal(ub_accelerator_search_create(a, &o, &s), UB_OK);
+    before = run_fps(s, w, 99, c);
+    assert_int_equal(ub_accelerator_search_stats_get(s, &stats), UB_OK);
+    assert_true(stats.entropy > 0);
+    assert_true(run_fps(s, w, 1, c) >= before);
+    assert_int_equal(ub_accelerator_search_stats_get(s, &stats), UB_OK);
+    assert_true(isnan(stats.entropy)); /* nothing learnt */
+    for (int64_t i = 0; i < 12 * UB__CHUNK_LOGITS; i++)
+        assert_true(s->state.logits[i] == o.first_logit);
+    ub_accelerator_search_destroy(&s);
+    ub_workload_destroy(&w);
+    ub_accelerator_destroy(&a);
+    ub_context_destroy(&context);
+}
+
+/* Samples beyond the limits teach, unless there is no penalty. */
+static void test_penalty(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_workload *w = some_blocks(context, 1);
+    ub_accelerator_options limits;
+    ub_accelerator *a;
+
+    (void) state;
+    ub_accelerator_options_init(&limits, sizeof(limits), UB_ACCELERATOR_CIFAR);
+    limits.bram_limit = 1;
+    assert_int_equal(ub_accelerator_create(context, &limits, &a), UB_OK);
+    for (int penalty = 0; penalty < 2; penalty++) {
+        ub_accelerator_search_stats stats = { .size = sizeof(stats) };
+        ub_accelerator_result r = { .size = sizeof(r) };
+        ub_accelerator_search_options o;
+        ub_accelerator_search *s;
+        int32_t c[FIELDS];
+
+        ub_accelerator_search_options_init(&o, sizeof(o));
+        o.engine = UB_ENGINE_DIFFERENTIABLE;
+        o.penalty = penalty;
+        assert_int_equal(ub_accelerator_search_create(a, &o, &s), UB_OK);
+        assert_int_equal(ub_accelerator_search_run(s, w, 20, c, &r),
+                         UB_ERR_RANGE);
+        assert_int_equal(ub_accelerator_search_stats_get(s, &stats), UB_OK);
+        assert_int_equal(stats.dropped, 20);
+        assert_int_equal(s->state.steps[0], penalty ? 20 : 0);
+        ub_accelerator_search_destroy(&s);
+    }
+    ub_accelerator_destroy(&a);
+    ub_workload_destroy(&w);
+    ub_context_destroy(&context);
+}
+
 /* One search for one network after the other: what is known is priced anew. */
 static void test_networks_in_turn(void **state)
 {
@@ -218,10 +326,13 @@ static void test_resumed(void **state)
 
     (void) state;
     assert_int_equal(ub_accelerator_create(context, NULL, &a), UB_OK);
-    for (int32_t engine = 0; engine < 3; engine++) {
+    /* The differentiable engine twice: each credit has means of its own. */
+    for (int32_t i = 0; i < 4; i++) {
+        const int32_t engine = i < 3 ? i : UB_ENGINE_DIFFERENTIABLE;
+        const int32_t credit = i < 3 ? UB_CREDIT_CHUNK : UB_CREDIT_BOTTLENECK;
         const char *path = test_path("search.json");
-        ub_accelerator_search *s = search_of(a, engine, 9);
-        ub_accelerator_search *t = search_of(a, engine, 4);
+        ub_accelerator_search *s = search_by(a, engine, credit, 9);
+        ub_accelerator_search *t = search_by(a, engine, credit, 4);
 
         assert_int_equal(ub_accelerator_search_save(s, path), UB_OK);
         assert_int_equal(ub_accelerator_search_load(t, path), UB_OK);
@@ -229,7 +340,7 @@ static void test_resumed(void **state)
         run_fps(t, w, 200, c);
         assert_int_equal(ub_accelerator_search_save(s, path), UB_OK);
         ub_accelerator_search_destroy(&t);
-        t = search_of(a, engine, 4);
+        t = search_by(a, engine, credit, 4);
         assert_int_equal(ub_accelerator_search_load(t, path), UB_OK);
         assert_true(run_fps(s, w, 300, c) == run_fps(t, w, 300, again));
         assert_memory_equal(c, again, 12 * UB_CHUNK_FIELDS * sizeof(*c));
@@ -383,6 +494,9 @@ int main(void)
         cmocka_unit_test(test_engines),
         cmocka_unit_test(test_learning),
         cmocka_unit_test(test_published),
+        cmocka_unit_test(test_unused),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_penalty),
         cmocka_unit_test(test_networks_in_turn),
         cmocka_unit_test(test_infeasible),
         cmocka_unit_test(test_resumed),

@@ -125,7 +125,7 @@ static void check_front(const ub_accelerator *a, const ub__load *load,
             covered = covers(&front.points[j], &use);
         assert_true(covered);
     }
-    assert_true(priced < valid || a->options.bram_limit < 700);
+    assert_true(priced < valid);
     for (int64_t j = 0; j < front.n; j++) {
         const ub__chunk_point *p = &front.points[j];
         const ub__chunk_use use = ub__load_use(a, load, chunk,
@@ -294,6 +294,9 @@ static void test_enumeration(void **state)
             check_pipeline(context, setting, 700, dsp[i]);
         check_pipeline(context, setting, 60, 6);
         check_pipeline(context, setting, 50, 10);
+        /* No limit of DSPs leaves that of blocks. */
+        for (int i = 0; i < 8; i++)
+            check_pipeline(context, setting, bram[i], INFINITY);
     }
     ub_context_destroy(&context);
 }

@@ -244,13 +244,17 @@ static void other_setting(ub_accelerator_options *o)
 {
     o->setting = 2;
 }
+static void not_reserved(ub_accelerator_options *o)
+{
+    o->families[1].reserved = 1;
+}
 
 static void test_bad_options(void **state)
 {
-    const spoiler spoilers[] = { no_clock,  no_dsp,       much_bram,
-                                 no_bits,   same_bits,    no_modes,
-                                 ascending, many_values,  wide_depthwise,
-                                 no_copies, other_setting };
+    const spoiler spoilers[] = { no_clock,  no_dsp,        much_bram,
+                                 no_bits,   same_bits,     no_modes,
+                                 ascending, many_values,   wide_depthwise,
+                                 no_copies, other_setting, not_reserved };
     ub_context *context = test_context(1);
     ub_accelerator *a = NULL;
 

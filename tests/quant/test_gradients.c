@@ -265,6 +265,49 @@ static void masked_proxy(void **state)
     }
 }
 
+/* Hard: the active ones as they are; fake_hard: the first, with gradients to
+ * the sample as if they all were. */
+static void masked_hard(void **state)
+{
+    (void) state;
+    for (int variant = 0; variant < 8; variant++) {
+        const int hard = variant / 4;
+        const int64_t n = 1 + 2 * (variant / 2 % 2); /* 1, 3 */
+        double factors[4] = { 0.0 }, d[4] = { 0.0 };
+        ub_bit_choice choice;
+        struct operands o;
+        int64_t active[4];
+        ub_variable *y;
+        ub_tensor *gy;
+        double sum = 0.0, expected = 0.0;
+
+        open_operands(&o, variant % 2, 0, UB_QUANT_BACKWARD_MASKED);
+        choice = choice_of(4, hard ? UB_BIT_MODE_HARD : UB_BIT_MODE_FAKE_HARD,
+                           o.sample, o.logits);
+        choice.active = n;
+        gy = scene_backward(&o.scene, quantize(&o, &choice));
+        y = quantize(&o, &choice);
+        for (int64_t i = 0; i < scene_count(o.x); i++)
+            sum += (double) scene_data(y)[i] * (double) ub_tensor_data(gy)[i];
+        ub_tape_clear(o.scene.tape);
+        assert_int_equal(ub_rank_largest(4, scene_data(o.sample), n, active),
+                         UB_OK);
+        for (int64_t k = 0; k < n; k++) {
+            factors[active[k]] = hard || k == 0 ? 1.0 : 0.0;
+            d[active[k]] = product(&o, active[k], gy);
+            expected += factors[active[k]] * d[active[k]];
+        }
+        assert_close(sum, expected, 10.0 * TOLERANCE);
+        check_x(&o, gy, factors, 4);
+        for (int k = 0; k < 4; k++)
+            assert_close((double) scene_grad(o.sample)[k], d[k],
+                         10.0 * TOLERANCE);
+        assert_null(ub_variable_grad(o.logits));
+        ub_tensor_unref(&gy);
+        scene_close(&o.scene);
+    }
+}
+
 static void straight(void **state)
 {
     (void) state;
@@ -363,8 +406,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_one),   cmocka_unit_test(masked_soft),
-        cmocka_unit_test(masked_proxy), cmocka_unit_test(straight),
-        cmocka_unit_test(running),      cmocka_unit_test(single_path),
+        cmocka_unit_test(masked_proxy), cmocka_unit_test(masked_hard),
+        cmocka_unit_test(straight),     cmocka_unit_test(running),
+        cmocka_unit_test(single_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,6 +318,9 @@ static void bad_choices(void **state)
     choice.active = 0;
     refuse(&s, x, &choice, NULL, "quantize weight: 0 active bit widths");
     choice.active = 1;
+    choice.reserved = 1;
+    refuse(&s, x, &choice, NULL, "quantize weight: reserved is not 0");
+    choice.reserved = 0;
     choice.sample = scene_leaf(&s, 3, 0, 0, 0);
     scene_error(&s, ub_op_quantize_weight(s.tape, x, &choice, NULL, &y),
                 UB_ERR_SHAPE, "quantize weight: sample is [3], expected [2]");
