@@ -327,8 +327,8 @@ ub_status ub_hwbench_get_cell(const ub_hwbench *bench, int64_t metric,
  * @param bench      the table
  * @param metric     number of the column
  * @param operators  UB_HWBENCH_FBNET_LAYERS
- * @param[out] out   the sum of the blocks; unknown if one is; untouched on
- *                   failure
+ * @param[out] out   the sum of the blocks; if one did not compile, its value
+ * and state; unknown if one is; untouched on failure
  *
  * @retval UB_ERR_INVALID  there is no such column or operator
  */
@@ -383,7 +383,7 @@ ub_status ub_hwbench_fbnet_key(int32_t dataset, int64_t block, int32_t op,
  *                       untouched on failure
  *
  * @retval UB_ERR_INVALID  there is no such column or direction, or a block is
- *                         not known
+ *                         not known or did not compile
  */
 UB_API_CHECK
 ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
@@ -406,8 +406,8 @@ ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
  * @param[out] out       what ub_hwbench_get_fbnet() says of it by the first
  *                       metric; may be NULL; untouched on failure
  *
- * @retval UB_ERR_INVALID  there is no such column, a block is not known, or no
- *                         network keeps to the limit
+ * @retval UB_ERR_INVALID  there is no such column, a block is not known or did
+ *                         not compile, or no network keeps to the limit
  * @retval UB_ERR_RANGE    too many networks are nearly as good as the best
  * @retval UB_ERR_NOMEM    out of memory
  */

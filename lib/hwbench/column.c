@@ -37,13 +37,6 @@ static ub__column *find_column(const ub_hwbench *bench, int32_t dataset,
     return NULL;
 }
 
-/* A negative cost says that the network did not compile. */
-static int can_fail(const ub__column *column)
-{
-    return strcmp(column->unit, "ms") == 0 || strcmp(column->unit, "mJ") == 0 ||
-           ub__hwbench_is_product(column);
-}
-
 static double product_at(const ub_hwbench *bench, int32_t dataset, int64_t row)
 {
     double product = NAN;
@@ -70,7 +63,7 @@ static void count_values(const ub_hwbench *bench, ub__column *column)
     for (int64_t i = 0; i < bench->rows; i++) {
         const double value = ub__hwbench_at(bench, column, i);
 
-        column->failed += value < 0.0 && can_fail(column);
+        column->failed += ub__hwbench_has_failed(column, value);
         column->known += !isnan(value);
     }
     column->known -= column->failed;
@@ -131,6 +124,12 @@ double ub__hwbench_at(const ub_hwbench *bench, const ub__column *column,
     return NAN;
 }
 
+int ub__hwbench_can_fail(const ub__column *column)
+{
+    return strcmp(column->unit, "ms") == 0 || strcmp(column->unit, "mJ") == 0 ||
+           ub__hwbench_is_product(column);
+}
+
 ub_hwbench_value ub__hwbench_value_of(const ub__column *column, double value)
 {
     ub_hwbench_value result = { value, UB_HWBENCH_KNOWN, 0 };
@@ -138,7 +137,7 @@ ub_hwbench_value ub__hwbench_value_of(const ub__column *column, double value)
     if (isnan(value)) {
         result.value = NAN;
         result.state = UB_HWBENCH_UNKNOWN;
-    } else if (value < 0.0 && can_fail(column)) {
+    } else if (ub__hwbench_has_failed(column, value)) {
         result.state = UB_HWBENCH_FAILED;
     }
     return result;

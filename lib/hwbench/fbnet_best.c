@@ -45,9 +45,11 @@ static int load_values(const ub__column *column, double sign,
         return 0;
     for (int block = 0; block < BLOCKS; block++) {
         for (int op = 0; op < operators_of(block); op++) {
-            values[block][op] = sign * column->values[block * OPERATORS + op];
-            if (isnan(values[block][op]))
+            const double value = column->values[block * OPERATORS + op];
+
+            if (isnan(value) || ub__hwbench_has_failed(column, value))
                 return 0;
+            values[block][op] = sign * value;
         }
     }
     return 1;
@@ -301,7 +303,8 @@ ub_status ub_hwbench_fbnet_best(const ub_hwbench *bench, int64_t metric,
     if (!load_values(&bench->columns[metric], sign, p.cost) ||
         !load_values(&bench->columns[limited], load_sign, p.load))
         return ub__fail(bench->context, UB_ERR_INVALID,
-                        "hwbench: a block of FBNet is not known");
+                        "hwbench: a block of FBNet is not known, or did not "
+                        "compile");
     most = largest_load(&p);
     p.limit = fmax(-most, fmin(most, load_sign * limit));
     status = solve(bench->context, &p, &best);

@@ -48,6 +48,14 @@ static inline int ub__hwbench_is_product(const ub__column *column)
     return column->standard == UB_HWBENCH_AVERAGE_HW_METRIC;
 }
 
+/* Whether it is a cost, of which a negative one says that the network, or the
+ * block, did not compile. */
+int ub__hwbench_can_fail(const ub__column *column);
+static inline int ub__hwbench_has_failed(const ub__column *column, double value)
+{
+    return value < 0.0 && ub__hwbench_can_fail(column);
+}
+
 /* Name, unit and direction of a standard metric. */
 typedef struct ub__hwbench_kind {
     char name[32];

@@ -252,6 +252,27 @@ static void unknown_blocks(void **state)
     ub_context_destroy(&context);
 }
 
+/* All layers are known, but not what is in front of them. */
+static void unknown_stem(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_hwbench *bench = open_made_up(
+        context, "ConvNorm_H32_W32_Cin3_Cout16_kernel3_stride1_group1");
+    const int64_t metric = ub_hwbench_find(bench, 1, "raspi4_latency");
+    int32_t operators[LAYERS] = { 77 };
+    ub_hwbench_value v = { 1.0, 77, 0 };
+
+    (void) state;
+    assert_int_equal(
+        ub_hwbench_fbnet_extreme(bench, metric, UB_MINIMIZE, operators, &v),
+        UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "the stem"));
+    assert_int_equal(operators[0], 77);
+    assert_int_equal(v.state, 77);
+    ub_hwbench_destroy(&bench);
+    ub_context_destroy(&context);
+}
+
 /* No network drawn at random is beyond, and they are what they say. */
 static void extremes(void **state)
 {
@@ -535,6 +556,52 @@ static void appended_column(void **state)
     ub_context_destroy(&context);
 }
 
+/* A sum does not hide the block that did not compile, and none is the best. */
+static void failed_block(void **state)
+{
+    double values[BLOCKS * OPERATORS];
+    int32_t operators[LAYERS] = { 0 };
+    ub_context *context = test_context(1);
+    ub_hwbench *bench = open_forms(context);
+    const int64_t flops = ub_hwbench_find(bench, 1, "flops");
+    ub_hwbench_metric m;
+    ub_hwbench_value v;
+    int64_t metric = -1;
+
+    (void) state;
+    for (int i = 0; i < BLOCKS * OPERATORS; i++)
+        values[i] = 0.5;
+    values[5 * OPERATORS + 3] = -1.0;
+    ub_hwbench_metric_init(&m, sizeof(m));
+    m.name = "board";
+    m.dataset = UB_HWBENCH_CIFAR100;
+    assert_int_equal(
+        ub_hwbench_append(bench, &m, BLOCKS * OPERATORS, values, &metric),
+        UB_OK);
+    assert_true(value_of(bench, 1, "board", operators) == 13.0);
+    assert_int_equal(
+        ub_hwbench_fbnet_extreme(bench, metric, UB_MINIMIZE, operators, &v),
+        UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "layer 4"));
+    assert_int_equal(ub_hwbench_fbnet_best(bench, metric, UB_MINIMIZE, flops,
+                                           INFINITY, operators, &v),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_hwbench_fbnet_best(bench, flops, UB_MINIMIZE, metric,
+                                           INFINITY, operators, &v),
+                     UB_ERR_INVALID);
+    operators[4] = 3;
+    assert_int_equal(ub_hwbench_get_fbnet(bench, metric, operators, &v), UB_OK);
+    assert_true(v.state == UB_HWBENCH_FAILED && v.value == -1.0);
+    m.name = "shares"; /* where less than 0 is as good as any */
+    m.unit = "%";
+    assert_int_equal(
+        ub_hwbench_append(bench, &m, BLOCKS * OPERATORS, values, &metric),
+        UB_OK);
+    assert_true(value_of(bench, 1, "shares", operators) == 11.5);
+    ub_hwbench_destroy(&bench);
+    ub_context_destroy(&context);
+}
+
 static ub_status scenario(ub_context *context, void *arg)
 {
     int32_t operators[LAYERS];
@@ -565,12 +632,14 @@ int main(void)
         cmocka_unit_test(standard_metrics),
         cmocka_unit_test(sums),
         cmocka_unit_test(unknown_blocks),
+        cmocka_unit_test(unknown_stem),
         cmocka_unit_test(extremes),
         cmocka_unit_test(best_within),
         cmocka_unit_test(best_without_limit),
         cmocka_unit_test(wrong_queries),
         cmocka_unit_test(refused_texts),
         cmocka_unit_test(appended_column),
+        cmocka_unit_test(failed_block),
         cmocka_unit_test(out_of_memory),
     };
 
