@@ -411,6 +411,44 @@ static void best_within(void **state)
     check_best(UB_MAXIMIZE, 2);
 }
 
+/* What one costs less it loads more: all networks are as good as each other.
+ * With whole loads they share few sums; with others all are different. */
+static void equal_networks(void **state)
+{
+    double cost[ROWS], load[ROWS];
+    ub_context *context = test_context(1);
+    ub_hwbench *bench = open_forms(context);
+    int32_t operators[LAYERS] = { 77 };
+    ub_hwbench_value v = { 1.0, 77, 0 };
+    int64_t metrics[2];
+    ub_rng rng;
+
+    (void) state;
+    ub_rng_init(&rng, 4, 0);
+    for (int i = 0; i < ROWS; i++) {
+        load[i] = ub_rng_uniform(&rng);
+        cost[i] = -load[i];
+    }
+    metrics[0] = append(bench, "cost", UB_MINIMIZE, cost);
+    metrics[1] = append(bench, "load", UB_MINIMIZE, load);
+    assert_int_equal(ub_hwbench_fbnet_best(bench, metrics[0], UB_MINIMIZE,
+                                           metrics[1], 12.0, operators, &v),
+                     UB_ERR_RANGE);
+    assert_true(operators[0] == 77 && v.state == 77);
+    for (int i = 0; i < ROWS; i++) {
+        load[i] = (double) ub_rng_below(&rng, 1000);
+        cost[i] = -load[i];
+    }
+    metrics[0] = append(bench, "whole cost", UB_MINIMIZE, cost);
+    metrics[1] = append(bench, "whole load", UB_MINIMIZE, load);
+    assert_int_equal(ub_hwbench_fbnet_best(bench, metrics[0], UB_MINIMIZE,
+                                           metrics[1], 12345.0, operators, &v),
+                     UB_OK);
+    assert_true(v.value == -12345.0);
+    ub_hwbench_destroy(&bench);
+    ub_context_destroy(&context);
+}
+
 static void best_without_limit(void **state)
 {
     ub_context *context = test_context(1);
@@ -635,6 +673,7 @@ int main(void)
         cmocka_unit_test(unknown_stem),
         cmocka_unit_test(extremes),
         cmocka_unit_test(best_within),
+        cmocka_unit_test(equal_networks),
         cmocka_unit_test(best_without_limit),
         cmocka_unit_test(wrong_queries),
         cmocka_unit_test(refused_texts),
