@@ -28,13 +28,9 @@ static const ub__hwbench_kind kinds[UB__HWBENCH_STANDARDS] = {
 static ub__column *find_column(const ub_hwbench *bench, int32_t dataset,
                                const char *name)
 {
-    for (int64_t i = 0; i < bench->n_columns; i++) {
-        ub__column *column = &bench->columns[i];
+    const int64_t number = ub_hwbench_find(bench, dataset, name);
 
-        if (column->dataset == dataset && strcmp(column->name, name) == 0)
-            return column;
-    }
-    return NULL;
+    return number >= 0 ? &bench->columns[number] : NULL;
 }
 
 static double product_at(const ub_hwbench *bench, int32_t dataset, int64_t row)
@@ -96,13 +92,13 @@ const ub__hwbench_kind *ub__hwbench_kind_of(int32_t standard)
     return &kinds[standard];
 }
 
-int32_t ub__hwbench_standard_find(const char *name)
+const ub__hwbench_kind *ub__hwbench_kind_of_name(const char *name)
 {
     for (int32_t i = 0; i < UB__HWBENCH_STANDARDS; i++) {
         if (strcmp(kinds[i].name, name) == 0)
-            return i;
+            return &kinds[i];
     }
-    return -1;
+    return &kinds[UB_HWBENCH_EDGEGPU_LATENCY];
 }
 
 int ub__hwbench_is_name(const char *text, size_t length, size_t size)
@@ -141,6 +137,16 @@ ub_hwbench_value ub__hwbench_value_of(const ub__column *column, double value)
         result.state = UB_HWBENCH_FAILED;
     }
     return result;
+}
+
+double *ub__hwbench_unknown_values(const ub_hwbench *bench)
+{
+    double *values = ub__alloc(bench->context, (size_t) bench->rows,
+                               sizeof(*values));
+
+    for (int64_t i = 0; values != NULL && i < bench->rows; i++)
+        values[i] = NAN;
+    return values;
 }
 
 ub_status ub__hwbench_reserve(ub_hwbench *bench, int64_t n)

@@ -63,8 +63,9 @@ typedef struct ub__hwbench_kind {
     int32_t direction;
 } ub__hwbench_kind;
 const ub__hwbench_kind *ub__hwbench_kind_of(int32_t standard);
-/* -1 for names that are no standard metric's. */
-int32_t ub__hwbench_standard_find(const char *name);
+/* The same of a column that a file has only a name for: where it is no standard
+ * metric's, a latency's. */
+const ub__hwbench_kind *ub__hwbench_kind_of_name(const char *name);
 
 /* With all that needs no file. */
 ub_status ub__hwbench_create(ub_context *context, int32_t space,
@@ -82,6 +83,9 @@ typedef struct ub__hwbench_new {
     double *owned;
     const double *mapped;
 } ub__hwbench_new;
+
+/* All rows unknown, to be filled and given to a new column; NULL: no memory. */
+double *ub__hwbench_unknown_values(const ub_hwbench *bench);
 
 /* Make room for n more, so that ub__hwbench_add() of new columns cannot fail
  * for want of memory. */
