@@ -158,8 +158,8 @@ typedef struct ub_hwbench ub_hwbench;
  * @param[out] out  owned by the caller; untouched on failure
  *
  * @retval UB_ERR_INVALID      there is no such space
- * @retval UB_ERR_IO           a file cannot be read, or the folder has none of
- *                             those for the space
+ * @retval UB_ERR_IO           a file cannot be read, or nothing at the path is
+ *                             of the space
  * @retval UB_ERR_FORMAT       a file is not what it claims to be; the error
  *                             names line or place
  * @retval UB_ERR_RANGE        a file is too large

@@ -116,6 +116,13 @@ int ub__hwbench_has_dataset(int32_t space, int32_t dataset)
            dataset <= UB_HWBENCH_IMAGENET16_120;
 }
 
+ub_status ub__hwbench_fail_absent(const ub_hwbench *bench, const char *path)
+{
+    return ub__fail(bench->context, UB_ERR_IO, "%s: no table of %s", path,
+                    bench->space == UB_HWBENCH_FBNET ? "FBNet"
+                                                     : "NAS-Bench-201");
+}
+
 ub_status ub__hwbench_create(ub_context *context, int32_t space,
                              ub_hwbench **out)
 {

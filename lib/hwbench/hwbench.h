@@ -150,6 +150,9 @@ ub_status ub__hwbench_import(ub_hwbench *bench, const char *path);
 /* All files of a folder. */
 ub_status ub__hwbench_read_folder(ub_hwbench *bench, const char *path);
 
+/* What was opened is sound, but has nothing of the space. */
+ub_status ub__hwbench_fail_absent(const ub_hwbench *bench, const char *path);
+
 /* Text in lines of fields. */
 typedef struct ub__field {
     const char *text;

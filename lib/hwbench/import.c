@@ -275,11 +275,17 @@ static ub_status import_root(importer *im)
 {
     const int is_fbnet = im->bench->space == UB_HWBENCH_FBNET;
     const char *name = is_fbnet ? "fbnet" : "nasbench201";
-    const node space = ub__pickle_get(im->pickle, ub__pickle_root(im->pickle),
-                                      name);
+    const node root = ub__pickle_root(im->pickle);
+    const node space = ub__pickle_get(im->pickle, root, name);
 
-    if (!is_dict(im, space) || ub__pickle_length(im->pickle, space) == 0)
-        return fail_at(im, -1, name, "is not there, or no mapping");
+    if (!is_dict(im, root))
+        return fail_at(im, -1, "the pickle", "is no mapping");
+    if (space == UB__PICKLE_ABSENT)
+        return ub__hwbench_fail_absent(im->bench, im->path);
+    if (!is_dict(im, space))
+        return fail_at(im, -1, name, "is no mapping");
+    if (ub__pickle_length(im->pickle, space) == 0)
+        return ub__hwbench_fail_absent(im->bench, im->path);
     return is_fbnet ? import_fbnet(im, space) : import_nasbench201(im, space);
 }
 

@@ -112,6 +112,24 @@ def without_tables():
           < 1.5 * found["best_possible"]["uboost_latency"], str(found))
 
 
+def one_space():
+    """Tables of FBNet alone, as a folder and as one file."""
+    with tempfile.TemporaryDirectory(prefix="uboost-hwnas-") as folder:
+        pathlib.Path(folder, "fbnet_hwnasbench_lut.csv").write_text(
+            "key,raspi4_latency\nFC_Cin1504_Cout100,0.5\n", "utf-8")
+        compact = str(pathlib.Path(folder, "tables.bin"))
+        again = str(pathlib.Path(folder, "again.bin"))
+        for tables, out in (folder, compact), (compact, again):
+            status, output, errors = run("convert", "--tables", tables,
+                                         "--out", out)
+            check("convert of one space", status == 0
+                  and "2 columns of FBNet" in output, output + errors)
+        status, output, errors = run("query", "--tables", compact,
+                                     "--index", "0")
+        check("the other space is not there",
+              status == 1 and "no table of NAS-Bench-201" in errors, errors)
+
+
 def near(actual, expected, exact):
     if actual is None or exact:
         return actual == expected
@@ -176,6 +194,7 @@ def with_tables():
 def main():
     refusals()
     without_tables()
+    one_space()
     with_tables()
     return 1 if failed else 0
 

@@ -66,6 +66,7 @@ enum fault {
     PRODUCT,
     NO_SPACE,
     EMPTY_SPACE,
+    NUMBER_FOR_SPACE,
     LIST_FOR_MAPPING,
     UNKNOWN_BLOCK,
     NUMBER_FOR_NAME,
@@ -147,6 +148,10 @@ static void put_fbnet(pickle *p, enum fault fault)
     put_code(p, "}");
     if (fault == EMPTY_SPACE)
         return;
+    if (fault == NUMBER_FOR_SPACE) {
+        put_code(p, "0K\x01");
+        return;
+    }
     if (fault == NUMBER_FOR_NAME)
         put_code(p, "K\x01");
     else
@@ -252,10 +257,11 @@ static void wrong_pickles(void **state)
         { 1, CONFIG_TWICE, "config is there twice" },
         { 1, METRIC_TWICE, "edgetpu_latency is there twice" },
         { 1, PRODUCT, "average_hw_metric is there twice" },
-        { 1, NO_SPACE, "nasbench201 is not there" },
+        { 1, NO_SPACE, "no table of NAS-Bench-201" },
         { 1, LIST_FOR_MAPPING, "metrics are no mapping" },
-        { 2, NO_SPACE, "fbnet is not there" },
-        { 2, EMPTY_SPACE, "fbnet is not there" },
+        { 2, NO_SPACE, "no table of FBNet" },
+        { 2, EMPTY_SPACE, "no table of FBNet" },
+        { 2, NUMBER_FOR_SPACE, "fbnet is no mapping" },
         { 2, LIST_FOR_MAPPING, "raspi4_latency is no mapping" },
         { 2, UNKNOWN_BLOCK, "has a key that is no block" },
         { 2, NUMBER_FOR_NAME, "a metric has no name" },
@@ -267,12 +273,14 @@ static void wrong_pickles(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *path = test_path("wrong.pickle");
         const int cells = cases[i].space == UB_HWBENCH_NASBENCH201;
+        const int is_sound = cases[i].fault == NO_SPACE ||
+                             cases[i].fault == EMPTY_SPACE;
         ub_hwbench *bench = NULL;
 
         write_pickle(path, cells == (cases[i].fault != NO_SPACE),
                      cells == (cases[i].fault == NO_SPACE), cases[i].fault);
         assert_int_equal(ub_hwbench_open(context, path, cases[i].space, &bench),
-                         UB_ERR_FORMAT);
+                         is_sound ? UB_ERR_IO : UB_ERR_FORMAT);
         assert_null(bench);
         if (strstr(ub_context_last_error(context), cases[i].what) == NULL)
             fail_msg("%zu: %s", i, ub_context_last_error(context));
@@ -286,6 +294,7 @@ static void hostile_pickles(void **state)
     static const char system[] = "\x80\x02"
                                  "cos\nsystem\n(X\x02\0\0\0lstR.";
     static const char cut[] = "\x80\x02}(X\xff\xff\xff\x7f";
+    static const char list[] = "\x80\x02].";
     const char *path = test_path("hostile.pickle");
     ub_context *context = test_context(1);
     ub_hwbench *bench = NULL;
@@ -298,6 +307,11 @@ static void hostile_pickles(void **state)
     test_file_write(path, cut, sizeof(cut) - 1);
     assert_int_equal(ub_hwbench_open(context, path, UB_HWBENCH_FBNET, &bench),
                      UB_ERR_FORMAT);
+    test_file_write(path, list, sizeof(list) - 1);
+    assert_int_equal(ub_hwbench_open(context, path, UB_HWBENCH_FBNET, &bench),
+                     UB_ERR_FORMAT);
+    assert_non_null(
+        strstr(ub_context_last_error(context), "the pickle is no mapping"));
     test_file_write(path, "index,a\n", 8);
     assert_int_equal(ub_hwbench_open(context, path, UB_HWBENCH_FBNET, &bench),
                      UB_ERR_FORMAT);
