@@ -112,6 +112,23 @@ def without_tables():
           < 1.5 * found["best_possible"]["uboost_latency"], str(found))
 
 
+def limited_fbnets():
+    """The best FBNet there is keeps to the limits."""
+    search = ["search", *FBNET, "--uboost", "--device", "uboost", "--budget",
+              "200", "--limits"]
+    free = run_json(*search, "flops=1e9")["best_possible"]
+    smaller = 0.99 * free["flops"]
+    best = run_json(*search, f"flops={smaller}")["best_possible"]
+    check("the best within a limit", best["flops"] <= smaller and
+          best["uboost_latency"] > free["uboost_latency"], str(best))
+    none = run_json(*search, "flops=1")
+    check("no network keeps to the limit", none.get("best_possible", 0) is None)
+    for limits, text in (("flops=1", "no network keeps to the limits"),
+                         ("flops=1,params=1", "is not known")):
+        status, output, errors = run(*search, limits)
+        check(text, status == 0 and text in output, output + errors)
+
+
 def one_space():
     """Tables of FBNet alone, as a folder and as one file."""
     with tempfile.TemporaryDirectory(prefix="uboost-hwnas-") as folder:
@@ -194,6 +211,7 @@ def with_tables():
 def main():
     refusals()
     without_tables()
+    limited_fbnets()
     one_space()
     with_tables()
     return 1 if failed else 0
