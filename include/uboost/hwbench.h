@@ -401,7 +401,8 @@ ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
  * @param direction      UB_MINIMIZE or UB_MAXIMIZE
  * @param limited        number of the column that is limited
  * @param limit          the worst value allowed, itself included, in the
- *                       direction of that column; infinite: no limit
+ *                       direction of that column; INFINITY where less is better
+ *                       and -INFINITY where more is: no limit
  * @param[out] operators UB_HWBENCH_FBNET_LAYERS; untouched on failure
  * @param[out] out       what ub_hwbench_get_fbnet() says of it by the first
  *                       metric; may be NULL; untouched on failure
