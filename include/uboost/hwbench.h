@@ -83,7 +83,8 @@ typedef enum ub_hwbench_standard {
      * compile. Unknown unless all are known. */
     UB_HWBENCH_AVERAGE_HW_METRIC = 10,
     UB_HWBENCH_PARAMS = 11,            /**< millions */
-    UB_HWBENCH_FLOPS = 12,             /**< millions of multiply-accumulates */
+    UB_HWBENCH_FLOPS = 12,             /**< millions of multiply-accumulates;
+                                            of NAS-Bench-201 biases, too */
     UB_HWBENCH_TEST_ACCURACY = 13,     /**< percent, after 200 epochs */
     UB_HWBENCH_VALID_ACCURACY = 14,    /**< percent, after 200 epochs */
     UB_HWBENCH_TEST_ACCURACY_12 = 15,  /**< percent, after 12 epochs */
@@ -194,14 +195,17 @@ ub_status ub_hwbench_write(const ub_hwbench *const *benches, int64_t n,
 
 /**
  * Read more columns from a text file: fields separated by commas, or by tabs
- * if the first line has one; names in the first line. A field may be empty:
- * unknown. For NAS-Bench-201 one column or more are called "index", "arch",
- * "arch_str" or "cellstr" and have the indices or the texts of the cells; for
- * FBNet one is called "key" and has those of ub_hwbench_fbnet_key(). Lines may
- * be in any order, and some may be missing. A column with the name of a
- * standard metric that no file has told yet is that metric; all others are
- * appended, in ms, less being better. Columns that are not numbers:
- * "measured_source" is skipped.
+ * if the first line has one, without quotes; names in the first line. Every
+ * line ends, the last one too. A field that is empty or nan is unknown. For
+ * NAS-Bench-201 one column or more are called "index", "arch", "arch_str" or
+ * "cellstr" and have the indices or the texts of the cells; for FBNet one is
+ * called "key" and has those of ub_hwbench_fbnet_key(). Lines may be in any
+ * order, and some may be missing. A column with the name of a standard metric
+ * that no file has told yet is that metric; all others are appended, in ms,
+ * less being better. The accuracies may also have the names that they were
+ * published under, such as "cifar100_test" and "cifar100-val", which tell the
+ * data set. A column "measured_source" is skipped; "average_hw_metric" is
+ * computed, and refused.
  *
  * @param bench    the table; untouched on failure
  * @param dataset  ub_hwbench_dataset of the columns; for FBNet the keys tell

@@ -67,9 +67,6 @@ const ub__hwbench_kind *ub__hwbench_kind_of(int32_t standard);
  * metric's, a latency's. */
 const ub__hwbench_kind *ub__hwbench_kind_of_name(const char *name);
 
-/* With all that needs no file. */
-ub_status ub__hwbench_create(ub_context *context, int32_t space,
-                             ub_hwbench **out);
 int ub__hwbench_has_dataset(int32_t space, int32_t dataset);
 
 /* Printable bytes, at least one and fewer than `size`. */
