@@ -161,6 +161,8 @@ static ub_status start_target(const reader *r, const ub__field *field,
 {
     const int is_key = is_fbnet(r) ? is_key_name(field) : is_cell_name(field);
 
+    if (is_key && is_fbnet(r) && *located)
+        return fail_line(r, "there are two columns 'key'");
     if (is_key) {
         t->role = is_fbnet(r) ? ROLE_BLOCK : ROLE_CELL;
         *located = 1;

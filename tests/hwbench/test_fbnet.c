@@ -358,6 +358,7 @@ static void refused_texts(void **state)
     static const char *const texts[] = {
         "index,a\n",
         "key,key2\nnone,1\n",
+        "key,key,a\nFC_Cin1504_Cout100,FC_Cin1984_Cout1000,1\n",
         "key,a\nFC_Cin1504_Cout100,x\n",
         "key,a\nFC_Cin1504_Cout100,1\nFC_Cin1504_Cout100,1\n",
         ("key,a\nSkip_H8_W8_Cin64_Cout64_stride1,1\n"
