@@ -231,7 +231,7 @@ static int create_cells(problem *p)
         p->choices[d] = UB_NASBENCH201_OPERATORS;
     p->objectives = 2;
     p->directions[0] = UB_MAXIMIZE;
-    p->directions[1] = UB_MINIMIZE;
+    p->directions[1] = hwnas_metric(p->h, p->columns[1]).direction;
     if (!known(p, 0) || !known(p, 1))
         return 0;
     p->relaxed = calloc(UB_NASBENCH201_CELLS, sizeof(*p->relaxed));
