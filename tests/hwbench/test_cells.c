@@ -422,6 +422,7 @@ static void matrix(void **state)
     ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     double *values = made_up_values();
     double *m = calloc(2 * CELLS, sizeof(*m));
+    double exact[4], rounded[4];
     int64_t metrics[2] = { ub_hwbench_find(bench, 0, "flops"), -1 };
     ub_hwbench_metric metric;
 
@@ -436,6 +437,12 @@ static void matrix(void **state)
         assert_true(m[2 * i] == value_of(bench, 0, UB_HWBENCH_FLOPS, i));
         assert_true(i % 3 == 0 ? m[2 * i + 1] == i + 0.5 : isnan(m[2 * i + 1]));
     }
+    /* All that is known has few bits, and what is not stays so. */
+    assert_int_equal(ub_hwbench_kendall_tau(bench, 2, metrics, 0, exact),
+                     UB_OK);
+    assert_int_equal(ub_hwbench_kendall_tau(bench, 2, metrics, 40, rounded),
+                     UB_OK);
+    assert_true(fabs(exact[1]) < 1.0 && rounded[1] == exact[1]);
     free(m);
     free(values);
     ub_hwbench_destroy(&bench);
