@@ -181,10 +181,11 @@ static int convert(const hwnas *h)
 static const struct command {
     const char *name;
     int (*run)(const hwnas *h);
+    int opens; /* the table of the space; convert takes what there is */
 } commands[] = {
-    { "query", hwnas_query },         { "pareto", hwnas_pareto },
-    { "correlate", hwnas_correlate }, { "search", hwnas_search },
-    { "convert", convert },
+    { "query", hwnas_query, 1 },         { "pareto", hwnas_pareto, 1 },
+    { "correlate", hwnas_correlate, 1 }, { "search", hwnas_search, 1 },
+    { "convert", convert, 0 },
 };
 
 static int open_bench(hwnas *h)
@@ -202,11 +203,9 @@ static int open_bench(hwnas *h)
 
 static int run(hwnas *h)
 {
-    if (!open_bench(h))
-        return 0;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(h->request->command, commands[i].name) == 0)
-            return commands[i].run(h);
+            return (!commands[i].opens || open_bench(h)) && commands[i].run(h);
     }
     fprintf(stderr, "hwnas: no command %s; see hwnas --help\n",
             h->request->command);

@@ -26,7 +26,7 @@ static int64_t columns_of(const ub_hwbench *bench)
     return n;
 }
 
-/* A folder has no file of a space, then there is no table of it. */
+/* UB_ERR_IO: there is no table of that space. */
 static ub_status open_all(ub_context *context, const char *path,
                           ub_hwbench *benches[SPACES], int64_t *n)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hwnas/hwnas.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -112,7 +113,8 @@ static ub_status sample_networks(const hwnas *h, int64_t n,
 
             if (status != UB_OK)
                 return status;
-            values[row * n + k] = value.value;
+            values[row * n + k] = value.state == UB_HWBENCH_KNOWN ? value.value
+                                                                  : NAN;
         }
     }
     return UB_OK;

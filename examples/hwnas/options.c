@@ -47,12 +47,13 @@ static const char usage[] =
     "  --ops DIGITS      an operator per layer, 22 digits 0 to 8 for fbnet; "
     "with\n"
     "                    or without spaces\n"
+    "  --network FILE    write it as JSON, for the other programs\n"
     "\n"
     "pareto, correlate:\n"
     "  --metrics LIST    names between commas (pareto: test_accuracy and\n"
     "                    raspi4_latency; correlate: all that are known)\n"
-    "  --limits LIST     NAME=VALUE between commas, the worst that is allowed\n"
-    "  --samples N       correlate, fbnet: random networks (5000)\n"
+    "  --limits LIST     pareto: NAME=VALUE between commas, the worst allowed\n"
+    "  --samples N       correlate, fbnet: random networks (5000), of --seed\n"
     "  --plot FILE       .png or .svg, if built with cairo\n"
     "\n"
     "search, by accuracy after 12 epochs (fbnet: by cost alone):\n"
@@ -137,8 +138,7 @@ static int read_dataset(const char *text, int32_t space, int32_t *dataset)
         return 1;
     *dataset = ub_hwbench_dataset_find(text);
     if (*dataset == UB_HWBENCH_CIFAR100 ||
-        (*dataset >= 0 && (*dataset == UB_HWBENCH_IMAGENET) == fbnet &&
-         !(fbnet && *dataset != UB_HWBENCH_IMAGENET)))
+        (*dataset >= 0 && (*dataset == UB_HWBENCH_IMAGENET) == fbnet))
         return 1;
     fprintf(stderr, "--dataset %s: expected %s\n", text,
             fbnet ? "cifar100 or ImageNet"

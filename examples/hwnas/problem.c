@@ -200,7 +200,7 @@ static void find_best_cell(problem *p)
 {
     double best = -1.0;
 
-    p->oracle[0] = -1;
+    p->oracle[0] = ORACLE_NONE;
     for (int64_t code = 0; code < UB_NASBENCH201_CELLS; code++) {
         const double *values = p->values + code * p->n_columns;
 
@@ -231,7 +231,7 @@ static int create_cells(problem *p)
         p->choices[d] = UB_NASBENCH201_OPERATORS;
     p->objectives = 2;
     p->directions[0] = UB_MAXIMIZE;
-    p->directions[1] = UB_MINIMIZE;
+    p->directions[1] = hwnas_metric(p->h, p->columns[1]).direction;
     if (!known(p, 0) || !known(p, 1))
         return 0;
     p->relaxed = calloc(UB_NASBENCH201_CELLS, sizeof(*p->relaxed));
@@ -251,6 +251,50 @@ static int create_cells(problem *p)
 
 /* -- FBNet ---------------------------------------------------------------- */
 
+/* The only column with a limit; -1: there are more, or none. */
+static int limited_column(const problem *p)
+{
+    int limited = -1, n = 0;
+
+    for (int i = 0; i < p->n_columns; i++) {
+        if (!isnan(p->limits[i])) {
+            limited = i;
+            n++;
+        }
+    }
+    return n == 1 ? limited : -1;
+}
+
+/* Where the best without limits does not keep to them, there is an exact
+ * solution for one limit alone. */
+static ub_status find_best_layers(problem *p)
+{
+    const ub_hwbench *bench = p->h->bench;
+    const int limited = limited_column(p);
+    int32_t least[UB_HWBENCH_FBNET_LAYERS];
+    double values[PROBLEM_COLUMNS];
+    ub_status status = ub_hwbench_fbnet_extreme(bench, p->columns[0],
+                                                UB_MINIMIZE, p->oracle, NULL);
+
+    if (status != UB_OK)
+        return status;
+    problem_values(p, p->oracle, values);
+    if (violation_of(p, values) == 0.0)
+        return UB_OK;
+    p->oracle[0] = ORACLE_UNKNOWN;
+    if (limited < 0)
+        return UB_OK;
+    status = ub_hwbench_fbnet_best(bench, p->columns[0], UB_MINIMIZE,
+                                   p->columns[limited], p->limits[limited],
+                                   p->oracle, NULL);
+    /* Of a metric that has no extreme it only says that it cannot tell. */
+    if (status == UB_ERR_INVALID &&
+        ub_hwbench_fbnet_extreme(bench, p->columns[limited], UB_MINIMIZE, least,
+                                 NULL) == UB_OK)
+        p->oracle[0] = ORACLE_NONE;
+    return status == UB_ERR_NOMEM ? status : UB_OK;
+}
+
 static int create_layers(problem *p)
 {
     ub_status status;
@@ -262,8 +306,7 @@ static int create_layers(problem *p)
     p->directions[0] = UB_MINIMIZE;
     if (!known(p, 0))
         return 0;
-    status = ub_hwbench_fbnet_extreme(p->h->bench, p->columns[0], UB_MINIMIZE,
-                                      p->oracle, NULL);
+    status = find_best_layers(p);
     return status == UB_OK || hwnas_failed(p->h, status);
 }
 
@@ -273,7 +316,7 @@ int problem_create(const hwnas *h, problem *p)
 
     *p = (problem){ .h = h,
                     .cells = h->request->space == UB_HWBENCH_NASBENCH201 };
-    p->oracle[0] = -1;
+    p->oracle[0] = ORACLE_NONE;
     ub_rng_init(&p->rng, (uint64_t) h->request->seed, 1);
     done = find_columns(p) && (p->cells ? create_cells(p) : create_layers(p));
     if (!done)
@@ -411,7 +454,10 @@ void problem_print_oracle(const problem *p)
     double values[PROBLEM_COLUMNS];
 
     if (p->oracle[0] < 0) {
-        printf("\nno network keeps to the limits\n");
+        fputs(p->oracle[0] == ORACLE_NONE
+                  ? "\nno network keeps to the limits\n"
+                  : "\nthe best that keeps to the limits is not known\n",
+              stdout);
         return;
     }
     problem_values(p, p->oracle, values);

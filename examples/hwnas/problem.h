@@ -31,8 +31,12 @@ typedef struct problem {
     double *merits;  /* of cells, what relaxed candidates are to raise */
     double *relaxed; /* room to take expectations in */
 
-    int32_t oracle[UB_HWBENCH_FBNET_LAYERS]; /* the best there is; -1: none */
+    int32_t oracle[UB_HWBENCH_FBNET_LAYERS]; /* the best there is, or below */
 } problem;
+
+/* The first of the oracle's choices where it has none: no network keeps to the
+ * limits; or the best of those that do was not found. */
+enum { ORACLE_NONE = -1, ORACLE_UNKNOWN = -2 };
 
 int problem_create(const hwnas *h, problem *p);
 void problem_destroy(problem *p);

@@ -68,7 +68,6 @@ static ub_status get(const hwnas *h, const network *n, int64_t metric,
 static int print_network(const hwnas *h, const network *n)
 {
     char text[UB_NASBENCH201_TEXT], digits[32];
-    int64_t parameters, flops;
 
     hwnas_digits(h, n->choices, digits);
     if (n->index < 0) {
@@ -80,8 +79,7 @@ static int print_network(const hwnas *h, const network *n)
         printf("\n\n");
         return 1;
     }
-    if (ub_nasbench201_write(n->choices, text) != UB_OK ||
-        ub_nasbench201_count(n->choices, 32, 10, &parameters, &flops) != UB_OK)
+    if (ub_nasbench201_write(n->choices, text) != UB_OK)
         return 0;
     printf("NAS-Bench-201 number %lld (%s) on %s\n%s\n\n", (long long) n->index,
            digits, ub_hwbench_dataset_name(h->request->dataset), text);

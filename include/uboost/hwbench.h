@@ -83,7 +83,8 @@ typedef enum ub_hwbench_standard {
      * compile. Unknown unless all are known. */
     UB_HWBENCH_AVERAGE_HW_METRIC = 10,
     UB_HWBENCH_PARAMS = 11,            /**< millions */
-    UB_HWBENCH_FLOPS = 12,             /**< millions of multiply-accumulates */
+    UB_HWBENCH_FLOPS = 12,             /**< millions of multiply-accumulates;
+                                            of NAS-Bench-201 biases, too */
     UB_HWBENCH_TEST_ACCURACY = 13,     /**< percent, after 200 epochs */
     UB_HWBENCH_VALID_ACCURACY = 14,    /**< percent, after 200 epochs */
     UB_HWBENCH_TEST_ACCURACY_12 = 15,  /**< percent, after 12 epochs */
@@ -158,8 +159,8 @@ typedef struct ub_hwbench ub_hwbench;
  * @param[out] out  owned by the caller; untouched on failure
  *
  * @retval UB_ERR_INVALID      there is no such space
- * @retval UB_ERR_IO           a file cannot be read, or the folder has none of
- *                             those for the space
+ * @retval UB_ERR_IO           a file cannot be read, or nothing at the path is
+ *                             of the space
  * @retval UB_ERR_FORMAT       a file is not what it claims to be; the error
  *                             names line or place
  * @retval UB_ERR_RANGE        a file is too large
@@ -194,14 +195,17 @@ ub_status ub_hwbench_write(const ub_hwbench *const *benches, int64_t n,
 
 /**
  * Read more columns from a text file: fields separated by commas, or by tabs
- * if the first line has one; names in the first line. A field may be empty:
- * unknown. For NAS-Bench-201 one column or more are called "index", "arch",
- * "arch_str" or "cellstr" and have the indices or the texts of the cells; for
- * FBNet one is called "key" and has those of ub_hwbench_fbnet_key(). Lines may
- * be in any order, and some may be missing. A column with the name of a
- * standard metric that no file has told yet is that metric; all others are
- * appended, in ms, less being better. Columns that are not numbers:
- * "measured_source" is skipped.
+ * if the first line has one, without quotes; names in the first line. Every
+ * line ends, the last one too. A field that is empty or nan is unknown. For
+ * NAS-Bench-201 one column or more are called "index", "arch", "arch_str" or
+ * "cellstr" and have the indices or the texts of the cells; for FBNet one is
+ * called "key" and has those of ub_hwbench_fbnet_key(). Lines may be in any
+ * order, and some may be missing. A column with the name of a standard metric
+ * that no file has told yet is that metric; all others are appended, in ms,
+ * less being better. The accuracies may also have the names that they were
+ * published under, such as "cifar100_test" and "cifar100-val", which tell the
+ * data set. A column "measured_source" is skipped; "average_hw_metric" is
+ * computed, and refused.
  *
  * @param bench    the table; untouched on failure
  * @param dataset  ub_hwbench_dataset of the columns; for FBNet the keys tell
@@ -327,8 +331,8 @@ ub_status ub_hwbench_get_cell(const ub_hwbench *bench, int64_t metric,
  * @param bench      the table
  * @param metric     number of the column
  * @param operators  UB_HWBENCH_FBNET_LAYERS
- * @param[out] out   the sum of the blocks; unknown if one is; untouched on
- *                   failure
+ * @param[out] out   the sum of the blocks; if one did not compile, its value
+ * and state; unknown if one is; untouched on failure
  *
  * @retval UB_ERR_INVALID  there is no such column or operator
  */
@@ -383,7 +387,7 @@ ub_status ub_hwbench_fbnet_key(int32_t dataset, int64_t block, int32_t op,
  *                       untouched on failure
  *
  * @retval UB_ERR_INVALID  there is no such column or direction, or a block is
- *                         not known
+ *                         not known or did not compile
  */
 UB_API_CHECK
 ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
@@ -401,13 +405,14 @@ ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
  * @param direction      UB_MINIMIZE or UB_MAXIMIZE
  * @param limited        number of the column that is limited
  * @param limit          the worst value allowed, itself included, in the
- *                       direction of that column; infinite: no limit
+ *                       direction of that column; INFINITY where less is better
+ *                       and -INFINITY where more is: no limit
  * @param[out] operators UB_HWBENCH_FBNET_LAYERS; untouched on failure
  * @param[out] out       what ub_hwbench_get_fbnet() says of it by the first
  *                       metric; may be NULL; untouched on failure
  *
- * @retval UB_ERR_INVALID  there is no such column, a block is not known, or no
- *                         network keeps to the limit
+ * @retval UB_ERR_INVALID  there is no such column, a block is not known or did
+ *                         not compile, or no network keeps to the limit
  * @retval UB_ERR_RANGE    too many networks are nearly as good as the best
  * @retval UB_ERR_NOMEM    out of memory
  */

@@ -28,20 +28,9 @@ static const ub__hwbench_kind kinds[UB__HWBENCH_STANDARDS] = {
 static ub__column *find_column(const ub_hwbench *bench, int32_t dataset,
                                const char *name)
 {
-    for (int64_t i = 0; i < bench->n_columns; i++) {
-        ub__column *column = &bench->columns[i];
+    const int64_t number = ub_hwbench_find(bench, dataset, name);
 
-        if (column->dataset == dataset && strcmp(column->name, name) == 0)
-            return column;
-    }
-    return NULL;
-}
-
-/* A negative cost says that the network did not compile. */
-static int can_fail(const ub__column *column)
-{
-    return strcmp(column->unit, "ms") == 0 || strcmp(column->unit, "mJ") == 0 ||
-           ub__hwbench_is_product(column);
+    return number >= 0 ? &bench->columns[number] : NULL;
 }
 
 static double product_at(const ub_hwbench *bench, int32_t dataset, int64_t row)
@@ -70,7 +59,7 @@ static void count_values(const ub_hwbench *bench, ub__column *column)
     for (int64_t i = 0; i < bench->rows; i++) {
         const double value = ub__hwbench_at(bench, column, i);
 
-        column->failed += value < 0.0 && can_fail(column);
+        column->failed += ub__hwbench_has_failed(column, value);
         column->known += !isnan(value);
     }
     column->known -= column->failed;
@@ -103,13 +92,13 @@ const ub__hwbench_kind *ub__hwbench_kind_of(int32_t standard)
     return &kinds[standard];
 }
 
-int32_t ub__hwbench_standard_find(const char *name)
+const ub__hwbench_kind *ub__hwbench_kind_of_name(const char *name)
 {
     for (int32_t i = 0; i < UB__HWBENCH_STANDARDS; i++) {
         if (strcmp(kinds[i].name, name) == 0)
-            return i;
+            return &kinds[i];
     }
-    return -1;
+    return &kinds[UB_HWBENCH_EDGEGPU_LATENCY];
 }
 
 int ub__hwbench_is_name(const char *text, size_t length, size_t size)
@@ -131,6 +120,12 @@ double ub__hwbench_at(const ub_hwbench *bench, const ub__column *column,
     return NAN;
 }
 
+int ub__hwbench_can_fail(const ub__column *column)
+{
+    return strcmp(column->unit, "ms") == 0 || strcmp(column->unit, "mJ") == 0 ||
+           ub__hwbench_is_product(column);
+}
+
 ub_hwbench_value ub__hwbench_value_of(const ub__column *column, double value)
 {
     ub_hwbench_value result = { value, UB_HWBENCH_KNOWN, 0 };
@@ -138,10 +133,20 @@ ub_hwbench_value ub__hwbench_value_of(const ub__column *column, double value)
     if (isnan(value)) {
         result.value = NAN;
         result.state = UB_HWBENCH_UNKNOWN;
-    } else if (value < 0.0 && can_fail(column)) {
+    } else if (ub__hwbench_has_failed(column, value)) {
         result.state = UB_HWBENCH_FAILED;
     }
     return result;
+}
+
+double *ub__hwbench_unknown_values(const ub_hwbench *bench)
+{
+    double *values = ub__alloc(bench->context, (size_t) bench->rows,
+                               sizeof(*values));
+
+    for (int64_t i = 0; values != NULL && i < bench->rows; i++)
+        values[i] = NAN;
+    return values;
 }
 
 ub_status ub__hwbench_reserve(ub_hwbench *bench, int64_t n)

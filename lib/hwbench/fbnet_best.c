@@ -2,7 +2,6 @@
 #include "hwbench/hwbench.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LAYERS     UB_HWBENCH_FBNET_LAYERS
@@ -45,9 +44,11 @@ static int load_values(const ub__column *column, double sign,
         return 0;
     for (int block = 0; block < BLOCKS; block++) {
         for (int op = 0; op < operators_of(block); op++) {
-            values[block][op] = sign * column->values[block * OPERATORS + op];
-            if (isnan(values[block][op]))
+            const double value = column->values[block * OPERATORS + op];
+
+            if (isnan(value) || ub__hwbench_has_failed(column, value))
                 return 0;
+            values[block][op] = sign * value;
         }
     }
     return 1;
@@ -172,10 +173,9 @@ static int is_promising(const problem *p, int next, const label *l)
                p->known + p->price * p->limit + slack;
 }
 
-static int compare_labels(const void *a, const void *b)
+/* By cost, then by load; of what is equal the first operators come first. */
+static int compare_labels(const label *x, const label *y)
 {
-    const label *x = a, *y = b;
-
     if (x->cost != y->cost)
         return x->cost < y->cost ? -1 : 1;
     if (x->load != y->load)
@@ -183,45 +183,74 @@ static int compare_labels(const void *a, const void *b)
     return memcmp(x->operators, y->operators, sizeof(x->operators));
 }
 
-/* Only labels that none beats in both; addition keeps that order, rounded or
- * not, so that no better sum is lost. */
-static size_t keep_best(label *labels, size_t n)
+/* Append in ascending order of cost, and only what is better in load than all
+ * before; addition keeps that order, rounded or not, so that no better sum is
+ * lost. 0 if there is no room. */
+static int keep(label *labels, size_t *n, const label *l)
 {
-    size_t kept = 0;
+    label *last = *n > 0 ? &labels[*n - 1] : NULL;
 
-    qsort(labels, n, sizeof(*labels), compare_labels);
-    for (size_t i = 0; i < n; i++) {
-        if (kept == 0 || labels[i].load < labels[kept - 1].load)
-            labels[kept++] = labels[i];
+    if (last == NULL || (l->cost > last->cost && l->load < last->load)) {
+        if (*n == MAX_LABELS)
+            return 0;
+        labels[(*n)++] = *l;
+    } else if (compare_labels(l, last) < 0) {
+        *last = *l;
     }
-    return kept;
+    return 1;
 }
 
-/* Every label with every operator of the block. `to` has room for MAX_LABELS;
- * 0 if they do not fit. */
+/* The labels before a block with one of its operators, one after the other. */
+typedef struct sequence {
+    int op;
+    size_t next; /* of the labels before */
+    label label;
+} sequence;
+
+/* To the next label that is promising; 0 at the end. */
+static int advance(const problem *p, int block, const label *from, size_t n,
+                   sequence *s)
+{
+    while (s->next < n) {
+        label *l = &s->label;
+
+        *l = from[s->next++];
+        l->cost += p->cost[block][s->op];
+        l->load += p->load[block][s->op];
+        if (block > 0 && block <= LAYERS)
+            l->operators[block - 1] = (signed char) s->op;
+        if (is_promising(p, block + 1, l))
+            return 1;
+    }
+    return 0;
+}
+
+/* Every label with every operator of the block, merged. `to` has room for
+ * MAX_LABELS; 0 if they do not fit. */
 static int extend(const problem *p, int block, const label *from, size_t n,
                   label *to, size_t *out_n)
 {
+    sequence sequences[OPERATORS];
     size_t count = 0;
+    int left = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        for (int op = 0; op < operators_of(block); op++) {
-            label l = from[i];
-
-            l.cost += p->cost[block][op];
-            l.load += p->load[block][op];
-            if (block > 0 && block <= LAYERS)
-                l.operators[block - 1] = (signed char) op;
-            if (!is_promising(p, block + 1, &l))
-                continue;
-            if (count == MAX_LABELS)
-                count = keep_best(to, count);
-            if (count == MAX_LABELS)
-                return 0;
-            to[count++] = l;
-        }
+    for (int op = 0; op < operators_of(block); op++) {
+        sequences[left] = (sequence){ .op = op };
+        left += advance(p, block, from, n, &sequences[left]);
     }
-    *out_n = keep_best(to, count);
+    while (left > 0) {
+        sequence *first = sequences;
+
+        for (int i = 1; i < left; i++) {
+            if (sequences[i].label.cost < first->label.cost)
+                first = &sequences[i];
+        }
+        if (!keep(to, &count, &first->label))
+            return 0;
+        if (!advance(p, block, from, n, first))
+            *first = sequences[--left];
+    }
+    *out_n = count;
     return 1;
 }
 
@@ -301,7 +330,8 @@ ub_status ub_hwbench_fbnet_best(const ub_hwbench *bench, int64_t metric,
     if (!load_values(&bench->columns[metric], sign, p.cost) ||
         !load_values(&bench->columns[limited], load_sign, p.load))
         return ub__fail(bench->context, UB_ERR_INVALID,
-                        "hwbench: a block of FBNet is not known");
+                        "hwbench: a block of FBNet is not known, or did not "
+                        "compile");
     most = largest_load(&p);
     p.limit = fmax(-most, fmin(most, load_sign * limit));
     status = solve(bench->context, &p, &best);

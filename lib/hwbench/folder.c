@@ -50,8 +50,6 @@ ub_status ub__hwbench_read_folder(ub_hwbench *bench, const char *path)
     else
         status = read_cells(bench, path, &found);
     if (status == UB_OK && found == 0)
-        return ub__fail(bench->context, UB_ERR_IO, "%s: no table of %s", path,
-                        bench->space == UB_HWBENCH_FBNET ? "FBNet"
-                                                         : "NAS-Bench-201");
+        return ub__hwbench_fail_absent(bench, path);
     return status;
 }

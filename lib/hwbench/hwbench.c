@@ -88,6 +88,33 @@ static ub_status add_all(ub_hwbench *bench)
     return status;
 }
 
+/* With all that needs no file. */
+static ub_status create(ub_context *context, int32_t space, ub_hwbench **out)
+{
+    ub_hwbench *bench = ub__calloc(context, 1, sizeof(*bench));
+    ub_status status = UB_OK;
+
+    if (bench == NULL)
+        return UB_ERR_NOMEM;
+    bench->context = context;
+    bench->space = space;
+    memset(bench->standard, -1, sizeof(bench->standard));
+    if (space == UB_HWBENCH_FBNET) {
+        bench->rows = UB__HWBENCH_FBNET_ROWS;
+    } else {
+        bench->rows = UB__HWBENCH_CELLS;
+        status = ub_nasbench201_create(context, &bench->order);
+    }
+    if (status == UB_OK)
+        status = add_all(bench);
+    if (status != UB_OK) {
+        ub_hwbench_destroy(&bench);
+        return status;
+    }
+    *out = bench;
+    return UB_OK;
+}
+
 static ub_status read_file(ub_hwbench *bench, const char *path)
 {
     ub__mapping *file = &bench->mapping;
@@ -116,31 +143,11 @@ int ub__hwbench_has_dataset(int32_t space, int32_t dataset)
            dataset <= UB_HWBENCH_IMAGENET16_120;
 }
 
-ub_status ub__hwbench_create(ub_context *context, int32_t space,
-                             ub_hwbench **out)
+ub_status ub__hwbench_fail_absent(const ub_hwbench *bench, const char *path)
 {
-    ub_hwbench *bench = ub__calloc(context, 1, sizeof(*bench));
-    ub_status status = UB_OK;
-
-    if (bench == NULL)
-        return UB_ERR_NOMEM;
-    bench->context = context;
-    bench->space = space;
-    memset(bench->standard, -1, sizeof(bench->standard));
-    if (space == UB_HWBENCH_FBNET) {
-        bench->rows = UB__HWBENCH_FBNET_ROWS;
-    } else {
-        bench->rows = UB__HWBENCH_CELLS;
-        status = ub_nasbench201_create(context, &bench->order);
-    }
-    if (status == UB_OK)
-        status = add_all(bench);
-    if (status != UB_OK) {
-        ub_hwbench_destroy(&bench);
-        return status;
-    }
-    *out = bench;
-    return UB_OK;
+    return ub__fail(bench->context, UB_ERR_IO, "%s: no table of %s", path,
+                    bench->space == UB_HWBENCH_FBNET ? "FBNet"
+                                                     : "NAS-Bench-201");
 }
 
 ub_status ub_hwbench_open(ub_context *context, const char *path, int32_t space,
@@ -156,7 +163,7 @@ ub_status ub_hwbench_open(ub_context *context, const char *path, int32_t space,
         return ub__fail(context, UB_ERR_INVALID,
                         "hwbench: there is no space %d, or no place for it",
                         (int) space);
-    status = ub__hwbench_create(context, space, &bench);
+    status = create(context, space, &bench);
     if (status == UB_OK && path != NULL)
         status = ub__is_folder(path) ? ub__hwbench_read_folder(bench, path)
                                      : read_file(bench, path);

@@ -48,6 +48,14 @@ static inline int ub__hwbench_is_product(const ub__column *column)
     return column->standard == UB_HWBENCH_AVERAGE_HW_METRIC;
 }
 
+/* Whether it is a cost, of which a negative one says that the network, or the
+ * block, did not compile. */
+int ub__hwbench_can_fail(const ub__column *column);
+static inline int ub__hwbench_has_failed(const ub__column *column, double value)
+{
+    return value < 0.0 && ub__hwbench_can_fail(column);
+}
+
 /* Name, unit and direction of a standard metric. */
 typedef struct ub__hwbench_kind {
     char name[32];
@@ -55,12 +63,10 @@ typedef struct ub__hwbench_kind {
     int32_t direction;
 } ub__hwbench_kind;
 const ub__hwbench_kind *ub__hwbench_kind_of(int32_t standard);
-/* -1 for names that are no standard metric's. */
-int32_t ub__hwbench_standard_find(const char *name);
+/* The same of a column that a file has only a name for: where it is no standard
+ * metric's, a latency's. */
+const ub__hwbench_kind *ub__hwbench_kind_of_name(const char *name);
 
-/* With all that needs no file. */
-ub_status ub__hwbench_create(ub_context *context, int32_t space,
-                             ub_hwbench **out);
 int ub__hwbench_has_dataset(int32_t space, int32_t dataset);
 
 /* Printable bytes, at least one and fewer than `size`. */
@@ -74,6 +80,9 @@ typedef struct ub__hwbench_new {
     double *owned;
     const double *mapped;
 } ub__hwbench_new;
+
+/* All rows unknown, to be filled and given to a new column; NULL: no memory. */
+double *ub__hwbench_unknown_values(const ub_hwbench *bench);
 
 /* Make room for n more, so that ub__hwbench_add() of new columns cannot fail
  * for want of memory. */
@@ -137,6 +146,9 @@ int ub__hwbench_is_pickle(const void *data, size_t size);
 ub_status ub__hwbench_import(ub_hwbench *bench, const char *path);
 /* All files of a folder. */
 ub_status ub__hwbench_read_folder(ub_hwbench *bench, const char *path);
+
+/* What was opened is sound, but has nothing of the space. */
+ub_status ub__hwbench_fail_absent(const ub_hwbench *bench, const char *path);
 
 /* Text in lines of fields. */
 typedef struct ub__field {

@@ -69,9 +69,7 @@ static int get_number(const importer *im, node value, double *out)
 static ub_status add_column(const importer *im, int32_t dataset,
                             const char *name, double *owned)
 {
-    const int32_t standard = ub__hwbench_standard_find(name);
-    const ub__hwbench_kind *kind = ub__hwbench_kind_of(
-        standard >= 0 ? standard : UB_HWBENCH_EDGEGPU_LATENCY);
+    const ub__hwbench_kind *kind = ub__hwbench_kind_of_name(name);
     const ub__hwbench_new column = { .name = name,
                                      .unit = kind->unit,
                                      .dataset = dataset,
@@ -86,16 +84,6 @@ static ub_status add_column(const importer *im, int32_t dataset,
     if (status == UB_OK)
         ub__hwbench_add(im->bench, &column);
     return status;
-}
-
-static double *make_values(const importer *im)
-{
-    const size_t rows = (size_t) im->bench->rows;
-    double *values = ub__alloc(im->bench->context, rows, sizeof(*values));
-
-    for (size_t i = 0; values != NULL && i < rows; i++)
-        values[i] = NAN;
-    return values;
 }
 
 /* -- NAS-Bench-201 --------------------------------------------------------- */
@@ -150,7 +138,7 @@ static ub_status import_cells(const importer *im, int32_t dataset,
 
     if (!has_all_cells(im, list))
         return fail_at(im, dataset, name, "has not one value per cell");
-    values = make_values(im);
+    values = ub__hwbench_unknown_values(im->bench);
     if (values == NULL)
         return UB_ERR_NOMEM;
     for (size_t i = 0; i < UB__HWBENCH_CELLS; i++) {
@@ -237,7 +225,8 @@ static ub_status read_blocks(const importer *im, const char *name, node blocks,
 static ub_status import_blocks(const importer *im, const char *name,
                                node blocks, ub__block_key *keys)
 {
-    double *values[2] = { make_values(im), make_values(im) };
+    double *values[2] = { ub__hwbench_unknown_values(im->bench),
+                          ub__hwbench_unknown_values(im->bench) };
     ub_status status = UB_OK;
 
     if (values[0] == NULL || values[1] == NULL)
@@ -286,11 +275,17 @@ static ub_status import_root(importer *im)
 {
     const int is_fbnet = im->bench->space == UB_HWBENCH_FBNET;
     const char *name = is_fbnet ? "fbnet" : "nasbench201";
-    const node space = ub__pickle_get(im->pickle, ub__pickle_root(im->pickle),
-                                      name);
+    const node root = ub__pickle_root(im->pickle);
+    const node space = ub__pickle_get(im->pickle, root, name);
 
-    if (!is_dict(im, space) || ub__pickle_length(im->pickle, space) == 0)
-        return fail_at(im, -1, name, "is not there, or no mapping");
+    if (!is_dict(im, root))
+        return fail_at(im, -1, "the pickle", "is no mapping");
+    if (space == UB__PICKLE_ABSENT)
+        return ub__hwbench_fail_absent(im->bench, im->path);
+    if (!is_dict(im, space))
+        return fail_at(im, -1, name, "is no mapping");
+    if (ub__pickle_length(im->pickle, space) == 0)
+        return ub__hwbench_fail_absent(im->bench, im->path);
     return is_fbnet ? import_fbnet(im, space) : import_nasbench201(im, space);
 }
 

@@ -29,7 +29,8 @@ static ub_status fail_space(const ub_hwbench *bench)
 
 /* -- FBNet ----------------------------------------------------------------- */
 
-/* Blocks in the order in which they are summed, from 0. */
+/* Blocks in the order in which they are summed, from 0; where one did not
+ * compile, what the table says of that. */
 static double sum_blocks(const ub__column *column, const int32_t *operators)
 {
     double sum = 0.0;
@@ -38,9 +39,12 @@ static double sum_blocks(const ub__column *column, const int32_t *operators)
         return NAN;
     for (int block = 0; block < BLOCKS; block++) {
         const int is_layer = block > 0 && block <= LAYERS;
+        const int op = is_layer ? operators[block - 1] : 0;
+        const double value = column->values[block * OPERATORS + op];
 
-        sum += column->values[block * OPERATORS +
-                              (is_layer ? operators[block - 1] : 0)];
+        if (ub__hwbench_has_failed(column, value))
+            return value;
+        sum += value;
     }
     return sum;
 }
@@ -65,13 +69,15 @@ static double fbnet_value(const ub_hwbench *bench, const ub__column *column,
     return product;
 }
 
-/* The best operator of a layer; -1 if one is not known. */
-static int32_t best_operator(const double *values, int32_t direction)
+/* The best operator of a layer; -1 if one is not known or did not compile. */
+static int32_t best_operator(const ub__column *column, int layer,
+                             int32_t direction)
 {
+    const double *values = column->values + (layer + 1) * OPERATORS;
     int32_t best = 0;
 
     for (int32_t op = 0; op < OPERATORS; op++) {
-        if (isnan(values[op]))
+        if (isnan(values[op]) || ub__hwbench_has_failed(column, values[op]))
             return -1;
         if (direction == UB_MINIMIZE ? values[op] < values[best]
                                      : values[op] > values[best])
@@ -248,7 +254,7 @@ ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
 {
     const ub__column *column;
     int32_t best[LAYERS];
-    double value;
+    ub_hwbench_value value;
 
     if (bench == NULL)
         return UB_ERR_INVALID;
@@ -259,18 +265,22 @@ ub_status ub_hwbench_fbnet_extreme(const ub_hwbench *bench, int64_t metric,
     if (bench->space != UB_HWBENCH_FBNET)
         return fail_space(bench);
     for (int i = 0; i < LAYERS; i++) {
-        best[i] = column->values != NULL
-                      ? best_operator(column->values + (i + 1) * OPERATORS,
-                                      direction)
-                      : -1;
+        best[i] = column->values != NULL ? best_operator(column, i, direction)
+                                         : -1;
         if (best[i] < 0)
             return ub__fail(bench->context, UB_ERR_INVALID,
-                            "hwbench: '%s' of layer %d of FBNet is not known",
+                            "hwbench: '%s' of layer %d of FBNet is not known, "
+                            "or did not compile",
                             column->name, i);
     }
-    value = sum_blocks(column, best);
+    value = ub__hwbench_value_of(column, sum_blocks(column, best));
+    if (value.state != UB_HWBENCH_KNOWN)
+        return ub__fail(bench->context, UB_ERR_INVALID,
+                        "hwbench: '%s' of the stem or the head of FBNet is not "
+                        "known, or did not compile",
+                        column->name);
     memcpy(operators, best, sizeof(best));
     if (out != NULL)
-        *out = ub__hwbench_value_of(column, value);
+        *out = value;
     return UB_OK;
 }

@@ -62,12 +62,16 @@ static ub_status prepare(const ub_hwbench *bench, int64_t n,
     return UB_OK;
 }
 
-/* To so many significant bits. */
+/* To so many significant bits; NaN stays, of which frexp() tells no exponent.
+ */
 static double rounded(double value, int32_t bits)
 {
     int exponent;
-    const double mantissa = frexp(value, &exponent);
+    double mantissa;
 
+    if (isnan(value))
+        return value;
+    mantissa = frexp(value, &exponent);
     return ldexp(nearbyint(ldexp(mantissa, bits)), exponent - bits);
 }
 

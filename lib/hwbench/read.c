@@ -139,8 +139,6 @@ static int is_taken(const reader *r, const target *t)
 static ub_status start_values(const reader *r, const ub__field *field,
                               target *t)
 {
-    const size_t rows = (size_t) r->bench->rows;
-
     if (!ub__hwbench_is_name(field->text, field->size, UB_HWBENCH_NAME))
         return fail_line(r,
                          "the name of column %d is empty, too long, or not "
@@ -151,11 +149,9 @@ static ub_status start_values(const reader *r, const ub__field *field,
         return fail_line(r, "there is a metric '%s' already", t->name);
     t->role = ROLE_VALUE;
     for (int slot = 0; slot < 1 + is_fbnet(r); slot++) {
-        t->values[slot] = ub__alloc(r->csv.context, rows, sizeof(double));
+        t->values[slot] = ub__hwbench_unknown_values(r->bench);
         if (t->values[slot] == NULL)
             return UB_ERR_NOMEM;
-        for (size_t i = 0; i < rows; i++)
-            t->values[slot][i] = NAN;
     }
     return UB_OK;
 }
@@ -165,6 +161,8 @@ static ub_status start_target(const reader *r, const ub__field *field,
 {
     const int is_key = is_fbnet(r) ? is_key_name(field) : is_cell_name(field);
 
+    if (is_key && is_fbnet(r) && *located)
+        return fail_line(r, "there are two columns 'key'");
     if (is_key) {
         t->role = is_fbnet(r) ? ROLE_BLOCK : ROLE_CELL;
         *located = 1;
@@ -372,9 +370,7 @@ static void keep(reader *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         target *t = &r->targets[i];
-        const int32_t standard = ub__hwbench_standard_find(t->name);
-        const ub__hwbench_kind *kind = ub__hwbench_kind_of(
-            standard >= 0 ? standard : UB_HWBENCH_EDGEGPU_LATENCY);
+        const ub__hwbench_kind *kind = ub__hwbench_kind_of_name(t->name);
 
         for (int slot = 0; slot < 2 && t->values[slot] != NULL; slot++) {
             const ub__hwbench_new column = { .name = t->name,

@@ -248,9 +248,7 @@ static ub_status add_records(ub_hwbench *bench, const char *path,
             return status;
     }
     if (!found)
-        return ub__fail(
-            bench->context, UB_ERR_FORMAT, "%s: no table of %s", path,
-            bench->space == UB_HWBENCH_FBNET ? "FBNet" : "NAS-Bench-201");
+        return ub__hwbench_fail_absent(bench, path);
     ub__hwbench_count_products(bench);
     return UB_OK;
 }

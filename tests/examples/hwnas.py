@@ -112,6 +112,57 @@ def without_tables():
           < 1.5 * found["best_possible"]["uboost_latency"], str(found))
 
 
+def limited_fbnets():
+    """The best FBNet there is keeps to the limits."""
+    search = ["search", *FBNET, "--uboost", "--device", "uboost", "--budget",
+              "200", "--limits"]
+    free = run_json(*search, "flops=1e9")["best_possible"]
+    smaller = 0.99 * free["flops"]
+    best = run_json(*search, f"flops={smaller}")["best_possible"]
+    check("the best within a limit", best["flops"] <= smaller and
+          best["uboost_latency"] > free["uboost_latency"], str(best))
+    none = run_json(*search, "flops=1")
+    check("no network keeps to the limit", none.get("best_possible", 0) is None)
+    for limits, text in (("flops=1", "no network keeps to the limits"),
+                         ("flops=1,params=1", "is not known")):
+        status, output, errors = run(*search, limits)
+        check(text, status == 0 and text in output, output + errors)
+
+
+def maximised_device():
+    """NSGA-II raises a metric of which more is better: where all cells are as
+    accurate, the front is one point."""
+    metric = "eyeriss_arithmetic_intensity"
+    with tempfile.TemporaryDirectory(prefix="uboost-hwnas-") as folder:
+        path = pathlib.Path(folder, "accuracy.csv")
+        path.write_text("index,valid_accuracy_12\n" + "".join(
+            f"{index},50\n" for index in range(15625)), "utf-8")
+        columns = ["--columns", str(path)]
+        found = run_json("search", *columns, "--strategy", "nsga2", "--device",
+                         metric, "--budget", "1000")["found"]
+        best = run_json("pareto", *columns, "--metrics", metric)["front"]
+    check("the highest intensity is looked for",
+          found[0][metric] > 0.7 * best[0][metric], str((found[0], best[0])))
+
+
+def one_space():
+    """Tables of FBNet alone, as a folder and as one file."""
+    with tempfile.TemporaryDirectory(prefix="uboost-hwnas-") as folder:
+        pathlib.Path(folder, "fbnet_hwnasbench_lut.csv").write_text(
+            "key,raspi4_latency\nFC_Cin1504_Cout100,0.5\n", "utf-8")
+        compact = str(pathlib.Path(folder, "tables.bin"))
+        again = str(pathlib.Path(folder, "again.bin"))
+        for tables, out in (folder, compact), (compact, again):
+            status, output, errors = run("convert", "--tables", tables,
+                                         "--out", out)
+            check("convert of one space", status == 0
+                  and "2 columns of FBNet" in output, output + errors)
+        status, output, errors = run("query", "--tables", compact,
+                                     "--index", "0")
+        check("the other space is not there",
+              status == 1 and "no table of NAS-Bench-201" in errors, errors)
+
+
 def near(actual, expected, exact):
     if actual is None or exact:
         return actual == expected
@@ -176,6 +227,9 @@ def with_tables():
 def main():
     refusals()
     without_tables()
+    limited_fbnets()
+    maximised_device()
+    one_space()
     with_tables()
     return 1 if failed else 0
 

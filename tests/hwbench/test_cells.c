@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/base.h"
-#include "support.h"
+#include "tables.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uboost/hwbench.h>
 
 /* NAS-Bench-201 without any file. */
 
@@ -14,15 +13,6 @@
 static const char first_cell[] =
     "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|"
     "skip_connect~1|skip_connect~2|";
-
-static ub_hwbench *open_forms(ub_context *context)
-{
-    ub_hwbench *bench = NULL;
-
-    assert_int_equal(
-        ub_hwbench_open(context, NULL, UB_HWBENCH_NASBENCH201, &bench), UB_OK);
-    return bench;
-}
 
 static void standard_metrics(void **state)
 {
@@ -47,7 +37,7 @@ static void standard_metrics(void **state)
         "train_seconds_per_epoch",
     };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
 
     (void) state;
     assert_int_equal(ub_hwbench_space_of(bench), UB_HWBENCH_NASBENCH201);
@@ -124,7 +114,7 @@ static void closed_forms(void **state)
         { 2, UB_HWBENCH_FLOPS, 3.91948 },
     };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
 
     (void) state;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -141,7 +131,7 @@ static void closed_forms(void **state)
 static void queries_by_text(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     const int64_t flops = ub_hwbench_find(bench, 0, "flops");
     ub_hwbench_value v = { 1.0, 77, 0 };
 
@@ -167,7 +157,8 @@ static void wrong_queries(void **state)
     const int32_t none[UB_HWBENCH_FBNET_LAYERS] = { 0 };
     const int64_t wrong[2] = { 0, 54 };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context), *other = NULL;
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201),
+               *other = NULL;
     ub_hwbench_value v = { 1.0, 77, 0 };
     ub_hwbench_metric m = { .size = sizeof(m), .dataset = 5 };
     double values[1] = { 5.0 };
@@ -246,7 +237,7 @@ static double *made_up_values(void)
 static void appended_column(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     double *values = made_up_values();
     ub_hwbench_metric m;
     ub_hwbench_value v;
@@ -283,7 +274,7 @@ static void appended_column(void **state)
 static void units_and_directions(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     double *values = made_up_values();
     int64_t metrics[2] = { -1, -1 }, index = -1;
     ub_hwbench_metric m;
@@ -321,7 +312,7 @@ static void product_of_appended(void **state)
                                          "raspi4_latency", "edgetpu_latency",
                                          "pixel3_latency" };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     double *values = calloc(CELLS, sizeof(*values));
     const int64_t product = ub_hwbench_find(bench, 0, "average_hw_metric");
     double expected = 1.0;
@@ -375,7 +366,7 @@ static void refuse(ub_hwbench *bench, const ub_hwbench_metric *m, int64_t n,
 static void wrong_columns(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     double *values = made_up_values();
     ub_hwbench_metric m, w;
     char name[UB_HWBENCH_NAME + 1];
@@ -428,9 +419,10 @@ static void wrong_columns(void **state)
 static void matrix(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     double *values = made_up_values();
     double *m = calloc(2 * CELLS, sizeof(*m));
+    double exact[4], rounded[4];
     int64_t metrics[2] = { ub_hwbench_find(bench, 0, "flops"), -1 };
     ub_hwbench_metric metric;
 
@@ -445,6 +437,12 @@ static void matrix(void **state)
         assert_true(m[2 * i] == value_of(bench, 0, UB_HWBENCH_FLOPS, i));
         assert_true(i % 3 == 0 ? m[2 * i + 1] == i + 0.5 : isnan(m[2 * i + 1]));
     }
+    /* All that is known has few bits, and what is not stays so. */
+    assert_int_equal(ub_hwbench_kendall_tau(bench, 2, metrics, 0, exact),
+                     UB_OK);
+    assert_int_equal(ub_hwbench_kendall_tau(bench, 2, metrics, 40, rounded),
+                     UB_OK);
+    assert_true(fabs(exact[1]) < 1.0 && rounded[1] == exact[1]);
     free(m);
     free(values);
     ub_hwbench_destroy(&bench);

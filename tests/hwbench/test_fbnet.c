@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/base.h"
-#include "support.h"
+#include "tables.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uboost/hwbench.h>
 
 #define LAYERS    UB_HWBENCH_FBNET_LAYERS
 #define OPERATORS UB_HWBENCH_FBNET_OPERATORS
 #define BLOCKS    UB_HWBENCH_FBNET_BLOCKS
-
-static ub_hwbench *open_forms(ub_context *context)
-{
-    ub_hwbench *bench = NULL;
-
-    assert_int_equal(ub_hwbench_open(context, NULL, UB_HWBENCH_FBNET, &bench),
-                     UB_OK);
-    return bench;
-}
 
 static int is_layer(int64_t block)
 {
@@ -122,7 +112,7 @@ static void parameters_and_flops(void **state)
 {
     const int32_t first[LAYERS] = { 0 };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
 
     (void) state;
     assert_close(value_of(bench, 1, "params", first), 1.170676, 1e-12);
@@ -138,7 +128,7 @@ static void parameters_and_flops(void **state)
 static void standard_metrics(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
 
     (void) state;
     assert_int_equal(ub_hwbench_space_of(bench), UB_HWBENCH_FBNET);
@@ -188,7 +178,7 @@ static const char *write_table(const char *leave_out)
 
 static ub_hwbench *open_made_up(ub_context *context, const char *leave_out)
 {
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
 
     if (ub_hwbench_read(bench, 0, write_table(leave_out)) != UB_OK)
         fail_msg("%s", ub_context_last_error(context));
@@ -252,6 +242,27 @@ static void unknown_blocks(void **state)
     ub_context_destroy(&context);
 }
 
+/* All layers are known, but not what is in front of them. */
+static void unknown_stem(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_hwbench *bench = open_made_up(
+        context, "ConvNorm_H32_W32_Cin3_Cout16_kernel3_stride1_group1");
+    const int64_t metric = ub_hwbench_find(bench, 1, "raspi4_latency");
+    int32_t operators[LAYERS] = { 77 };
+    ub_hwbench_value v = { 1.0, 77, 0 };
+
+    (void) state;
+    assert_int_equal(
+        ub_hwbench_fbnet_extreme(bench, metric, UB_MINIMIZE, operators, &v),
+        UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "the stem"));
+    assert_int_equal(operators[0], 77);
+    assert_int_equal(v.state, 77);
+    ub_hwbench_destroy(&bench);
+    ub_context_destroy(&context);
+}
+
 /* No network drawn at random is beyond, and they are what they say. */
 static void extremes(void **state)
 {
@@ -293,142 +304,8 @@ static void extremes(void **state)
     ub_context_destroy(&context);
 }
 
-/* -- best within a limit --------------------------------------------------- */
-
-#define ROWS     (BLOCKS * OPERATORS)
-#define MAX_LOAD (BLOCKS * 9 + 1)
-
-static int64_t append(ub_hwbench *bench, const char *name, int32_t direction,
-                      const double *values)
-{
-    ub_hwbench_metric m;
-    int64_t metric = -1;
-
-    ub_hwbench_metric_init(&m, sizeof(m));
-    m.name = name;
-    m.unit = "";
-    m.dataset = UB_HWBENCH_CIFAR100;
-    m.direction = direction;
-    assert_int_equal(ub_hwbench_append(bench, &m, ROWS, values, &metric),
-                     UB_OK);
-    return metric;
-}
-
-/* The least cost of every whole load; INFINITY where there is none. */
-static void least_costs(const double *cost, const double *load,
-                        double table[MAX_LOAD])
-{
-    double next[MAX_LOAD];
-
-    for (int i = 0; i < MAX_LOAD; i++)
-        table[i] = i == 0 ? 0.0 : INFINITY;
-    for (int64_t block = 0; block < BLOCKS; block++) {
-        for (int i = 0; i < MAX_LOAD; i++)
-            next[i] = INFINITY;
-        for (int op = 0; op < (is_layer(block) ? OPERATORS : 1); op++) {
-            const int l = (int) load[block * OPERATORS + op];
-
-            for (int i = 0; i + l < MAX_LOAD; i++)
-                next[i + l] = fmin(next[i + l],
-                                   table[i] + cost[block * OPERATORS + op]);
-        }
-        memcpy(table, next, sizeof(next));
-    }
-}
-
-/* Loads are whole numbers, so that there is a table of all of them. Costs are
- * maximised or minimised. */
-static void check_best(int32_t direction, uint64_t seed)
-{
-    double cost[ROWS], minimised[ROWS], load[ROWS], table[MAX_LOAD];
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
-    double expected = INFINITY;
-    int64_t metrics[2];
-    int solved = 0;
-    ub_rng rng;
-
-    ub_rng_init(&rng, seed, 0);
-    for (int i = 0; i < ROWS; i++) {
-        load[i] = (double) ub_rng_below(&rng, 10);
-        cost[i] = ub_rng_uniform(&rng) - 0.25 * load[i];
-        minimised[i] = direction == UB_MAXIMIZE ? -cost[i] : cost[i];
-    }
-    metrics[0] = append(bench, "cost", UB_MINIMIZE, cost);
-    metrics[1] = append(bench, "load", UB_MINIMIZE, load);
-    least_costs(minimised, load, table);
-    for (int limit = 0; limit < MAX_LOAD; limit++) {
-        int32_t operators[LAYERS];
-        ub_hwbench_value v, other;
-        ub_status status;
-
-        expected = fmin(expected, table[limit]);
-        status = ub_hwbench_fbnet_best(bench, metrics[0], direction, metrics[1],
-                                       limit, operators, &v);
-        assert_int_equal(status, isinf(expected) ? UB_ERR_INVALID : UB_OK);
-        if (status != UB_OK)
-            continue;
-        solved++;
-        assert_true(v.value ==
-                    (direction == UB_MAXIMIZE ? -expected : expected));
-        assert_int_equal(
-            ub_hwbench_get_fbnet(bench, metrics[0], operators, &other), UB_OK);
-        assert_true(other.value == v.value);
-        assert_int_equal(
-            ub_hwbench_get_fbnet(bench, metrics[1], operators, &other), UB_OK);
-        assert_true(other.value <= limit);
-    }
-    assert_in_range(solved, MAX_LOAD / 2, MAX_LOAD);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
-}
-
-static void best_within(void **state)
-{
-    (void) state;
-    check_best(UB_MINIMIZE, 1);
-    check_best(UB_MAXIMIZE, 2);
-}
-
-static void best_without_limit(void **state)
-{
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_made_up(context, "");
-    const int64_t flops = ub_hwbench_find(bench, 3, "flops"),
-                  latency = ub_hwbench_find(bench, 3, "raspi4_latency");
-    int32_t best[LAYERS], extreme[LAYERS];
-    ub_hwbench_value a, b;
-
-    (void) state;
-    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
-                                           INFINITY, best, &a),
-                     UB_OK);
-    assert_int_equal(
-        ub_hwbench_fbnet_extreme(bench, latency, UB_MINIMIZE, extreme, &b),
-        UB_OK);
-    assert_true(a.value == b.value);
-    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
-                                           -INFINITY, best, &a),
-                     UB_ERR_INVALID);
-    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
-                                           NAN, best, &a),
-                     UB_ERR_INVALID);
-    assert_int_equal(
-        ub_hwbench_fbnet_best(bench, -1, UB_MINIMIZE, flops, 1.0, best, &a),
-        UB_ERR_INVALID);
-    assert_int_equal(
-        ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, 99, 1.0, best, &a),
-        UB_ERR_INVALID);
-    assert_int_equal(ub_hwbench_fbnet_best(bench, latency, UB_MINIMIZE, flops,
-                                           1.0, NULL, &a),
-                     UB_ERR_INVALID);
-    assert_int_equal(
-        ub_hwbench_fbnet_best(bench, latency, 2, flops, 1.0, best, &a),
-        UB_ERR_INVALID);
-    assert_true(a.value == b.value);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
-}
+/* -- what is refused, and what is appended ----------------------------------
+ */
 
 static void wrong_queries(void **state)
 {
@@ -436,7 +313,7 @@ static void wrong_queries(void **state)
     int64_t metric = 0;
     double values[4] = { 0.0 };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
     const int64_t product = ub_hwbench_find(bench, 1, "average_hw_metric");
     ub_hwbench_value v = { 1.0, 77, 0 };
 
@@ -481,6 +358,7 @@ static void refused_texts(void **state)
     static const char *const texts[] = {
         "index,a\n",
         "key,key2\nnone,1\n",
+        "key,key,a\nFC_Cin1504_Cout100,FC_Cin1984_Cout1000,1\n",
         "key,a\nFC_Cin1504_Cout100,x\n",
         "key,a\nFC_Cin1504_Cout100,1\nFC_Cin1504_Cout100,1\n",
         ("key,a\nSkip_H8_W8_Cin64_Cout64_stride1,1\n"
@@ -488,7 +366,7 @@ static void refused_texts(void **state)
         "key,a\n,1\n",
     };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
     const char *path = test_path("refused.csv");
 
     (void) state;
@@ -507,7 +385,7 @@ static void appended_column(void **state)
     double values[BLOCKS * OPERATORS];
     const int32_t first[LAYERS] = { 0 };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
     ub_hwbench_metric m;
     int64_t metric = -1;
 
@@ -535,17 +413,52 @@ static void appended_column(void **state)
     ub_context_destroy(&context);
 }
 
+/* A sum does not hide the block that did not compile, and none is the best. */
+static void failed_block(void **state)
+{
+    double values[BLOCKS * OPERATORS];
+    int32_t operators[LAYERS] = { 0 };
+    ub_context *context = test_context(1);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
+    const int64_t flops = ub_hwbench_find(bench, 1, "flops");
+    ub_hwbench_value v;
+    int64_t metric;
+
+    (void) state;
+    for (int i = 0; i < BLOCKS * OPERATORS; i++)
+        values[i] = 0.5;
+    values[5 * OPERATORS + 3] = -1.0;
+    metric = tables_append(bench, "board", "ms", UB_MINIMIZE,
+                           BLOCKS * OPERATORS, values);
+    assert_true(value_of(bench, 1, "board", operators) == 13.0);
+    assert_int_equal(
+        ub_hwbench_fbnet_extreme(bench, metric, UB_MINIMIZE, operators, &v),
+        UB_ERR_INVALID);
+    assert_non_null(strstr(ub_context_last_error(context), "layer 4"));
+    assert_int_equal(ub_hwbench_fbnet_best(bench, metric, UB_MINIMIZE, flops,
+                                           INFINITY, operators, &v),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_hwbench_fbnet_best(bench, flops, UB_MINIMIZE, metric,
+                                           INFINITY, operators, &v),
+                     UB_ERR_INVALID);
+    operators[4] = 3;
+    assert_int_equal(ub_hwbench_get_fbnet(bench, metric, operators, &v), UB_OK);
+    assert_true(v.state == UB_HWBENCH_FAILED && v.value == -1.0);
+    /* Where it is no cost, less than 0 is as good as any. */
+    tables_append(bench, "shares", "%", UB_MINIMIZE, BLOCKS * OPERATORS,
+                  values);
+    assert_true(value_of(bench, 1, "shares", operators) == 11.5);
+    ub_hwbench_destroy(&bench);
+    ub_context_destroy(&context);
+}
+
 static ub_status scenario(ub_context *context, void *arg)
 {
-    int32_t operators[LAYERS];
     ub_hwbench *bench = NULL;
     ub_status status = ub_hwbench_open(context, NULL, UB_HWBENCH_FBNET, &bench);
 
     if (status == UB_OK)
         status = ub_hwbench_read(bench, 0, arg);
-    if (status == UB_OK)
-        status = ub_hwbench_fbnet_best(bench, 2, UB_MINIMIZE, 10, 50.0,
-                                       operators, NULL);
     ub_hwbench_destroy(&bench);
     return status;
 }
@@ -565,12 +478,12 @@ int main(void)
         cmocka_unit_test(standard_metrics),
         cmocka_unit_test(sums),
         cmocka_unit_test(unknown_blocks),
+        cmocka_unit_test(unknown_stem),
         cmocka_unit_test(extremes),
-        cmocka_unit_test(best_within),
-        cmocka_unit_test(best_without_limit),
         cmocka_unit_test(wrong_queries),
         cmocka_unit_test(refused_texts),
         cmocka_unit_test(appended_column),
+        cmocka_unit_test(failed_block),
         cmocka_unit_test(out_of_memory),
     };
 

@@ -91,6 +91,9 @@ static void doubles(void **state)
         { PICKLE("F1.5E+300\n."), "1.5000000000000001e+300" },
         { PICKLE("Finf\n."), "inf" },
         { PICKLE("F-inf\n."), "-inf" },
+        { PICKLE("F+inf\n."), "inf" },
+        { PICKLE("Fnan\n."), "nan" },
+        { PICKLE("F1e999\n."), "inf" },
         { PICKLE("F5.807418537139893\n."), "5.8074185371398928" },
     };
     static const struct pickle_refused refused[] = {

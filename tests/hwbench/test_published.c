@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/base.h"
-#include "support.h"
+#include "tables.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uboost/hwbench.h>
 
 /* What is published of HW-NAS-Bench, and what was computed from it before by
  * other means. */
@@ -15,36 +14,59 @@
 /* Of closed forms: a few units in the last place. */
 #define RELATIVE 1e-14
 
-static ub_hwbench *open_tables(ub_context *context, int32_t space)
+/* The tables of a test: NULL where there are none. */
+static struct {
+    ub_context *context;
+    ub_hwbench *bench;
+} published;
+
+static int open_tables(int32_t space)
 {
     const char *path = test_data("hwnas");
-    ub_hwbench *bench = NULL;
+
+    published.context = test_context(1);
+    if (path != NULL && ub_hwbench_open(published.context, path, space,
+                                        &published.bench) != UB_OK)
+        fail_msg("%s", ub_context_last_error(published.context));
+    return 0;
+}
+
+static int open_cells(void **state)
+{
+    (void) state;
+    return open_tables(UB_HWBENCH_NASBENCH201);
+}
+
+static int open_fbnet(void **state)
+{
+    (void) state;
+    return open_tables(UB_HWBENCH_FBNET);
+}
+
+static int close_tables(void **state)
+{
+    (void) state;
+    ub_hwbench_destroy(&published.bench);
+    ub_context_destroy(&published.context);
+    return 0;
+}
+
+static const ub_hwbench *need_tables(void)
+{
+    if (published.bench == NULL)
+        skip();
+    return published.bench;
+}
+
+static json_t *need_notebook(void)
+{
+    const char *path = test_golden("hwnasbench_notebook_golden.json");
+    json_t *root = NULL;
 
     if (path == NULL)
-        return NULL;
-    if (ub_hwbench_open(context, path, space, &bench) != UB_OK)
-        fail_msg("%s", ub_context_last_error(context));
-    return bench;
-}
-
-static int64_t find(const ub_hwbench *bench, int32_t dataset, const char *name)
-{
-    const int64_t metric = ub_hwbench_find(bench, dataset, name);
-
-    if (metric < 0)
-        fail_msg("no metric '%s'", name);
-    return metric;
-}
-
-static ub_hwbench_value get(const ub_hwbench *bench, int32_t dataset,
-                            const char *name, int64_t index)
-{
-    ub_hwbench_value value = { 0.0, -1, -1 };
-
-    assert_int_equal(
-        ub_hwbench_get(bench, find(bench, dataset, name), index, &value),
-        UB_OK);
-    return value;
+        skip();
+    assert_int_equal(ub__json_read(published.context, path, &root), UB_OK);
+    return root;
 }
 
 /* -- the notebook ---------------------------------------------------------- */
@@ -65,7 +87,7 @@ static void assert_relative(double got, double expected, const char *what)
 static int check_cell(const ub_hwbench *bench, int32_t dataset, int64_t index,
                       const char *name, double expected)
 {
-    const ub_hwbench_value v = get(bench, dataset, name, index);
+    const ub_hwbench_value v = tables_get(bench, dataset, name, index);
     const int is_form = strstr(name, "eyeriss") != NULL ||
                         (strstr(name, "fpga") != NULL &&
                          dataset == UB_HWBENCH_CIFAR100);
@@ -85,20 +107,12 @@ static int check_cell(const ub_hwbench *bench, int32_t dataset, int64_t index,
 
 static void notebook_cells(void **state)
 {
-    const char *path = test_golden("hwnasbench_notebook_golden.json");
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_NASBENCH201);
-    json_t *root, *query, *metric;
+    const ub_hwbench *bench = need_tables();
+    json_t *root = need_notebook(), *query, *metric;
     int known = 0, all = 0;
     size_t i;
 
     (void) state;
-    if (bench == NULL || path == NULL) {
-        ub_hwbench_destroy(&bench);
-        ub_context_destroy(&context);
-        skip();
-    }
-    assert_int_equal(ub__json_read(context, path, &root), UB_OK);
     json_array_foreach(json_object_get(root, "nasbench201"), i, query)
     {
         const int32_t dataset = ub_hwbench_dataset_find(
@@ -117,26 +131,16 @@ static void notebook_cells(void **state)
     assert_int_equal(all, 9 * 11);
     assert_int_equal(known, 3 * 11 + 3 * 5 + 3 * 3);
     json_decref(root);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
 }
 
 static void notebook_fbnet(void **state)
 {
-    const char *path = test_golden("hwnasbench_notebook_golden.json");
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_FBNET);
-    json_t *root, *query, *metric, *op;
+    const ub_hwbench *bench = need_tables();
+    json_t *root = need_notebook(), *query, *metric, *op;
     size_t i, k;
     int all = 0;
 
     (void) state;
-    if (bench == NULL || path == NULL) {
-        ub_hwbench_destroy(&bench);
-        ub_context_destroy(&context);
-        skip();
-    }
-    assert_int_equal(ub__json_read(context, path, &root), UB_OK);
     json_array_foreach(json_object_get(root, "fbnet"), i, query)
     {
         const int32_t dataset = ub_hwbench_dataset_find(
@@ -150,10 +154,10 @@ static void notebook_fbnet(void **state)
         {
             ub_hwbench_value v;
 
-            assert_int_equal(ub_hwbench_get_fbnet(bench,
-                                                  find(bench, dataset, name),
-                                                  operators, &v),
-                             UB_OK);
+            assert_int_equal(
+                ub_hwbench_get_fbnet(bench, tables_find(bench, dataset, name),
+                                     operators, &v),
+                UB_OK);
             assert_int_equal(v.state, UB_HWBENCH_KNOWN);
             if (v.value != json_number_value(metric))
                 fail_msg("%s: %.17g, not %.17g", name, v.value,
@@ -163,8 +167,6 @@ static void notebook_fbnet(void **state)
     }
     assert_int_equal(all, 6 * 9);
     json_decref(root);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
 }
 
 /* -- closed forms and what the tables hold --------------------------------- */
@@ -175,26 +177,24 @@ static void forms_are_those_of_the_table(void **state)
     static const char *const names[] = { "eyeriss_latency", "eyeriss_energy",
                                          "eyeriss_arithmetic_intensity",
                                          "fpga_latency", "fpga_energy" };
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_NASBENCH201);
-    ub_hwbench *form = NULL;
+    const ub_hwbench *bench = need_tables();
+    ub_hwbench *form = tables_forms(published.context, UB_HWBENCH_NASBENCH201);
 
     (void) state;
-    if (bench == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
-    assert_int_equal(
-        ub_hwbench_open(context, NULL, UB_HWBENCH_NASBENCH201, &form), UB_OK);
     for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+        const int64_t metric = tables_find(bench, UB_HWBENCH_CIFAR10, names[k]);
+        ub_hwbench_metric m = { .size = sizeof(m) };
+
+        /* Or the form would be compared with itself. */
+        assert_int_equal(ub_hwbench_get_metric(bench, metric, &m), UB_OK);
+        assert_int_equal(m.source, UB_HWBENCH_TABLE);
         for (int64_t i = 0; i < CELLS; i++)
-            assert_relative(get(form, UB_HWBENCH_CIFAR10, names[k], i).value,
-                            get(bench, UB_HWBENCH_CIFAR10, names[k], i).value,
-                            names[k]);
+            assert_relative(
+                tables_get(form, UB_HWBENCH_CIFAR10, names[k], i).value,
+                tables_get(bench, UB_HWBENCH_CIFAR10, names[k], i).value,
+                names[k]);
     }
     ub_hwbench_destroy(&form);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
 }
 
 static void assert_counts(const ub_hwbench *bench, int32_t dataset,
@@ -203,7 +203,8 @@ static void assert_counts(const ub_hwbench *bench, int32_t dataset,
     ub_hwbench_metric m = { .size = sizeof(m) };
 
     assert_int_equal(
-        ub_hwbench_get_metric(bench, find(bench, dataset, name), &m), UB_OK);
+        ub_hwbench_get_metric(bench, tables_find(bench, dataset, name), &m),
+        UB_OK);
     if (m.known != known || m.failed != failed)
         fail_msg("%s: %lld known, %lld failed", name, (long long) m.known,
                  (long long) m.failed);
@@ -213,14 +214,9 @@ static void what_is_known(void **state)
 {
     static const int32_t c10 = UB_HWBENCH_CIFAR10, c100 = UB_HWBENCH_CIFAR100,
                          i16 = UB_HWBENCH_IMAGENET16_120;
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_NASBENCH201);
+    const ub_hwbench *bench = need_tables();
 
     (void) state;
-    if (bench == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
     assert_counts(bench, c10, "edgegpu_latency", 12933, 0);
     assert_counts(bench, c10, "edgegpu_energy", 12555, 0);
     assert_counts(bench, c10, "edgetpu_latency", 12933 - 3825, 3825);
@@ -238,12 +234,10 @@ static void what_is_known(void **state)
     assert_counts(bench, i16, "test_accuracy", CELLS, 0);
     assert_counts(bench, i16, "valid_accuracy_12", CELLS, 0);
     assert_int_equal(ub_hwbench_metrics(bench), 3 * 18 + 27);
-    assert_true(get(bench, c10, "test_accuracy_12", 1).value == 88.22);
-    assert_true(get(bench, i16, "valid_accuracy_12", 0).value ==
+    assert_true(tables_get(bench, c10, "test_accuracy_12", 1).value == 88.22);
+    assert_true(tables_get(bench, i16, "valid_accuracy_12", 0).value ==
                 18.466666661580405);
-    assert_true(get(bench, c10, "samsung_s7", 2).value == 40.0);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
+    assert_true(tables_get(bench, c10, "samsung_s7", 2).value == 40.0);
 }
 
 /* -- analysis -------------------------------------------------------------- */
@@ -251,8 +245,8 @@ static void what_is_known(void **state)
 static void assert_tau(const ub_hwbench *bench, const char *a, const char *b,
                        double expected)
 {
-    const int64_t metrics[2] = { find(bench, UB_HWBENCH_CIFAR10, a),
-                                 find(bench, UB_HWBENCH_CIFAR10, b) };
+    const int64_t metrics[2] = { tables_find(bench, UB_HWBENCH_CIFAR10, a),
+                                 tables_find(bench, UB_HWBENCH_CIFAR10, b) };
     double tau[4];
 
     assert_int_equal(ub_hwbench_kendall_tau(bench, 2, metrics, 0, tau), UB_OK);
@@ -264,14 +258,9 @@ static void assert_tau(const ub_hwbench *bench, const char *a, const char *b,
 /* Four digits are known. */
 static void known_taus(void **state)
 {
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_NASBENCH201);
+    const ub_hwbench *bench = need_tables();
 
     (void) state;
-    if (bench == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
     assert_tau(bench, "flops", "raspi4_latency", .7394);
     assert_tau(bench, "flops", "pixel3_latency", .6823);
     assert_tau(bench, "flops", "eyeriss_latency", .4179);
@@ -289,28 +278,19 @@ static void known_taus(void **state)
     assert_tau(bench, "edgetpu_latency", "eyeriss_latency", .6591);
     assert_tau(bench, "edgegpu_energy", "flops", .4054);
     assert_tau(bench, "edgegpu_latency", "edgegpu_energy", .9303);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
 }
 
 /* What costs the same is only a tie where it is rounded. */
 static void rounding_finds_ties(void **state)
 {
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_NASBENCH201);
-    ub_hwbench *form = NULL;
+    const ub_hwbench *bench = need_tables();
+    ub_hwbench *form = tables_forms(published.context, UB_HWBENCH_NASBENCH201);
     int64_t metrics[2];
     double raw[4], tied[4], exact[4];
 
     (void) state;
-    if (bench == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
-    metrics[0] = find(bench, UB_HWBENCH_CIFAR10, "eyeriss_latency");
-    metrics[1] = find(bench, UB_HWBENCH_CIFAR10, "flops");
-    assert_int_equal(
-        ub_hwbench_open(context, NULL, UB_HWBENCH_NASBENCH201, &form), UB_OK);
+    metrics[0] = tables_find(bench, UB_HWBENCH_CIFAR10, "eyeriss_latency");
+    metrics[1] = tables_find(bench, UB_HWBENCH_CIFAR10, "flops");
     assert_int_equal(ub_hwbench_kendall_tau(bench, 2, metrics, 0, raw), UB_OK);
     assert_int_equal(ub_hwbench_kendall_tau(bench, 2, metrics, 40, tied),
                      UB_OK);
@@ -319,15 +299,13 @@ static void rounding_finds_ties(void **state)
     assert_true(raw[1] != tied[1]);
     assert_true(tied[1] == exact[1]);
     ub_hwbench_destroy(&form);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
 }
 
 static int64_t best(const ub_hwbench *bench, int32_t dataset,
                     const char *device, double limit)
 {
-    const int64_t metrics[2] = { find(bench, dataset, "test_accuracy"),
-                                 find(bench, dataset, device) };
+    const int64_t metrics[2] = { tables_find(bench, dataset, "test_accuracy"),
+                                 tables_find(bench, dataset, device) };
     const double limits[2] = { NAN, limit };
     int64_t index = -2;
 
@@ -338,14 +316,9 @@ static int64_t best(const ub_hwbench *bench, int32_t dataset,
 static void known_optima(void **state)
 {
     static const int32_t c10 = UB_HWBENCH_CIFAR10;
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_NASBENCH201);
+    const ub_hwbench *bench = need_tables();
 
     (void) state;
-    if (bench == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
     assert_int_equal(best(bench, c10, "raspi4_latency", 9.89891), 3960);
     assert_int_equal(best(bench, c10, "raspi4_latency", 24.7303), 12043);
     assert_int_equal(best(bench, c10, "raspi4_latency", 49.4494), 5111);
@@ -357,25 +330,25 @@ static void known_optima(void **state)
     assert_int_equal(best(bench, UB_HWBENCH_CIFAR100, "flops", NAN), 9930);
     assert_int_equal(best(bench, UB_HWBENCH_IMAGENET16_120, "flops", NAN), 857);
     assert_int_equal(best(bench, c10, "raspi4_latency", 0.0), -1);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
 }
 
 /* Points; more than one cell can be at one. */
 static void assert_front(const ub_hwbench *bench, const char *device,
                          int64_t expected)
 {
-    const int64_t metrics[2] = { find(bench, UB_HWBENCH_CIFAR10,
-                                      "test_accuracy"),
-                                 find(bench, UB_HWBENCH_CIFAR10, device) };
+    const int64_t metrics[2] = {
+        tables_find(bench, UB_HWBENCH_CIFAR10, "test_accuracy"),
+        tables_find(bench, UB_HWBENCH_CIFAR10, device)
+    };
     int64_t *front = calloc(CELLS, sizeof(*front)), n = -1, points = 1;
 
     assert_non_null(front);
     assert_int_equal(ub_hwbench_pareto_front(bench, 2, metrics, front, &n),
                      UB_OK);
     for (int64_t i = 1; i < n; i++)
-        points += get(bench, UB_HWBENCH_CIFAR10, device, front[i]).value !=
-                  get(bench, UB_HWBENCH_CIFAR10, device, front[i - 1]).value;
+        points +=
+            tables_get(bench, UB_HWBENCH_CIFAR10, device, front[i]).value !=
+            tables_get(bench, UB_HWBENCH_CIFAR10, device, front[i - 1]).value;
     assert_int_equal(points, expected);
     assert_int_equal(front[0], 6111);
     free(front);
@@ -383,20 +356,13 @@ static void assert_front(const ub_hwbench *bench, const char *device,
 
 static void known_fronts(void **state)
 {
-    ub_context *context = test_context(1);
-    ub_hwbench *bench = open_tables(context, UB_HWBENCH_NASBENCH201);
+    const ub_hwbench *bench = need_tables();
 
     (void) state;
-    if (bench == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
     assert_front(bench, "raspi4_latency", 43);
     assert_front(bench, "pixel3_latency", 44);
     assert_front(bench, "eyeriss_latency", 19);
     assert_front(bench, "fpga_latency", 13);
-    ub_hwbench_destroy(&bench);
-    ub_context_destroy(&context);
 }
 
 /* -- FBNet ----------------------------------------------------------------- */
@@ -408,7 +374,8 @@ static void assert_extreme(const ub_hwbench *bench, int32_t dataset,
     int32_t operators[UB_HWBENCH_FBNET_LAYERS];
     ub_hwbench_value v;
 
-    assert_int_equal(ub_hwbench_fbnet_extreme(bench, find(bench, dataset, name),
+    assert_int_equal(ub_hwbench_fbnet_extreme(bench,
+                                              tables_find(bench, dataset, name),
                                               direction, operators, &v),
                      UB_OK);
     for (int i = 0; digits != NULL && i < UB_HWBENCH_FBNET_LAYERS; i++)
@@ -422,14 +389,9 @@ static void known_extremes(void **state)
     static const char skips[] = "8888888888888888888888";
     static const char sevens[] = "7777777777777777777777";
     static const int32_t c = UB_HWBENCH_CIFAR100, i = UB_HWBENCH_IMAGENET;
-    ub_context *context = test_context(1);
-    ub_hwbench *b = open_tables(context, UB_HWBENCH_FBNET);
+    const ub_hwbench *b = need_tables();
 
     (void) state;
-    if (b == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
     assert_extreme(b, c, "edgegpu_latency", UB_MINIMIZE, skips, 5.117425);
     assert_extreme(b, c, "edgegpu_energy", UB_MINIMIZE, skips, 28.214537);
     assert_extreme(b, c, "raspi4_latency", UB_MINIMIZE, skips, 7.798226);
@@ -449,8 +411,6 @@ static void known_extremes(void **state)
     assert_extreme(b, i, "pixel3_latency", UB_MAXIMIZE, NULL, 178.892987);
     assert_extreme(b, i, "eyeriss_latency", UB_MAXIMIZE, NULL, 32.876112);
     assert_extreme(b, i, "fpga_latency", UB_MAXIMIZE, NULL, 167.644800);
-    ub_hwbench_destroy(&b);
-    ub_context_destroy(&context);
 }
 
 /* The most FLOPs within a latency are more than those of any other operator
@@ -460,17 +420,12 @@ static void most_flops_within(void **state)
     static const char *const names[] = { "raspi4_latency", "edgegpu_latency",
                                          "pixel3_latency", "eyeriss_energy",
                                          "fpga_latency" };
-    ub_context *context = test_context(1);
-    ub_hwbench *b = open_tables(context, UB_HWBENCH_FBNET);
+    const ub_hwbench *b = need_tables();
 
     (void) state;
-    if (b == NULL) {
-        ub_context_destroy(&context);
-        skip();
-    }
     for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-        const int64_t flops = find(b, UB_HWBENCH_IMAGENET, "flops"),
-                      device = find(b, UB_HWBENCH_IMAGENET, names[k]);
+        const int64_t flops = tables_find(b, UB_HWBENCH_IMAGENET, "flops"),
+                      device = tables_find(b, UB_HWBENCH_IMAGENET, names[k]);
         int32_t operators[UB_HWBENCH_FBNET_LAYERS];
         ub_hwbench_value low, high, most, used;
 
@@ -486,7 +441,8 @@ static void most_flops_within(void **state)
 
             if (ub_hwbench_fbnet_best(b, flops, UB_MAXIMIZE, device, limit,
                                       operators, &most) != UB_OK)
-                fail_msg("%s: %s", names[k], ub_context_last_error(context));
+                fail_msg("%s: %s", names[k],
+                         ub_context_last_error(published.context));
             assert_int_equal(ub_hwbench_get_fbnet(b, device, operators, &used),
                              UB_OK);
             assert_true(used.value <= limit);
@@ -504,23 +460,26 @@ static void most_flops_within(void **state)
             }
         }
     }
-    ub_hwbench_destroy(&b);
-    ub_context_destroy(&context);
 }
+
+#define TEST_CELLS(name) \
+    cmocka_unit_test_setup_teardown(name, open_cells, close_tables)
+#define TEST_FBNET(name) \
+    cmocka_unit_test_setup_teardown(name, open_fbnet, close_tables)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(notebook_cells),
-        cmocka_unit_test(notebook_fbnet),
-        cmocka_unit_test(forms_are_those_of_the_table),
-        cmocka_unit_test(what_is_known),
-        cmocka_unit_test(known_taus),
-        cmocka_unit_test(rounding_finds_ties),
-        cmocka_unit_test(known_optima),
-        cmocka_unit_test(known_fronts),
-        cmocka_unit_test(known_extremes),
-        cmocka_unit_test(most_flops_within),
+        TEST_CELLS(notebook_cells),
+        TEST_FBNET(notebook_fbnet),
+        TEST_CELLS(forms_are_those_of_the_table),
+        TEST_CELLS(what_is_known),
+        TEST_CELLS(known_taus),
+        TEST_CELLS(rounding_finds_ties),
+        TEST_CELLS(known_optima),
+        TEST_CELLS(known_fronts),
+        TEST_FBNET(known_extremes),
+        TEST_FBNET(most_flops_within),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/base.h"
-#include "support.h"
+#include "tables.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <uboost/hwbench.h>
 
 /* Text tables, made up here. */
 
@@ -17,41 +16,12 @@
     "|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|" \
     "nor_conv_3x3~2|"
 
-static ub_hwbench *open_forms(ub_context *context, int32_t space)
-{
-    ub_hwbench *bench = NULL;
-
-    assert_int_equal(ub_hwbench_open(context, NULL, space, &bench), UB_OK);
-    return bench;
-}
-
 static ub_status read_text(ub_hwbench *bench, int32_t dataset, const char *text)
 {
     const char *path = test_path("made_up.csv");
 
     test_file_write(path, text, strlen(text));
     return ub_hwbench_read(bench, dataset, path);
-}
-
-static ub_hwbench_value get(const ub_hwbench *bench, int32_t dataset,
-                            const char *name, int64_t index)
-{
-    ub_hwbench_value v = { 0.0, -1, 0 };
-
-    if (ub_hwbench_get(bench, ub_hwbench_find(bench, dataset, name), index,
-                       &v) != UB_OK)
-        fail_msg("%s", name);
-    return v;
-}
-
-static void assert_value(const ub_hwbench *bench, int32_t dataset,
-                         const char *name, int64_t index, int32_t state,
-                         double value)
-{
-    const ub_hwbench_value v = get(bench, dataset, name, index);
-
-    assert_int_equal(v.state, state);
-    assert_true(isnan(value) ? isnan(v.value) : v.value == value);
 }
 
 static void columns_by_index(void **state)
@@ -63,22 +33,22 @@ static void columns_by_index(void **state)
                                "0,,2,x,1e-3\n"
                                "15624,nan,,,25.73720932006836\n";
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_NASBENCH201);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
     ub_hwbench_metric m = { .size = sizeof(m) };
 
     (void) state;
     assert_int_equal(read_text(bench, UB_HWBENCH_CIFAR100, text), UB_OK);
     assert_int_equal(ub_hwbench_metrics(bench), 55);
-    assert_value(bench, 1, "my_board", 3, UB_HWBENCH_KNOWN, 1.5);
-    assert_value(bench, 1, "my_board", 0, UB_HWBENCH_UNKNOWN, NAN);
-    assert_value(bench, 1, "my_board", 15624, UB_HWBENCH_UNKNOWN, NAN);
-    assert_value(bench, 1, "my_board", 77, UB_HWBENCH_UNKNOWN, NAN);
-    assert_value(bench, 1, "edgetpu_latency", 3, UB_HWBENCH_FAILED, -1.0);
-    assert_value(bench, 1, "edgetpu_latency", 0, UB_HWBENCH_KNOWN, 2.0);
-    assert_value(bench, 1, "raspi4_latency", 0, UB_HWBENCH_KNOWN, 1e-3);
-    assert_value(bench, 1, "raspi4_latency", 15624, UB_HWBENCH_KNOWN,
-                 25.73720932006836);
-    assert_value(bench, 0, "raspi4_latency", 0, UB_HWBENCH_UNKNOWN, NAN);
+    tables_expect(bench, 1, "my_board", 3, UB_HWBENCH_KNOWN, 1.5);
+    tables_expect(bench, 1, "my_board", 0, UB_HWBENCH_UNKNOWN, NAN);
+    tables_expect(bench, 1, "my_board", 15624, UB_HWBENCH_UNKNOWN, NAN);
+    tables_expect(bench, 1, "my_board", 77, UB_HWBENCH_UNKNOWN, NAN);
+    tables_expect(bench, 1, "edgetpu_latency", 3, UB_HWBENCH_FAILED, -1.0);
+    tables_expect(bench, 1, "edgetpu_latency", 0, UB_HWBENCH_KNOWN, 2.0);
+    tables_expect(bench, 1, "raspi4_latency", 0, UB_HWBENCH_KNOWN, 1e-3);
+    tables_expect(bench, 1, "raspi4_latency", 15624, UB_HWBENCH_KNOWN,
+                  25.73720932006836);
+    tables_expect(bench, 0, "raspi4_latency", 0, UB_HWBENCH_UNKNOWN, NAN);
     assert_int_equal(
         ub_hwbench_get_metric(bench, ub_hwbench_find(bench, 1, "my_board"), &m),
         UB_OK);
@@ -94,13 +64,13 @@ static void columns_by_text(void **state)
                                "cellstr\tb\tcifar100-val\tindex\n" CELL9
                                "\t2\t3\t9\n" CELL0 "\t4\t5.5\t0\n";
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_NASBENCH201);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
 
     (void) state;
     assert_int_equal(read_text(bench, UB_HWBENCH_CIFAR10, text), UB_OK);
-    assert_value(bench, 0, "b", 9, UB_HWBENCH_KNOWN, 2.0);
-    assert_value(bench, 0, "b", 0, UB_HWBENCH_KNOWN, 4.0);
-    assert_value(bench, 1, "valid_accuracy_12", 0, UB_HWBENCH_KNOWN, 5.5);
+    tables_expect(bench, 0, "b", 9, UB_HWBENCH_KNOWN, 2.0);
+    tables_expect(bench, 0, "b", 0, UB_HWBENCH_KNOWN, 4.0);
+    tables_expect(bench, 1, "valid_accuracy_12", 0, UB_HWBENCH_KNOWN, 5.5);
     ub_hwbench_destroy(&bench);
     ub_context_destroy(&context);
 }
@@ -109,16 +79,16 @@ static void columns_by_text(void **state)
 static void holes_are_filled(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_NASBENCH201);
-    const double form = get(bench, 0, "eyeriss_latency", 1).value;
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
+    const double form = tables_get(bench, 0, "eyeriss_latency", 1).value;
     const char *path = test_path("holes.table");
 
     (void) state;
     assert_int_equal(read_text(bench, 0, "index,eyeriss_latency\n0,7.5\n1,\n"),
                      UB_OK);
     for (int i = 0; i < 2; i++) {
-        assert_value(bench, 0, "eyeriss_latency", 0, UB_HWBENCH_KNOWN, 7.5);
-        assert_value(bench, 0, "eyeriss_latency", 1, UB_HWBENCH_KNOWN, form);
+        tables_expect(bench, 0, "eyeriss_latency", 0, UB_HWBENCH_KNOWN, 7.5);
+        tables_expect(bench, 0, "eyeriss_latency", 1, UB_HWBENCH_KNOWN, form);
         if (i == 1)
             break;
         assert_int_equal(
@@ -166,7 +136,7 @@ static void refused_texts(void **state)
         { "index,a\n1,2\n3,4", ":3:", "ends within" },
     };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_NASBENCH201);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
 
     (void) state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -192,7 +162,7 @@ static void refused_texts(void **state)
 static void nothing_is_told_twice(void **state)
 {
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_NASBENCH201);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_NASBENCH201);
 
     (void) state;
     assert_int_equal(read_text(bench, 0, "index,a\n0,1\n"), UB_OK);
@@ -215,7 +185,7 @@ static void too_many_columns(void **state)
                   { 502, UB_ERR_RANGE },
                   { 501, UB_OK } };
     ub_context *context = test_context(1);
-    ub_hwbench *bench = open_forms(context, UB_HWBENCH_FBNET);
+    ub_hwbench *bench = tables_forms(context, UB_HWBENCH_FBNET);
 
     (void) state;
     for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
@@ -261,9 +231,9 @@ static void folders(void **state)
     assert_int_equal(
         ub_hwbench_open(context, folder, UB_HWBENCH_NASBENCH201, &bench),
         UB_OK);
-    assert_value(bench, 2, "raspi4_latency", 4, UB_HWBENCH_KNOWN, 0.5);
-    assert_value(bench, 0, "raspi4_latency", 4, UB_HWBENCH_UNKNOWN, NAN);
-    assert_value(bench, 0, "raspi4", 4, UB_HWBENCH_KNOWN, 6.0);
+    tables_expect(bench, 2, "raspi4_latency", 4, UB_HWBENCH_KNOWN, 0.5);
+    tables_expect(bench, 0, "raspi4_latency", 4, UB_HWBENCH_UNKNOWN, NAN);
+    tables_expect(bench, 0, "raspi4", 4, UB_HWBENCH_KNOWN, 6.0);
     ub_hwbench_destroy(&bench);
     put(folder, "nb201_accuracy.csv", "index,cifar10_test\n4,6\n5,x\n");
     assert_int_equal(
@@ -287,7 +257,7 @@ static int read_damaged(ub_context *context, const char *path)
     ub_status status;
 
     if (untouched == NULL)
-        untouched = open_forms(context, UB_HWBENCH_NASBENCH201);
+        untouched = tables_forms(context, UB_HWBENCH_NASBENCH201);
     status = ub_hwbench_read(untouched, 0, path);
     if (status != UB_OK) {
         assert_int_equal(ub_hwbench_metrics(untouched), 54);
