@@ -112,8 +112,8 @@ ub_status ub__joint_price_open(ub_context *context, const ub_space *space,
                                const ub_cosearch_options *options,
                                ub__joint_price *price);
 void ub__joint_price_close(ub__joint_price *price);
-/* The best accelerator for a path; 0 fields and frames per second of infinity
- * when it has nothing to compute. The seed is of engines that draw. */
+/* The best accelerator for a path; all of its result is 0 when there is nothing
+ * to compute. The seed is of engines that draw. */
 ub_status ub__joint_price_best(const ub__joint_price *price,
                                const ub__joint_path *path, int32_t engine,
                                uint64_t seed, ub_workload **workload,
