@@ -13,6 +13,8 @@ ub_status ub__cosearch_options_check(ub_context *context,
                                      const ub_cosearch_options *options);
 /* Everything that decides what a run computes, as config.json holds it. */
 json_t *ub__cosearch_options_json(const ub_cosearch_options *options);
+/* The same of the options' preset. */
+json_t *ub__cosearch_defaults_json(const ub_cosearch_options *options);
 /* What data and training of `search` need to know. */
 void ub__cosearch_search_options(const ub_cosearch_options *options,
                                  ub_search_options *out);

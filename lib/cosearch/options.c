@@ -156,6 +156,16 @@ json_t *ub__cosearch_options_json(const ub_cosearch_options *options)
     return NULL;
 }
 
+json_t *ub__cosearch_defaults_json(const ub_cosearch_options *options)
+{
+    ub_cosearch_options defaults;
+
+    ub_cosearch_options_init(&defaults, sizeof(defaults));
+    /* may have another name */
+    (void) !ub_cosearch_preset(&defaults, options->preset);
+    return ub__cosearch_options_json(&defaults);
+}
+
 void ub__cosearch_search_options(const ub_cosearch_options *options,
                                  ub_search_options *out)
 {

@@ -372,6 +372,7 @@ static ub_status go(pipeline *p, const ub_dataset *train,
                     ub_cosearch_result *result)
 {
     ub_status status = ub__run_open(p->context, make_config(p, train, test),
+                                    ub__cosearch_defaults_json(p->options),
                                     folder, resume, &p->run);
 
     if (status != UB_OK)

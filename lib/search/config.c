@@ -5,18 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What an option is where an older library did not write it. */
-static json_t *make_defaults(const json_t *wanted)
-{
-    const char *preset = json_string_value(json_object_get(wanted, "preset"));
-    ub_search_options options;
-
-    ub_search_options_init(&options, sizeof(options));
-    if (preset != NULL)
-        (void) !ub_search_preset(&options, preset); /* may have another name */
-    return ub__search_options_json(&options);
-}
-
 static void print_value(const json_t *value, char *out, size_t size)
 {
     char *text = value ? json_dumps(value,
@@ -40,8 +28,8 @@ static ub_status refuse(ub_context *context, const char *path, const char *key,
                     path, key, there, here);
 }
 
-static ub_status compare(ub_context *context, const char *path, json_t *found,
-                         json_t *wanted, json_t *defaults)
+ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
+                           json_t *wanted, const json_t *defaults)
 {
     const char *key;
     json_t *value;
@@ -60,17 +48,4 @@ static ub_status compare(ub_context *context, const char *path, json_t *found,
             return refuse(context, path, key, value, NULL);
     }
     return UB_OK;
-}
-
-ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
-                           json_t *wanted)
-{
-    json_t *defaults = make_defaults(wanted);
-    ub_status status;
-
-    if (defaults == NULL)
-        return ub__fail(context, UB_ERR_NOMEM, "search: out of memory");
-    status = compare(context, path, found, wanted, defaults);
-    json_decref(defaults);
-    return status;
 }

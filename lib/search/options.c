@@ -244,3 +244,13 @@ json_t *ub__search_options_json(const ub_search_options *options)
     }
     return root;
 }
+
+json_t *ub__search_defaults_json(const ub_search_options *options)
+{
+    ub_search_options defaults;
+
+    ub_search_options_init(&defaults, sizeof(defaults));
+    /* may have another name */
+    (void) !ub_search_preset(&defaults, options->preset);
+    return ub__search_options_json(&defaults);
+}

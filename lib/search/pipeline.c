@@ -413,7 +413,8 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
         status = ub__pricing_open(context, &o, p.space, &p.pricing);
     if (status == UB_OK)
         status = ub__run_open(context, make_config(&o, context, train, test),
-                              folder, resume, &p.run);
+                              ub__search_defaults_json(&o), folder, resume,
+                              &p.run);
     if (status == UB_OK) {
         status = run_stages(&p, result);
         ub__run_close(&p.run);
@@ -428,13 +429,14 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
 
 /* Whether config.json is the one given, and there is a result. */
 static ub_status look_into(ub_context *context, json_t *config,
-                           const char *path, const char *result, int *complete)
+                           const json_t *defaults, const char *path,
+                           const char *result, int *complete)
 {
     json_t *found = NULL;
     ub_status status = ub__json_read(context, path, &found);
 
     if (status == UB_OK)
-        status = ub__config_check(context, path, found, config);
+        status = ub__config_check(context, path, found, config, defaults);
     json_decref(found);
     if (status != UB_OK || !ub__file_exists(result))
         return status;
@@ -446,20 +448,20 @@ static ub_status look_into(ub_context *context, json_t *config,
     return status;
 }
 
-static ub_status look(ub_context *context, json_t *config, const char *folder,
-                      int *complete)
+static ub_status look(ub_context *context, json_t *config,
+                      const json_t *defaults, const char *folder, int *complete)
 {
     char *path = ub__path_join(context, folder, "config.json");
     char *result = ub__path_join(context, folder, "result.json");
     ub_status status = UB_OK;
     int there = 0;
 
-    if (config == NULL)
+    if (config == NULL || defaults == NULL)
         status = ub__fail(context, UB_ERR_NOMEM, "search: out of memory");
     else if (path == NULL || result == NULL)
         status = UB_ERR_NOMEM;
     else if (ub__file_exists(path) || ub__file_exists(result))
-        status = look_into(context, config, path, result, &there);
+        status = look_into(context, config, defaults, path, result, &there);
     ub__free(context, path);
     ub__free(context, result);
     if (status == UB_OK)
@@ -474,7 +476,7 @@ ub_status ub_search_complete(ub_context *context,
 {
     ub_search_result unused = { .size = sizeof(unused) };
     ub_search_options o;
-    json_t *config;
+    json_t *config, *defaults;
     ub_status status;
 
     if (context == NULL)
@@ -484,8 +486,10 @@ ub_status ub_search_complete(ub_context *context,
     if (status != UB_OK)
         return status;
     config = make_config(&o, context, train, test);
-    status = look(context, config, folder, complete);
+    defaults = ub__search_defaults_json(&o);
+    status = look(context, config, defaults, folder, complete);
     json_decref(config);
+    json_decref(defaults);
     return status;
 }
 
@@ -513,7 +517,7 @@ ub_status ub_search_train(ub_context *context, const ub_search_options *options,
         status = ub__run_open(
             context,
             name_network(make_config(&o, context, train, test), network),
-            folder, resume, &run);
+            ub__search_defaults_json(&o), folder, resume, &run);
     if (status == UB_OK) {
         if (run.stage == UB__STAGE_MICRO)
             run.stage = UB__STAGE_TRAIN;

@@ -168,7 +168,7 @@ static ub_status parse_state(ub__run *run, const char *path, json_t *state)
 static ub_status check_config(ub__run *run, const char *path, json_t *config)
 {
     const ub_status status = ub__config_check(run->context, path, config,
-                                              run->config);
+                                              run->config, run->defaults);
 
     json_decref(config);
     return status;
@@ -286,8 +286,8 @@ static ub_status open_folder(ub__run *run, int resume)
     return status;
 }
 
-ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
-                       int resume, ub__run *run)
+ub_status ub__run_open(ub_context *context, json_t *config, json_t *defaults,
+                       const char *folder, int resume, ub__run *run)
 {
     ub_status status;
 
@@ -295,8 +295,9 @@ ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
     run->context = context;
     run->folder = folder;
     run->config = config;
+    run->defaults = defaults;
     run->results = json_object();
-    if (config == NULL || run->results == NULL)
+    if (config == NULL || defaults == NULL || run->results == NULL)
         status = no_memory(context);
     else
         status = open_folder(run, resume);
@@ -308,6 +309,7 @@ ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
 void ub__run_close(ub__run *run)
 {
     json_decref(run->config);
+    json_decref(run->defaults);
     json_decref(run->results);
     ub__free(run->context, run->log);
     ub_archive_destroy(&run->resumed);

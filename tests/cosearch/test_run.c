@@ -272,6 +272,39 @@ static void test_other_options_refused(void **state)
     ub_context_destroy(&context);
 }
 
+/* What an older library did not write is what the joint search's preset says,
+ * not that of the same name of another search, where tau is 1. */
+static void test_older_config(void **state)
+{
+    static const char line[] = "\"tau\": 5.0,";
+    struct runs_stop once = { 2, 0 };
+    ub_context *context = runs_context(&once, 2);
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512], path[600], *text, *at;
+
+    (void) state;
+    tiny_options(&o);
+    copy_folder("older", folder);
+    assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors", folder);
+    assert_int_equal(remove(path), 0);
+    snprintf(path, sizeof(path), "%s/config.json", folder);
+    text = test_file_read(path);
+    at = strstr(text, line);
+    assert_non_null(at);
+    memset(at, ' ', strlen(line));
+    test_file_write(path, text, strlen(text));
+    free(text);
+    o.tau = 1.0;
+    assert_int_equal(go(context, &o, folder, 1, &r), UB_ERR_INVALID);
+    assert_non_null(
+        strstr(ub_context_last_error(context), "its tau is missing, not 1.0"));
+    o.tau = 5.0;
+    assert_int_equal(go(context, &o, folder, 1, &r), UB_OK);
+    ub_context_destroy(&context);
+}
+
 static void test_options_refused(void **state)
 {
     ub_context *context = test_context(1);
@@ -416,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_other_options_refused),
+        cmocka_unit_test(test_older_config),
         cmocka_unit_test(test_options_refused),
         cmocka_unit_test(test_damaged_checkpoint),
         cmocka_unit_test(test_damaged_notes),
