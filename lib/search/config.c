@@ -5,6 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+json_t *ub__config_complete(json_t *config, ub_context *context,
+                            const ub_dataset *train, const ub_dataset *test)
+{
+    if (json_object_set_new(config, "data",
+                            json_string(ub_dataset_name(train))) ||
+        json_object_set_new(config, "data_images",
+                            json_integer(ub_dataset_count(train))) ||
+        json_object_set_new(config, "test_images",
+                            json_integer(ub_dataset_count(test))) ||
+        json_object_set_new(config, "threads",
+                            json_integer(ub_context_threads(context))) ||
+        json_object_set_new(config, "portable_kernels",
+                            json_integer(ub__context_portable(context)))) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
+}
+
 static void print_value(const json_t *value, char *out, size_t size)
 {
     char *text = value ? json_dumps(value,

@@ -51,38 +51,6 @@ static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
                               o->seed * 4 + (uint64_t) stage, net);
 }
 
-/* Integers as JSON, remembered in the run under `key`. */
-static ub_status note_integers(pipeline *p, const char *key,
-                               const int32_t *narrow, const int64_t *wide,
-                               int64_t n)
-{
-    json_t *array = json_array();
-
-    for (int64_t i = 0; i < n; i++) {
-        if (json_array_append_new(
-                array, json_integer(narrow ? narrow[i] : wide[i])) != 0) {
-            json_decref(array);
-            return ub__fail(p->context, UB_ERR_NOMEM, "search: out of memory");
-        }
-    }
-    return ub__run_note(&p->run, key, array);
-}
-
-static ub_status noted_integer(pipeline *p, const char *key, int64_t index,
-                               int64_t n, int64_t low, int64_t high,
-                               int64_t *out)
-{
-    const json_t *array = json_object_get(p->run.results, key);
-    const json_t *item = json_array_get(array, (size_t) index);
-
-    if (json_array_size(array) != (size_t) n || !json_is_integer(item) ||
-        json_integer_value(item) < low || json_integer_value(item) > high)
-        return ub__fail(p->context, UB_ERR_FORMAT,
-                        "search: the checkpoint's %s are damaged", key);
-    *out = json_integer_value(item);
-    return UB_OK;
-}
-
 /* What the searches found, from the run. */
 static ub_status read_operators(pipeline *p)
 {
@@ -90,8 +58,9 @@ static ub_status read_operators(pipeline *p)
 
     for (int64_t i = 0; i < n; i++) {
         int64_t value;
-        const ub_status status = noted_integer(
-            p, "operators", i, n, 0, ub_space_operators(p->space) - 1, &value);
+        const ub_status status = ub__run_noted_integer(
+            &p->run, "operators", i, n, 0, ub_space_operators(p->space) - 1,
+            &value);
         if (status != UB_OK)
             return status;
         p->operators[i] = (int32_t) value;
@@ -104,8 +73,8 @@ static ub_status read_widths(pipeline *p)
     const int64_t n = ub_space_sites(p->space);
 
     for (int64_t i = 0; i < n; i++) {
-        const ub_status status = noted_integer(p, "widths", i, n, 1, 1 << 20,
-                                               &p->widths[i]);
+        const ub_status status = ub__run_noted_integer(
+            &p->run, "widths", i, n, 1, 1 << 20, &p->widths[i]);
         if (status != UB_OK)
             return status;
     }
@@ -114,8 +83,9 @@ static ub_status read_widths(pipeline *p)
 
 static ub_status note_operators(pipeline *p, int64_t repaired)
 {
-    const ub_status status = note_integers(p, "operators", p->operators, NULL,
-                                           ub_space_decisions(p->space));
+    const ub_status status = ub__run_note(
+        &p->run, "operators",
+        ub__integers_json(p->operators, NULL, ub_space_decisions(p->space)));
 
     if (status != UB_OK)
         return status;
@@ -129,8 +99,9 @@ static ub_status note_choice(pipeline *p, int stage, const ub_supernet *net)
 
     if (stage == UB__STAGE_CHANNELS) {
         ub_supernet_widths(net, p->widths);
-        return note_integers(p, "widths", NULL, p->widths,
-                             ub_space_sites(p->space));
+        return ub__run_note(
+            &p->run, "widths",
+            ub__integers_json(NULL, p->widths, ub_space_sites(p->space)));
     }
     status = ub_supernet_operators(net, p->operators, &repaired);
     return status == UB_OK ? note_operators(p, repaired) : status;
@@ -240,21 +211,6 @@ static ub_status polish(pipeline *p)
     return status;
 }
 
-static ub_status write_network(ub__run *run, const ub_network *network)
-{
-    char *json = ub__run_path(run, "network.json");
-    char *dot = ub__run_path(run, "network.dot");
-    ub_status status = UB_ERR_NOMEM;
-
-    if (json != NULL && dot != NULL)
-        status = ub_network_write(network, json);
-    if (status == UB_OK)
-        status = ub_network_write_dot(network, dot);
-    ub__free(run->context, json);
-    ub__free(run->context, dot);
-    return status;
-}
-
 /* Priced before it is trained: what cannot be priced fails early. */
 static ub_status finish(ub__run *run, const ub_search_options *options,
                         const ub__data *data, const ub__pricing *pricing,
@@ -264,7 +220,7 @@ static ub_status finish(ub__run *run, const ub_search_options *options,
     ub_status status = ub__price(options, pricing, network, &r);
 
     if (status == UB_OK)
-        status = write_network(run, network);
+        status = ub__run_write_network(run, network);
     if (status == UB_OK)
         status = ub__train(run, options, data, network, &r.test_accuracy);
     if (status == UB_OK)
@@ -324,22 +280,8 @@ static json_t *make_config(const ub_search_options *options,
                            ub_context *context, const ub_dataset *train,
                            const ub_dataset *test)
 {
-    json_t *config = ub__search_options_json(options);
-
-    if (json_object_set_new(config, "data",
-                            json_string(ub_dataset_name(train))) ||
-        json_object_set_new(config, "data_images",
-                            json_integer(ub_dataset_count(train))) ||
-        json_object_set_new(config, "test_images",
-                            json_integer(ub_dataset_count(test))) ||
-        json_object_set_new(config, "threads",
-                            json_integer(ub_context_threads(context))) ||
-        json_object_set_new(config, "portable_kernels",
-                            json_integer(ub__context_portable(context)))) {
-        json_decref(config);
-        return NULL;
-    }
-    return config;
+    return ub__config_complete(ub__search_options_json(options), context, train,
+                               test);
 }
 
 /* [weights, inputs] of every layer; none when all are floats. */

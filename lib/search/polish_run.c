@@ -10,19 +10,6 @@ static ub_status no_memory(ub_context *context)
     return ub__fail(context, UB_ERR_NOMEM, "search: out of memory");
 }
 
-static json_t *integers(const int64_t *values, int64_t n)
-{
-    json_t *array = json_array();
-
-    for (int64_t i = 0; i < n; i++) {
-        if (json_array_append_new(array, json_integer(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
-
 /* What result.json says of it, which is also what a resumed run goes on from;
  * the widths of the search stay in "searched_widths". */
 static json_t *note_json(const ub__polish *p, const json_t *searched)
@@ -48,8 +35,9 @@ static ub_status note(ub__run *run, const ub__polish *p)
 
     json_decref(searched);
     if (status == UB_OK)
-        status = ub__run_note(run, "widths",
-                              integers(p->widths, ub_space_sites(p->space)));
+        status = ub__run_note(
+            run, "widths",
+            ub__integers_json(NULL, p->widths, ub_space_sites(p->space)));
     return status;
 }
 

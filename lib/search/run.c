@@ -27,6 +27,50 @@ ub_status ub__run_note(ub__run *run, const char *key, json_t *value)
     return UB_OK;
 }
 
+json_t *ub__integers_json(const int32_t *narrow, const int64_t *wide, int64_t n)
+{
+    json_t *array = json_array();
+
+    for (int64_t i = 0; array != NULL && i < n; i++) {
+        if (json_array_append_new(
+                array, json_integer(narrow ? narrow[i] : wide[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+ub_status ub__run_noted_integer(const ub__run *run, const char *key,
+                                int64_t index, int64_t n, int64_t low,
+                                int64_t high, int64_t *out)
+{
+    const json_t *array = json_object_get(run->results, key);
+    const json_t *item = json_array_get(array, (size_t) index);
+
+    if (json_array_size(array) != (size_t) n || !json_is_integer(item) ||
+        json_integer_value(item) < low || json_integer_value(item) > high)
+        return ub__fail(run->context, UB_ERR_FORMAT,
+                        "search: the checkpoint's %s are damaged", key);
+    *out = json_integer_value(item);
+    return UB_OK;
+}
+
+ub_status ub__run_write_network(const ub__run *run, const ub_network *network)
+{
+    char *json = ub__run_path(run, "network.json");
+    char *dot = ub__run_path(run, "network.dot");
+    ub_status status = UB_ERR_NOMEM;
+
+    if (json != NULL && dot != NULL)
+        status = ub_network_write(network, json);
+    if (status == UB_OK)
+        status = ub_network_write_dot(network, dot);
+    ub__free(run->context, json);
+    ub__free(run->context, dot);
+    return status;
+}
+
 /* -- the log -------------------------------------------------------------- */
 
 static ub_status log_append(ub__run *run, const char *text, size_t length)

@@ -29,6 +29,11 @@ int64_t ub__search_cost_batch(const ub_search_options *options);
 ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
                            json_t *wanted, const json_t *defaults);
 
+/* Add what is the same for all runs: the data that the options are applied to,
+ * and what decides the bits. Takes over config; NULL: no memory. */
+json_t *ub__config_complete(json_t *config, ub_context *context,
+                            const ub_dataset *train, const ub_dataset *test);
+
 /* -- a run in a folder ---------------------------------------------------- */
 
 enum { UB__STAGE_MICRO, UB__STAGE_CHANNELS, UB__STAGE_TRAIN, UB__STAGES };
@@ -62,6 +67,16 @@ void ub__run_close(ub__run *run);
 char *ub__run_path(const ub__run *run, const char *name);
 /* Remember what a stage found, under a key. Takes over value. */
 ub_status ub__run_note(ub__run *run, const char *key, json_t *value);
+
+/* Number `index` of the n that are noted under a key, checked. */
+ub_status ub__run_noted_integer(const ub__run *run, const char *key,
+                                int64_t index, int64_t n, int64_t low,
+                                int64_t high, int64_t *out);
+/* Integers of either size as an array, for notes and files; NULL: no memory. */
+json_t *ub__integers_json(const int32_t *narrow, const int64_t *wide,
+                          int64_t n);
+/* network.json and network.dot */
+ub_status ub__run_write_network(const ub__run *run, const ub_network *network);
 
 /* A stage as the run sees it. */
 typedef struct ub__stage {
