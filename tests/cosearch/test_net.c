@@ -116,6 +116,36 @@ static void test_gradient_of_logits(void **state)
     close_fixture(&f);
 }
 
+/* What runs in a step of the logits is what was drawn, at any temperature. */
+static void test_runs_what_was_drawn(void **state)
+{
+    static const double tau[] = { 1.0, 1e-6, 1e9 };
+    float found[3][6 * 3];
+    struct fixture f;
+    int widest = 0;
+
+    (void) state;
+    open_fixture(&f);
+    for (int64_t i = 0; i < CELLS; i++)
+        widest += cell(&f, i)->draw.widths[0] == 1;
+    assert_in_range(widest, 1, CELLS - 1); /* not all the first or the last */
+    for (int i = 0; i < 3; i++) {
+        ub_variable *x, *logits;
+
+        f.net->tau = tau[i];
+        assert_int_equal(ub_tape_constant(f.tape, f.images, &x), UB_OK);
+        assert_int_equal(
+            ub__joint_net_forward(f.net, f.tape, x, UB__JOINT_LOGITS, &logits),
+            UB_OK);
+        memcpy(found[i], ub_tensor_data(ub_variable_value(logits)),
+               sizeof(found[i]));
+        ub_tape_clear(f.tape);
+    }
+    assert_memory_equal(found[0], found[1], sizeof(found[0]));
+    assert_memory_equal(found[0], found[2], sizeof(found[0]));
+    close_fixture(&f);
+}
+
 /* Weights of what was drawn learn, of nothing else; logits do not. */
 static void test_gradient_of_weights(void **state)
 {
@@ -472,6 +502,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_of_logits),
+        cmocka_unit_test(test_runs_what_was_drawn),
         cmocka_unit_test(test_gradient_of_weights),
         cmocka_unit_test(test_cost_gradient),
         cmocka_unit_test(test_rebalanced),
