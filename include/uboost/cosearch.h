@@ -119,7 +119,8 @@ typedef struct ub_cosearch_options {
     double architecture_rate; /**< Adam with betas 0.5 and 0.999; published:
                                    3e-4 */
     double tau;               /**< temperature of the first epoch; 5 */
-    double tau_decay;         /**< factor per epoch; published: 0.975 */
+    double tau_decay;         /**< factor per epoch, down to 0.001; published:
+                                   0.975 */
 
     int64_t train_batch;  /**< 64 */
     double train_rate;    /**< of the one-cycle */

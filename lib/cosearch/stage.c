@@ -8,6 +8,9 @@
 /* How often lambda may have doubled or halved. */
 #define DOUBLINGS_MAX 200
 
+/* A long search would come to a temperature of 0, which is none. */
+#define LEAST_TAU     1e-3
+
 typedef struct joint {
     ub_context *context;
     const ub_cosearch_options *options;
@@ -129,7 +132,7 @@ static ub_status begin_epoch(void *self, int64_t epoch, int64_t step)
     const double done = (double) epoch / (double) epochs_of(j);
     ub_status status = ub_loader_start(j->weight_loader, epoch, step);
 
-    j->tau = o->tau * pow(o->tau_decay, (double) epoch);
+    j->tau = fmax(o->tau * pow(o->tau_decay, (double) epoch), LEAST_TAU);
     j->rate = o->search_rate_last +
               0.5 * (o->search_rate - o->search_rate_last) *
                   (1.0 + cos(3.14159265358979323846 * done));

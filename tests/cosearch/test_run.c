@@ -152,14 +152,14 @@ static void test_lambda(void **state)
     }
 }
 
-/* Mean loss in line `index` of a log. */
-static double loss_of(const char *folder, int index)
+/* A number in line `index` of a log. */
+static double logged(const char *folder, int index, const char *key)
 {
     static char log[1 << 16];
     const char *at = log;
     size_t n;
     json_t *line;
-    double loss;
+    double value;
 
     runs_read(folder, "log.jsonl", log, sizeof(log) - 1, &n);
     log[n] = '\0';
@@ -167,9 +167,9 @@ static double loss_of(const char *folder, int index)
         at = strchr(at, '\n') + 1;
     line = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
     assert_non_null(line);
-    loss = json_number_value(json_object_get(line, "loss"));
+    value = json_number_value(json_object_get(line, key));
     json_decref(line);
-    return loss;
+    return value;
 }
 
 /* Random paths with mixed bits learn: stripes are easy, ln 3 is 1.1. */
@@ -191,9 +191,37 @@ static void test_learns(void **state)
     o.refresh = 100;
     copy_folder("learns", folder);
     assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
-    print_message("loss %.3f at first, %.3f at last\n", loss_of(folder, 0),
-                  loss_of(folder, 29));
-    assert_true(loss_of(folder, 29) < 0.7);
+    print_message("loss %.3f at first, %.3f at last\n",
+                  logged(folder, 0, "loss"), logged(folder, 29, "loss"));
+    assert_true(logged(folder, 29, "loss") < 0.7);
+    ub_context_destroy(&context);
+}
+
+/* The temperature falls by its factor, but never to 0, at which no step can be
+ * made; the rate along half a cosine. */
+static void test_schedules(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512];
+
+    (void) state;
+    tiny_options(&o);
+    o.search_epochs = 3;
+    o.tau = 0.8;
+    o.tau_decay = 0.05;
+    o.search_rate = 0.3;
+    o.search_rate_last = 0.1;
+    copy_folder("schedules", folder);
+    assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+    /* the log keeps nine digits */
+    assert_close(logged(folder, 0, "tau"), 0.8, 1e-8);
+    assert_close(logged(folder, 1, "tau"), 0.04, 1e-8);
+    assert_close(logged(folder, 2, "tau"), 0.002, 1e-8);
+    assert_close(logged(folder, 3, "tau"), 0.001, 1e-8);
+    assert_close(logged(folder, 0, "rate"), 0.3, 1e-8);
+    assert_close(logged(folder, 2, "rate"), 0.2, 1e-8);
     ub_context_destroy(&context);
 }
 
@@ -447,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_band),
         cmocka_unit_test(test_lambda),
         cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_other_options_refused),
         cmocka_unit_test(test_older_config),
