@@ -128,7 +128,10 @@ ub_status ub__cosearch_options_check(ub_context *context,
     if (options->preset == NULL || options->reserved != 0)
         return ub__fail(context, UB_ERR_INVALID,
                         "cosearch: no preset, or reserved options are not 0");
-    status = ub__options_check(context, "cosearch", options, rows, N_ROWS);
+    status = ub__config_text(context, "the name of the preset", options->preset,
+                             strlen(options->preset));
+    if (status == UB_OK)
+        status = ub__options_check(context, "cosearch", options, rows, N_ROWS);
     if (status != UB_OK)
         return status;
     if (options->fps_high > 0.0 && options->fps_high < options->fps_low)

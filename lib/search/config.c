@@ -5,6 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+ub_status ub__config_text(ub_context *context, const char *what,
+                          const char *text, size_t length)
+{
+    json_t *valid = json_stringn(text, length);
+    json_t *any = json_stringn_nocheck(text, length);
+    const int bad = valid == NULL && any != NULL;
+
+    json_decref(valid);
+    json_decref(any);
+    return bad ? ub__fail(context, UB_ERR_INVALID, "search: %s is not UTF-8",
+                          what)
+               : UB_OK;
+}
+
 json_t *ub__config_complete(json_t *config, ub_context *context,
                             const ub_dataset *train, const ub_dataset *test)
 {

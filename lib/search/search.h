@@ -29,6 +29,9 @@ int64_t ub__search_cost_batch(const ub_search_options *options);
 ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
                            json_t *wanted, const json_t *defaults);
 
+/* Whether a text can go into config.json; `what` it is, for the error. */
+ub_status ub__config_text(ub_context *context, const char *what,
+                          const char *text, size_t length);
 /* Add what is the same for all runs: the data that the options are applied to,
  * and what decides the bits. Takes over config; NULL: no memory. */
 json_t *ub__config_complete(json_t *config, ub_context *context,

@@ -342,7 +342,7 @@ static void test_options_refused(void **state)
 
     (void) state;
     copy_folder("refused", folder);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         tiny_options(&o);
         switch (i) {
         case 0: o.bit_widths = 0; break;
@@ -354,6 +354,7 @@ static void test_options_refused(void **state)
             o.fps_low = 2.0;
             o.fps_high = 1.0;
             break;
+        case 6: o.preset = "\xff"; break; /* no UTF-8 */
         default: o.reserved = 1; break;
         }
         assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INVALID);
