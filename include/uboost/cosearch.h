@@ -137,7 +137,9 @@ void ub_cosearch_options_init(ub_cosearch_options *options, size_t size);
 
 /**
  * Set every option to a preset: "quick", "small" or "paper" (the published
- * sizes).
+ * sizes). "quick" shows how it all works together; its steps are too few for
+ * weights to learn on random paths, so that its network is chosen by time
+ * and chance.
  *
  * @param options  filled; size must be set
  * @param name     of the preset
