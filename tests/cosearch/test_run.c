@@ -469,6 +469,63 @@ static void test_damaged_notes(void **state)
     ub_context_destroy(&context);
 }
 
+/* -- out of memory -------------------------------------------------------- */
+
+static void swept_options(ub_cosearch_options *o)
+{
+    tiny_options(o);
+    o->engine = UB_ENGINE_RANDOM; /* the exact one's memory has a sweep */
+    o->samples = 2;
+    o->train_images = 20;
+    o->search_batch = o->train_batch = 4;
+}
+
+static ub_status run_scenario(ub_context *context, void *arg)
+{
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char path[600];
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", (const char *) arg, files[i]);
+        remove(path);
+    }
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors",
+             (const char *) arg);
+    remove(path);
+    swept_options(&o);
+    return go(context, &o, arg, 0, &r);
+}
+
+/* The run in the folder is within its search. */
+static ub_status resume_scenario(ub_context *context, void *arg)
+{
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+
+    swept_options(&o);
+    return go(context, &o, arg, 1, &r);
+}
+
+static void test_out_of_memory(void **state)
+{
+    struct runs_stop once = { 3, 0 };
+    ub_context *context;
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512];
+
+    (void) state;
+    copy_folder("whole-memory", folder);
+    assert_survives_oom(run_scenario, 1, folder);
+    copy_folder("resumed-memory", folder);
+    context = runs_context(&once, 1);
+    swept_options(&o);
+    assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
+    ub_context_destroy(&context);
+    assert_survives_oom(resume_scenario, 1, folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_options_refused),
         cmocka_unit_test(test_damaged_checkpoint),
         cmocka_unit_test(test_damaged_notes),
+        cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
