@@ -8,9 +8,7 @@
 #include "common/command_line.h"
 #include "common/run_in_folder.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
@@ -72,12 +70,18 @@ static const struct option long_options[] = {
     { NULL, 0, NULL, 0 },
 };
 
+enum { N_OPTIONS = sizeof(long_options) / sizeof(long_options[0]) - 1 };
+
 typedef struct arguments {
+    const char *value[N_OPTIONS]; /* NULL: not given */
     ub_search_options options;
-    const char *network, *data, *out;
     int64_t threads, bits; /* bits 0: as in the network */
-    int resume;
 } arguments;
+
+static const char *value_of(const arguments *a, int option)
+{
+    return a->value[option - NETWORK];
+}
 
 static int parse_bits(const char *text, int64_t *out)
 {
@@ -94,8 +98,6 @@ static int apply(arguments *a, int option, const char *text)
     int64_t seed;
 
     switch (option) {
-    case NETWORK: a->network = text; return 1;
-    case DATA: a->data = text; return 1;
     case EPOCHS:
         return parse_integer("--epochs", text, 1, 1 << 20, &o->train_epochs);
     case BATCH:
@@ -116,16 +118,14 @@ static int apply(arguments *a, int option, const char *text)
         o->seed = (uint64_t) seed;
         return 1;
     case THREADS: return parse_integer("--threads", text, 1, 1024, &a->threads);
-    case OUT: a->out = text; return 1;
-    case RESUME: a->resume = 1; return 1;
-    default: fputs("see train_network --help\n", stderr); return 0;
+    default: return 1;
     }
 }
 
 /* 1, or 0 after a message; exits after --help. */
 static int parse(arguments *a, int argc, char **argv)
 {
-    int option;
+    static const char *const help[] = { usage, NULL };
 
     memset(a, 0, sizeof(*a));
     ub_search_options_init(&a->options, sizeof(a->options));
@@ -134,29 +134,29 @@ static int parse(arguments *a, int argc, char **argv)
     a->options.micro_epochs = a->options.channel_epochs = 0; /* no search */
     a->options.train_epochs = 30;
     a->options.train_batch = 64;
-    a->out = "train-out";
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (option == HELP) {
-            fputs(usage, stdout);
-            exit(0);
-        }
-        if (!apply(a, option, optarg))
+    if (!parse_command_line(argc, argv, long_options, help, a->value))
+        return 0;
+    for (int option = NETWORK; option < HELP; option++) {
+        const char *text = value_of(a, option);
+
+        if (text != NULL && !apply(a, option, text))
             return 0;
     }
-    if (optind < argc || a->network == NULL) {
-        fputs(optind < argc ? "unexpected argument\n"
-                            : "--network FILE is needed\n",
-              stderr);
-        return 0;
-    }
-    return 1;
+    if (value_of(a, NETWORK) == NULL)
+        fputs("--network FILE is needed\n", stderr);
+    return value_of(a, NETWORK) != NULL;
+}
+
+static const char *folder_of(const arguments *a)
+{
+    return value_of(a, OUT) ? value_of(a, OUT) : "train-out";
 }
 
 static ub_status read_network(const arguments *a, ub_context *context,
                               ub_network **out)
 {
     ub_network *read = NULL;
-    ub_status status = ub_network_read(context, a->network, &read);
+    ub_status status = ub_network_read(context, value_of(a, NETWORK), &read);
 
     if (status != UB_OK || a->bits == 0) {
         *out = read;
@@ -178,7 +178,8 @@ static ub_status run(const void *user, ub_context *context,
 
     if (status == UB_OK)
         status = ub_search_train(context, &a->options, network, train, test,
-                                 a->out, a->resume, &result);
+                                 folder_of(a), value_of(a, RESUME) != NULL,
+                                 &result);
     if (status == UB_OK)
         print_result(&result, &a->options);
     ub_network_destroy(&network);
@@ -189,7 +190,7 @@ int main(int argc, char **argv)
 {
     arguments a;
 
-    return parse(&a, argc, argv)
-               ? run_in_folder(a.out, a.threads, a.data, run, &a)
-               : 1;
+    return parse(&a, argc, argv) ? run_in_folder(folder_of(&a), a.threads,
+                                                 value_of(&a, DATA), run, &a)
+                                 : 1;
 }

@@ -119,7 +119,8 @@ typedef struct ub_cosearch_options {
     double architecture_rate; /**< Adam with betas 0.5 and 0.999; published:
                                    3e-4 */
     double tau;               /**< temperature of the first epoch; 5 */
-    double tau_decay;         /**< factor per epoch; published: 0.975 */
+    double tau_decay;         /**< factor per epoch, down to 0.001; published:
+                                   0.975 */
 
     int64_t train_batch;  /**< 64 */
     double train_rate;    /**< of the one-cycle */
@@ -136,7 +137,9 @@ void ub_cosearch_options_init(ub_cosearch_options *options, size_t size);
 
 /**
  * Set every option to a preset: "quick", "small" or "paper" (the published
- * sizes).
+ * sizes). "quick" shows how it all works together; its steps are too few for
+ * weights to learn on random paths, so that its network is chosen by time
+ * and chance.
  *
  * @param options  filled; size must be set
  * @param name     of the preset

@@ -13,6 +13,8 @@ ub_status ub__cosearch_options_check(ub_context *context,
                                      const ub_cosearch_options *options);
 /* Everything that decides what a run computes, as config.json holds it. */
 json_t *ub__cosearch_options_json(const ub_cosearch_options *options);
+/* The same of the options' preset. */
+json_t *ub__cosearch_defaults_json(const ub_cosearch_options *options);
 /* What data and training of `search` need to know. */
 void ub__cosearch_search_options(const ub_cosearch_options *options,
                                  ub_search_options *out);
@@ -112,8 +114,8 @@ ub_status ub__joint_price_open(ub_context *context, const ub_space *space,
                                const ub_cosearch_options *options,
                                ub__joint_price *price);
 void ub__joint_price_close(ub__joint_price *price);
-/* The best accelerator for a path; 0 fields and frames per second of infinity
- * when it has nothing to compute. The seed is of engines that draw. */
+/* The best accelerator for a path; all of its result is 0 when there is nothing
+ * to compute. The seed is of engines that draw. */
 ub_status ub__joint_price_best(const ub__joint_price *price,
                                const ub__joint_path *path, int32_t engine,
                                uint64_t seed, ub_workload **workload,

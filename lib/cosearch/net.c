@@ -120,8 +120,11 @@ static ub_status choose_bits(const pass *p, const ub__joint_cell *c, int64_t op,
                                                 : UB_BIT_MODE_PROXY_HARD;
     choice->active = net->n_active_bits;
     choice->logits = c->beta[op];
+    /* Only the order counts in hard mode, and that as draw() finds it: at other
+     * temperatures probabilities round to the same number. */
     return ub_op_gumbel_softmax(p->tape, c->beta[op], noise_of(net, c, op),
-                                net->tau, 0, &choice->sample);
+                                p->mode == UB__JOINT_WEIGHTS ? net->tau : 1.0,
+                                0, &choice->sample);
 }
 
 static ub_status run_step(const pass *p, const ub_operator_step *step,

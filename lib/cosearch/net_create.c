@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cosearch/cosearch.h"
 
+#include "supernet/supernet.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -8,60 +10,6 @@
 #define FIRST_LOGIT 1e-3f
 
 enum { NAME_LENGTH = UB__SPACE_NAME + 32 };
-
-static ub_status create_layer(ub__joint_net *net, const char *name,
-                              const ub_operator_step *step, int64_t stride,
-                              int64_t in, int64_t out, int quantized,
-                              ub_rng *rng, ub_conv_norm **layer)
-{
-    ub_conv_norm_options o;
-
-    if (!ub__step_is_conv(step->kind))
-        return UB_OK;
-    ub_conv_norm_options_init(&o, sizeof(o));
-    o.in_channels = in;
-    o.out_channels = out;
-    o.kernel_height = o.kernel_width = step->kernel;
-    o.stride = stride;
-    o.dilation = step->dilation;
-    o.groups = step->kind == UB_STEP_DEPTHWISE ? in : step->groups;
-    o.relu = step->relu;
-    o.quantized = quantized;
-    return ub_conv_norm_create(net->parameters, name, &o, rng, layer);
-}
-
-static ub_status create_candidate(ub__joint_net *net, int64_t at,
-                                  const ub__operator *op, ub_rng *rng,
-                                  ub_conv_norm **layers)
-{
-    const ub__joint_cell *c = &net->row[at];
-    const int64_t in = c->in_channels, width = c->cell->width;
-    const int64_t stride = ub__space_edge_stride(net->space, at, 0);
-    const int64_t n = ub__operator_steps(op, in, width, stride);
-    char prefix[UB__SPACE_NAME], name[NAME_LENGTH];
-    int64_t channels = in;
-
-    ub__space_operator_name(net->space, at, 0, op, prefix);
-    for (int64_t s = 0; s < n; s++) {
-        const int64_t out = ub__step_width(&op->steps[s], channels, in, width);
-        ub_status status;
-
-        snprintf(name, sizeof(name), "%s.%lld", prefix, (long long) s);
-        status = create_layer(net, name, &op->steps[s],
-                              s == op->strided ? stride : 1, channels, out,
-                              c->cell->n_summed == 0, rng, &layers[s]);
-        if (status != UB_OK)
-            return status;
-        channels = out;
-    }
-    if (channels != width || (stride != 1 && op->strided < 0))
-        return ub__fail(net->context, UB_ERR_SHAPE,
-                        "cosearch: %s makes %lld channels, the cell has %lld "
-                        "and stride %lld",
-                        prefix, (long long) channels, (long long) width,
-                        (long long) stride);
-    return UB_OK;
-}
 
 static ub_status create_candidates(ub__joint_net *net, int64_t at, ub_rng *rng)
 {
@@ -72,14 +20,21 @@ static ub_status create_candidates(ub__joint_net *net, int64_t at, ub_rng *rng)
     if (c->layers == NULL)
         return UB_ERR_NOMEM;
     for (int64_t i = 0; i < c->n_candidates; i++) {
-        const ub__operator *op = &c->candidates[i];
+        const ub__candidate candidate = {
+            .op = &c->candidates[i],
+            .cell = at,
+            .in = c->in_channels,
+            .width = c->cell->width,
+            .quantized = c->cell->n_summed == 0,
+        };
         ub_status status;
 
-        c->layers[i] = ub__calloc(net->context, (size_t) op->n_steps + 1,
+        c->layers[i] = ub__calloc(net->context, (size_t) candidate.op->n_steps,
                                   sizeof(*c->layers[i]));
         if (c->layers[i] == NULL)
             return UB_ERR_NOMEM;
-        status = create_candidate(net, at, op, rng, c->layers[i]);
+        status = ub__candidate_create(net->parameters, net->space, &candidate,
+                                      rng, c->layers[i]);
         if (status != UB_OK)
             return status;
     }
@@ -184,12 +139,8 @@ ub_status ub__joint_net_create(ub_context *context, const ub_space *space,
 
 static void destroy_candidates(ub__joint_net *net, ub__joint_cell *c)
 {
-    for (int64_t i = 0; c->layers != NULL && i < c->n_candidates; i++) {
-        for (int64_t s = 0;
-             c->layers[i] != NULL && s < c->candidates[i].n_steps; s++)
-            ub_conv_norm_destroy(&c->layers[i][s]);
-        ub__free(net->context, c->layers[i]);
-    }
+    for (int64_t i = 0; c->layers != NULL && i < c->n_candidates; i++)
+        ub__candidate_destroy(net->context, &c->candidates[i], c->layers[i]);
     ub__free(net->context, c->layers);
 }
 

@@ -78,11 +78,13 @@ ub_status ub__joint_derive(const ub_space *space, const int32_t *bits,
     for (int64_t i = 1; i < network->n; i++) {
         ub_layer *layer = &network->nodes[i].layer;
         const int64_t cell = ub__joint_layer_cell(network->nodes[i].name);
+        int32_t chosen;
 
         if (cell < 0 || layer->kind != UB_LAYER_CONV)
             continue;
-        layer->weight_bits = bits[path->widths[cell]];
-        layer->input_bits = bits[path->widths[cell]];
+        chosen = bits[path->widths[cell]];
+        layer->weight_bits = chosen == 32 ? 0 : chosen; /* as in any network */
+        layer->input_bits = layer->weight_bits;
     }
     *out = network;
     return UB_OK;

@@ -21,7 +21,7 @@ static ub_status workload_of(const ub__joint_price *p,
         cell = status == UB_OK ? ub__joint_layer_cell(info.name) : -1;
         if (cell < 0 || info.layer->kind != UB_LAYER_CONV)
             continue;
-        bits[i] = info.layer->weight_bits;
+        bits[i] = info.layer->weight_bits ? info.layer->weight_bits : 32;
         blocks[i] = cell;
     }
     if (status == UB_OK)

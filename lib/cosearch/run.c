@@ -64,41 +64,31 @@ static ub_status open_space(pipeline *p, const ub_space *space,
 
 /* -- what was found ------------------------------------------------------- */
 
-static ub_status damaged(const pipeline *p, const char *what)
-{
-    return ub__fail(p->context, UB_ERR_FORMAT,
-                    "cosearch: the checkpoint's %s are damaged", what);
-}
-
-static int32_t width_of(const pipeline *p, json_int_t bits)
-{
-    for (int32_t i = 0; i < p->options->bit_widths; i++) {
-        if (p->options->bits[i] == bits)
-            return i;
-    }
-    return -1;
-}
-
 static ub_status read_path(pipeline *p)
 {
-    const json_t *operators = json_object_get(p->run.results, "operators");
-    const json_t *bits = json_object_get(p->run.results, "cell_bits");
-    const size_t n = (size_t) p->price.n_cells;
+    const int64_t n = p->price.n_cells;
 
-    if (json_array_size(operators) != n || json_array_size(bits) != n)
-        return damaged(p, "operators or bits");
-    for (size_t i = 0; i < n; i++) {
-        const json_t *op = json_array_get(operators, i);
-        const json_t *width = json_array_get(bits, i);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t op, bits;
+        int32_t width = 0;
+        ub_status status = ub__run_noted_integer(&p->run, "operators", i, n, 0,
+                                                 p->price.n_operators - 1, &op);
 
-        if (!json_is_integer(op) || json_integer_value(op) < 0 ||
-            json_integer_value(op) >= p->price.n_operators)
-            return damaged(p, "operators");
-        if (!json_is_integer(width) ||
-            width_of(p, json_integer_value(width)) < 0)
-            return damaged(p, "bits");
-        p->path.operators[i] = (int32_t) json_integer_value(op);
-        p->path.widths[i] = width_of(p, json_integer_value(width));
+        if (status == UB_OK)
+            status = ub__run_noted_integer(&p->run, "cell_bits", i, n, 1, 32,
+                                           &bits);
+        if (status != UB_OK)
+            return status;
+        while (width < p->options->bit_widths &&
+               p->options->bits[width] != bits)
+            width++;
+        if (width == p->options->bit_widths)
+            return ub__fail(p->context, UB_ERR_FORMAT,
+                            "cosearch: the checkpoint's %lld bits are no "
+                            "candidate",
+                            (long long) bits);
+        p->path.operators[i] = (int32_t) op;
+        p->path.widths[i] = width;
     }
     return UB_OK;
 }
@@ -110,7 +100,8 @@ static ub_status search(pipeline *p)
     if (p->run.stage == UB__STAGE_TRAIN)
         return read_path(p);
     if (p->run.stage != UB__STAGE_MICRO)
-        return damaged(p, "stages");
+        return ub__fail(p->context, UB_ERR_FORMAT,
+                        "cosearch: the checkpoint is of another stage");
     status = ub__joint_search(&p->run, p->options, &p->data, p->space,
                               &p->price);
     if (status == UB_OK)
@@ -173,21 +164,6 @@ static ub_status write_accelerator(const pipeline *p)
     json_decref(chunks);
     json_decref(root);
     ub__free(p->context, path);
-    return status;
-}
-
-static ub_status write_network(const pipeline *p)
-{
-    char *json = ub__run_path(&p->run, "network.json");
-    char *dot = ub__run_path(&p->run, "network.dot");
-    ub_status status = UB_ERR_NOMEM;
-
-    if (json != NULL && dot != NULL)
-        status = ub_network_write(p->network, json);
-    if (status == UB_OK)
-        status = ub_network_write_dot(p->network, dot);
-    ub__free(p->context, json);
-    ub__free(p->context, dot);
     return status;
 }
 
@@ -297,7 +273,7 @@ static ub_status finish(pipeline *p, ub_cosearch_result *result)
                                       p->options->seed, &p->workload,
                                       p->configuration, &p->accelerator);
     if (status == UB_OK)
-        status = write_network(p);
+        status = ub__run_write_network(&p->run, p->network);
     if (status == UB_OK)
         status = write_accelerator(p);
     if (status == UB_OK)
@@ -331,28 +307,23 @@ check_call(ub_context *context, const ub_cosearch_options *options,
     return status == UB_OK ? ub__cosearch_options_check(context, copy) : status;
 }
 
-/* The options, the data they are applied to, and what decides the bits. */
+/* The options, and what they are applied to. */
 static json_t *make_config(const pipeline *p, const ub_dataset *train,
                            const ub_dataset *test)
 {
     json_t *config = ub__cosearch_options_json(p->options);
-    json_t *more = json_pack(
-        "{s:s, s:I, s:I, s:s, s:I, s:I, s:i, s:i}", "space",
-        p->space->options.name, "space_cells",
+    json_t *space = json_pack(
+        "{s:s, s:I, s:I}", "space", p->space->options.name, "space_cells",
         (json_int_t) ub_space_cells(p->space), "space_operators",
-        (json_int_t) p->space->n_operators, "data", ub_dataset_name(train),
-        "data_images", (json_int_t) ub_dataset_count(train), "test_images",
-        (json_int_t) ub_dataset_count(test), "threads",
-        ub_context_threads(p->context), "portable_kernels",
-        ub__context_portable(p->context));
+        (json_int_t) p->space->n_operators);
 
-    if (config == NULL || more == NULL ||
-        json_object_update(config, more) != 0) {
+    if (config == NULL || space == NULL ||
+        json_object_update(config, space) != 0) {
         json_decref(config);
         config = NULL;
     }
-    json_decref(more);
-    return config;
+    json_decref(space);
+    return ub__config_complete(config, p->context, train, test);
 }
 
 static ub_status go(pipeline *p, const ub_dataset *train,
@@ -360,6 +331,7 @@ static ub_status go(pipeline *p, const ub_dataset *train,
                     ub_cosearch_result *result)
 {
     ub_status status = ub__run_open(p->context, make_config(p, train, test),
+                                    ub__cosearch_defaults_json(p->options),
                                     folder, resume, &p->run);
 
     if (status != UB_OK)

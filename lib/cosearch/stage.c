@@ -8,6 +8,9 @@
 /* How often lambda may have doubled or halved. */
 #define DOUBLINGS_MAX 200
 
+/* A long search would come to a temperature of 0, which is none. */
+#define LEAST_TAU     1e-3
+
 typedef struct joint {
     ub_context *context;
     const ub_cosearch_options *options;
@@ -129,7 +132,7 @@ static ub_status begin_epoch(void *self, int64_t epoch, int64_t step)
     const double done = (double) epoch / (double) epochs_of(j);
     ub_status status = ub_loader_start(j->weight_loader, epoch, step);
 
-    j->tau = o->tau * pow(o->tau_decay, (double) epoch);
+    j->tau = fmax(o->tau * pow(o->tau_decay, (double) epoch), LEAST_TAU);
     j->rate = o->search_rate_last +
               0.5 * (o->search_rate - o->search_rate_last) *
                   (1.0 + cos(3.14159265358979323846 * done));
@@ -376,29 +379,19 @@ static ub_status load(void *self, const ub_archive *archive)
 
 static ub_status note_path(joint *j)
 {
-    json_t *operators = json_array(), *bits = json_array();
+    const int64_t n = j->price->n_cells;
+    int32_t bits[UB_SPACE_MAX_ITEMS];
     ub__joint_path path;
     ub_status status;
-    int failed = operators == NULL || bits == NULL;
 
     ub__joint_net_argmax(j->net, &path);
-    for (int64_t i = 0; i < j->price->n_cells; i++) {
-        failed |= json_array_append_new(operators,
-                                        json_integer(path.operators[i]));
-        failed |= json_array_append_new(
-            bits, json_integer(j->options->bits[path.widths[i]]));
-    }
-    if (failed) {
-        json_decref(operators);
-        json_decref(bits);
-        return ub__fail(j->context, UB_ERR_NOMEM, "cosearch: out of memory");
-    }
-    status = ub__run_note(j->run, "operators", operators);
-    if (status != UB_OK) {
-        json_decref(bits);
-        return status;
-    }
-    return ub__run_note(j->run, "cell_bits", bits);
+    for (int64_t i = 0; i < n; i++)
+        bits[i] = j->options->bits[path.widths[i]];
+    status = ub__run_note(j->run, "operators",
+                          ub__json_int32s(path.operators, n));
+    return status == UB_OK
+               ? ub__run_note(j->run, "cell_bits", ub__json_int32s(bits, n))
+               : status;
 }
 
 ub_status ub__joint_search(ub__run *run, const ub_cosearch_options *options,

@@ -5,16 +5,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What an option is where an older library did not write it. */
-static json_t *make_defaults(const json_t *wanted)
+ub_status ub__config_text(ub_context *context, const char *what,
+                          const char *text, size_t length)
 {
-    const char *preset = json_string_value(json_object_get(wanted, "preset"));
-    ub_search_options options;
+    json_t *valid = json_stringn(text, length);
+    json_t *any = json_stringn_nocheck(text, length);
+    const int bad = valid == NULL && any != NULL;
 
-    ub_search_options_init(&options, sizeof(options));
-    if (preset != NULL)
-        (void) !ub_search_preset(&options, preset); /* may have another name */
-    return ub__search_options_json(&options);
+    json_decref(valid);
+    json_decref(any);
+    return bad ? ub__fail(context, UB_ERR_INVALID, "search: %s is not UTF-8",
+                          what)
+               : UB_OK;
+}
+
+json_t *ub__config_complete(json_t *config, ub_context *context,
+                            const ub_dataset *train, const ub_dataset *test)
+{
+    if (json_object_set_new(config, "data",
+                            json_string(ub_dataset_name(train))) ||
+        json_object_set_new(config, "data_images",
+                            json_integer(ub_dataset_count(train))) ||
+        json_object_set_new(config, "test_images",
+                            json_integer(ub_dataset_count(test))) ||
+        json_object_set_new(config, "threads",
+                            json_integer(ub_context_threads(context))) ||
+        json_object_set_new(config, "portable_kernels",
+                            json_integer(ub__context_portable(context)))) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
 }
 
 static void print_value(const json_t *value, char *out, size_t size)
@@ -40,8 +61,8 @@ static ub_status refuse(ub_context *context, const char *path, const char *key,
                     path, key, there, here);
 }
 
-static ub_status compare(ub_context *context, const char *path, json_t *found,
-                         json_t *wanted, json_t *defaults)
+ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
+                           json_t *wanted, const json_t *defaults)
 {
     const char *key;
     json_t *value;
@@ -60,17 +81,4 @@ static ub_status compare(ub_context *context, const char *path, json_t *found,
             return refuse(context, path, key, value, NULL);
     }
     return UB_OK;
-}
-
-ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
-                           json_t *wanted)
-{
-    json_t *defaults = make_defaults(wanted);
-    ub_status status;
-
-    if (defaults == NULL)
-        return ub__fail(context, UB_ERR_NOMEM, "search: out of memory");
-    status = compare(context, path, found, wanted, defaults);
-    json_decref(defaults);
-    return status;
 }

@@ -118,7 +118,7 @@ static const ub__option_row rows[] = {
     ROW(lambda, 0.0, 1e9),
     ROW(beta, 0.0, 1e9),
     ROW(search_rate, 0.0, 1e3),
-    ROW(search_momentum, 0.0, 1.0),
+    ROW(search_momentum, 0.0, 0.999999),
     ROW(search_decay, 0.0, 1e3),
     ROW(search_gamma, 0.0, 1e3),
     ROW(architecture_rate, 0.0, 1e3),
@@ -164,32 +164,18 @@ static const char *folder_name(const char *path, size_t *length)
     return path ? path + first : NULL;
 }
 
-/* It goes into config.json. */
-static ub_status check_text(ub_context *context, const char *what,
-                            const char *text, size_t length)
-{
-    json_t *valid = json_stringn(text, length);
-    json_t *any = json_stringn_nocheck(text, length);
-    const int bad = valid == NULL && any != NULL;
-
-    json_decref(valid);
-    json_decref(any);
-    return bad ? ub__fail(context, UB_ERR_INVALID, "search: %s is not UTF-8",
-                          what)
-               : UB_OK;
-}
-
 static ub_status check_texts(ub_context *context,
                              const ub_search_options *options)
 {
     size_t length;
     const char *from = folder_name(options->from, &length);
-    ub_status status = check_text(context, "the name of the preset",
-                                  options->preset, strlen(options->preset));
+    ub_status status = ub__config_text(context, "the name of the preset",
+                                       options->preset,
+                                       strlen(options->preset));
 
     if (status == UB_OK)
-        status = check_text(context, "the name of the folder `from`", from,
-                            length);
+        status = ub__config_text(context, "the name of the folder `from`", from,
+                                 length);
     return status;
 }
 
@@ -243,4 +229,14 @@ json_t *ub__search_options_json(const ub_search_options *options)
         return NULL;
     }
     return root;
+}
+
+json_t *ub__search_defaults_json(const ub_search_options *options)
+{
+    ub_search_options defaults;
+
+    ub_search_options_init(&defaults, sizeof(defaults));
+    /* may have another name */
+    (void) !ub_search_preset(&defaults, options->preset);
+    return ub__search_options_json(&defaults);
 }

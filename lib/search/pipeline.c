@@ -51,21 +51,6 @@ static ub_status create_supernet(pipeline *p, int stage, ub_supernet **net)
                               o->seed * 4 + (uint64_t) stage, net);
 }
 
-static ub_status noted_integer(pipeline *p, const char *key, int64_t index,
-                               int64_t n, int64_t low, int64_t high,
-                               int64_t *out)
-{
-    const json_t *array = json_object_get(p->run.results, key);
-    const json_t *item = json_array_get(array, (size_t) index);
-
-    if (json_array_size(array) != (size_t) n || !json_is_integer(item) ||
-        json_integer_value(item) < low || json_integer_value(item) > high)
-        return ub__fail(p->context, UB_ERR_FORMAT,
-                        "search: the checkpoint's %s are damaged", key);
-    *out = json_integer_value(item);
-    return UB_OK;
-}
-
 /* What the searches found, from the run. */
 static ub_status read_operators(pipeline *p)
 {
@@ -73,8 +58,9 @@ static ub_status read_operators(pipeline *p)
 
     for (int64_t i = 0; i < n; i++) {
         int64_t value;
-        const ub_status status = noted_integer(
-            p, "operators", i, n, 0, ub_space_operators(p->space) - 1, &value);
+        const ub_status status = ub__run_noted_integer(
+            &p->run, "operators", i, n, 0, ub_space_operators(p->space) - 1,
+            &value);
         if (status != UB_OK)
             return status;
         p->operators[i] = (int32_t) value;
@@ -87,8 +73,8 @@ static ub_status read_widths(pipeline *p)
     const int64_t n = ub_space_sites(p->space);
 
     for (int64_t i = 0; i < n; i++) {
-        const ub_status status = noted_integer(p, "widths", i, n, 1, 1 << 20,
-                                               &p->widths[i]);
+        const ub_status status = ub__run_noted_integer(
+            &p->run, "widths", i, n, 1, 1 << 20, &p->widths[i]);
         if (status != UB_OK)
             return status;
     }
@@ -225,21 +211,6 @@ static ub_status polish(pipeline *p)
     return status;
 }
 
-static ub_status write_network(ub__run *run, const ub_network *network)
-{
-    char *json = ub__run_path(run, "network.json");
-    char *dot = ub__run_path(run, "network.dot");
-    ub_status status = UB_ERR_NOMEM;
-
-    if (json != NULL && dot != NULL)
-        status = ub_network_write(network, json);
-    if (status == UB_OK)
-        status = ub_network_write_dot(network, dot);
-    ub__free(run->context, json);
-    ub__free(run->context, dot);
-    return status;
-}
-
 /* Priced before it is trained: what cannot be priced fails early. */
 static ub_status finish(ub__run *run, const ub_search_options *options,
                         const ub__data *data, const ub__pricing *pricing,
@@ -249,7 +220,7 @@ static ub_status finish(ub__run *run, const ub_search_options *options,
     ub_status status = ub__price(options, pricing, network, &r);
 
     if (status == UB_OK)
-        status = write_network(run, network);
+        status = ub__run_write_network(run, network);
     if (status == UB_OK)
         status = ub__train(run, options, data, network, &r.test_accuracy);
     if (status == UB_OK)
@@ -309,22 +280,8 @@ static json_t *make_config(const ub_search_options *options,
                            ub_context *context, const ub_dataset *train,
                            const ub_dataset *test)
 {
-    json_t *config = ub__search_options_json(options);
-
-    if (json_object_set_new(config, "data",
-                            json_string(ub_dataset_name(train))) ||
-        json_object_set_new(config, "data_images",
-                            json_integer(ub_dataset_count(train))) ||
-        json_object_set_new(config, "test_images",
-                            json_integer(ub_dataset_count(test))) ||
-        json_object_set_new(config, "threads",
-                            json_integer(ub_context_threads(context))) ||
-        json_object_set_new(config, "portable_kernels",
-                            json_integer(ub__context_portable(context)))) {
-        json_decref(config);
-        return NULL;
-    }
-    return config;
+    return ub__config_complete(ub__search_options_json(options), context, train,
+                               test);
 }
 
 /* [weights, inputs] of every layer; none when all are floats. */
@@ -398,7 +355,8 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
         status = ub__pricing_open(context, &o, p.space, &p.pricing);
     if (status == UB_OK)
         status = ub__run_open(context, make_config(&o, context, train, test),
-                              folder, resume, &p.run);
+                              ub__search_defaults_json(&o), folder, resume,
+                              &p.run);
     if (status == UB_OK) {
         status = run_stages(&p, result);
         ub__run_close(&p.run);
@@ -413,13 +371,14 @@ ub_status ub_search_run(ub_context *context, const ub_search_options *options,
 
 /* Whether config.json is the one given, and there is a result. */
 static ub_status look_into(ub_context *context, json_t *config,
-                           const char *path, const char *result, int *complete)
+                           const json_t *defaults, const char *path,
+                           const char *result, int *complete)
 {
     json_t *found = NULL;
     ub_status status = ub__json_read(context, path, &found);
 
     if (status == UB_OK)
-        status = ub__config_check(context, path, found, config);
+        status = ub__config_check(context, path, found, config, defaults);
     json_decref(found);
     if (status != UB_OK || !ub__file_exists(result))
         return status;
@@ -431,20 +390,20 @@ static ub_status look_into(ub_context *context, json_t *config,
     return status;
 }
 
-static ub_status look(ub_context *context, json_t *config, const char *folder,
-                      int *complete)
+static ub_status look(ub_context *context, json_t *config,
+                      const json_t *defaults, const char *folder, int *complete)
 {
     char *path = ub__path_join(context, folder, "config.json");
     char *result = ub__path_join(context, folder, "result.json");
     ub_status status = UB_OK;
     int there = 0;
 
-    if (config == NULL)
+    if (config == NULL || defaults == NULL)
         status = ub__fail(context, UB_ERR_NOMEM, "search: out of memory");
     else if (path == NULL || result == NULL)
         status = UB_ERR_NOMEM;
     else if (ub__file_exists(path) || ub__file_exists(result))
-        status = look_into(context, config, path, result, &there);
+        status = look_into(context, config, defaults, path, result, &there);
     ub__free(context, path);
     ub__free(context, result);
     if (status == UB_OK)
@@ -459,7 +418,7 @@ ub_status ub_search_complete(ub_context *context,
 {
     ub_search_result unused = { .size = sizeof(unused) };
     ub_search_options o;
-    json_t *config;
+    json_t *config, *defaults;
     ub_status status;
 
     if (context == NULL)
@@ -469,8 +428,10 @@ ub_status ub_search_complete(ub_context *context,
     if (status != UB_OK)
         return status;
     config = make_config(&o, context, train, test);
-    status = look(context, config, folder, complete);
+    defaults = ub__search_defaults_json(&o);
+    status = look(context, config, defaults, folder, complete);
     json_decref(config);
+    json_decref(defaults);
     return status;
 }
 
@@ -498,7 +459,7 @@ ub_status ub_search_train(ub_context *context, const ub_search_options *options,
         status = ub__run_open(
             context,
             name_network(make_config(&o, context, train, test), network),
-            folder, resume, &run);
+            ub__search_defaults_json(&o), folder, resume, &run);
     if (status == UB_OK) {
         if (run.stage == UB__STAGE_MICRO)
             run.stage = UB__STAGE_TRAIN;

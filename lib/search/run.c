@@ -27,6 +27,36 @@ ub_status ub__run_note(ub__run *run, const char *key, json_t *value)
     return UB_OK;
 }
 
+ub_status ub__run_noted_integer(const ub__run *run, const char *key,
+                                int64_t index, int64_t n, int64_t low,
+                                int64_t high, int64_t *out)
+{
+    const json_t *array = json_object_get(run->results, key);
+    const json_t *item = json_array_get(array, (size_t) index);
+
+    if (json_array_size(array) != (size_t) n || !json_is_integer(item) ||
+        json_integer_value(item) < low || json_integer_value(item) > high)
+        return ub__fail(run->context, UB_ERR_FORMAT,
+                        "search: the checkpoint's %s are damaged", key);
+    *out = json_integer_value(item);
+    return UB_OK;
+}
+
+ub_status ub__run_write_network(const ub__run *run, const ub_network *network)
+{
+    char *json = ub__run_path(run, "network.json");
+    char *dot = ub__run_path(run, "network.dot");
+    ub_status status = UB_ERR_NOMEM;
+
+    if (json != NULL && dot != NULL)
+        status = ub_network_write(network, json);
+    if (status == UB_OK)
+        status = ub_network_write_dot(network, dot);
+    ub__free(run->context, json);
+    ub__free(run->context, dot);
+    return status;
+}
+
 /* -- the log -------------------------------------------------------------- */
 
 static ub_status log_append(ub__run *run, const char *text, size_t length)
@@ -168,7 +198,7 @@ static ub_status parse_state(ub__run *run, const char *path, json_t *state)
 static ub_status check_config(ub__run *run, const char *path, json_t *config)
 {
     const ub_status status = ub__config_check(run->context, path, config,
-                                              run->config);
+                                              run->config, run->defaults);
 
     json_decref(config);
     return status;
@@ -286,8 +316,8 @@ static ub_status open_folder(ub__run *run, int resume)
     return status;
 }
 
-ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
-                       int resume, ub__run *run)
+ub_status ub__run_open(ub_context *context, json_t *config, json_t *defaults,
+                       const char *folder, int resume, ub__run *run)
 {
     ub_status status;
 
@@ -295,8 +325,9 @@ ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
     run->context = context;
     run->folder = folder;
     run->config = config;
+    run->defaults = defaults;
     run->results = json_object();
-    if (config == NULL || run->results == NULL)
+    if (config == NULL || defaults == NULL || run->results == NULL)
         status = no_memory(context);
     else
         status = open_folder(run, resume);
@@ -308,6 +339,7 @@ ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
 void ub__run_close(ub__run *run)
 {
     json_decref(run->config);
+    json_decref(run->defaults);
     json_decref(run->results);
     ub__free(run->context, run->log);
     ub_archive_destroy(&run->resumed);

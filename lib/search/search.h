@@ -14,6 +14,9 @@ ub_status ub__search_options_check(ub_context *context,
                                    const ub_search_options *options);
 /* Everything that decides what a run computes, as config.json holds it. */
 json_t *ub__search_options_json(const ub_search_options *options);
+/* The same of the options' preset: what an option is where an older library did
+ * not write it. */
+json_t *ub__search_defaults_json(const ub_search_options *options);
 
 /* Whether the cost model is a table. */
 int ub__search_by_table(const ub_search_options *options);
@@ -21,10 +24,18 @@ int ub__search_by_table(const ub_search_options *options);
 int64_t ub__search_cost_batch(const ub_search_options *options);
 
 /* Whether the configuration found in a file is the one that is wanted; the
- * error names the first option that differs. What an older library did not
- * write has the preset's value. */
+ * error names the first option that differs. What is not there counts as in the
+ * defaults. */
 ub_status ub__config_check(ub_context *context, const char *path, json_t *found,
-                           json_t *wanted);
+                           json_t *wanted, const json_t *defaults);
+
+/* Whether a text can go into config.json; `what` it is, for the error. */
+ub_status ub__config_text(ub_context *context, const char *what,
+                          const char *text, size_t length);
+/* Add what is the same for all runs: the data that the options are applied to,
+ * and what decides the bits. Takes over config; NULL: no memory. */
+json_t *ub__config_complete(json_t *config, ub_context *context,
+                            const ub_dataset *train, const ub_dataset *test);
 
 /* -- a run in a folder ---------------------------------------------------- */
 
@@ -39,7 +50,7 @@ typedef struct ub__epoch_sums {
 typedef struct ub__run {
     ub_context *context;
     const char *folder; /* borrowed */
-    json_t *config;
+    json_t *config, *defaults;
     json_t *results; /* what finished stages found; goes into checkpoints */
     char *log;       /* log.jsonl so far */
     size_t log_length, log_room;
@@ -50,14 +61,22 @@ typedef struct ub__run {
     ub_archive *resumed; /* tensors for the stage to go on with, or NULL */
 } ub__run;
 
-/* Takes over config, also on failure. */
-ub_status ub__run_open(ub_context *context, json_t *config, const char *folder,
-                       int resume, ub__run *run);
+/* Takes over config, and the defaults that a found one is completed by, also on
+ * failure; NULL: no memory. */
+ub_status ub__run_open(ub_context *context, json_t *config, json_t *defaults,
+                       const char *folder, int resume, ub__run *run);
 void ub__run_close(ub__run *run);
 /* Path of a file of the run, ub__alloc()ed. */
 char *ub__run_path(const ub__run *run, const char *name);
 /* Remember what a stage found, under a key. Takes over value. */
 ub_status ub__run_note(ub__run *run, const char *key, json_t *value);
+
+/* Number `index` of the n that are noted under a key, checked. */
+ub_status ub__run_noted_integer(const ub__run *run, const char *key,
+                                int64_t index, int64_t n, int64_t low,
+                                int64_t high, int64_t *out);
+/* network.json and network.dot */
+ub_status ub__run_write_network(const ub__run *run, const ub_network *network);
 
 /* A stage as the run sees it. */
 typedef struct ub__stage {

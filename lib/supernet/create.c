@@ -91,10 +91,10 @@ static ub_status check_options(ub_context *context, const ub_space *space,
 }
 
 /* Layer of one step of an operator, if it has anything to learn. */
-static ub_status create_step(ub_supernet *net, const char *name,
+static ub_status create_step(ub_parameters *parameters, const char *name,
                              const ub_operator_step *step, int64_t stride,
-                             int64_t in, int64_t out, ub_rng *rng,
-                             ub_conv_norm **layer)
+                             int64_t in, int64_t out, int quantized,
+                             ub_rng *rng, ub_conv_norm **layer)
 {
     const int conv = ub__step_is_conv(step->kind);
     const int norm = step->kind == UB_STEP_NORM;
@@ -111,43 +111,52 @@ static ub_status create_step(ub_supernet *net, const char *name,
     o.dilation = step->dilation;
     o.groups = step->kind == UB_STEP_DEPTHWISE ? in : step->groups;
     o.relu = step->relu;
+    o.quantized = quantized;
     return ub__conv_norm_create(
-        net->parameters, name, &o,
+        parameters, name, &o,
         (conv ? UB__PART_CONV : 0) | (plain ? 0 : UB__PART_NORM), rng, layer);
 }
 
-static ub_status create_candidate(ub_supernet *net, int64_t cell, int64_t edge,
-                                  const ub__operator *op, ub_rng *rng,
-                                  ub_conv_norm **layers)
+ub_status ub__candidate_create(ub_parameters *parameters, const ub_space *space,
+                               const ub__candidate *at, ub_rng *rng,
+                               ub_conv_norm **layers)
 {
-    const int64_t width = net->cells[cell].channels;
-    const int64_t in = ub__supernet_edge_channels(net, cell, edge);
-    const int64_t stride = ub__space_edge_stride(net->space, cell, edge);
-    const int64_t n = ub__operator_steps(op, in, width, stride);
+    const ub__operator *op = at->op;
+    const int64_t stride = ub__space_edge_stride(space, at->cell, at->edge);
+    const int64_t n = ub__operator_steps(op, at->in, at->width, stride);
     char prefix[UB__SPACE_NAME], name[NAME_LENGTH];
-    int64_t c = in;
+    int64_t c = at->in;
 
-    ub__space_operator_name(net->space, cell, edge, op, prefix);
+    ub__space_operator_name(space, at->cell, at->edge, op, prefix);
     for (int64_t s = 0; s < n; s++) {
         const ub_operator_step *step = &op->steps[s];
-        const int64_t out = ub__step_width(step, c, in, width);
+        const int64_t out = ub__step_width(step, c, at->in, at->width);
         ub_status status;
 
         snprintf(name, sizeof(name), "%s.%lld", prefix, (long long) s);
-        status = create_step(net, name, step, s == op->strided ? stride : 1, c,
-                             out, rng, &layers[s]);
+        status = create_step(parameters, name, step,
+                             s == op->strided ? stride : 1, c, out,
+                             at->quantized, rng, &layers[s]);
         if (status != UB_OK)
             return status;
         c = out;
     }
-    if (!op->zero && (c != width || (stride != 1 && op->strided < 0)))
-        return ub__fail(net->context, UB_ERR_SHAPE,
+    if (!op->zero && (c != at->width || (stride != 1 && op->strided < 0)))
+        return ub__fail(ub_parameters_context(parameters), UB_ERR_SHAPE,
                         "supernet: %s makes %lld channels with stride %lld, "
                         "the cell has %lld and stride %lld",
                         prefix, (long long) c,
                         (long long) (op->strided < 0 ? 1 : stride),
-                        (long long) width, (long long) stride);
+                        (long long) at->width, (long long) stride);
     return UB_OK;
+}
+
+void ub__candidate_destroy(ub_context *context, const ub__operator *op,
+                           ub_conv_norm **layers)
+{
+    for (int64_t s = 0; layers != NULL && s < op->n_steps; s++)
+        ub_conv_norm_destroy(&layers[s]);
+    ub__free(context, layers);
 }
 
 static int is_open(const ub_supernet *net, int64_t cell, int64_t edge,
@@ -168,17 +177,24 @@ static ub_status create_edges(ub_supernet *net, int64_t cell, ub_rng *rng)
     if (c->candidates == NULL)
         return UB_ERR_NOMEM;
     for (int64_t i = 0; i < n; i++) {
-        const ub__operator *op = ub__supernet_candidate(net, cell, i);
         const int64_t edge = i / net->space->n_operators;
+        const ub__candidate at = {
+            .op = ub__supernet_candidate(net, cell, i),
+            .cell = cell,
+            .edge = edge,
+            .in = ub__supernet_edge_channels(net, cell, edge),
+            .width = c->channels,
+        };
         ub_status status;
 
         if (!is_open(net, cell, edge, i % net->space->n_operators))
             continue;
-        c->candidates[i] = ub__calloc(net->context, (size_t) op->n_steps,
+        c->candidates[i] = ub__calloc(net->context, (size_t) at.op->n_steps,
                                       sizeof(*c->candidates[i]));
         if (c->candidates[i] == NULL)
             return UB_ERR_NOMEM;
-        status = create_candidate(net, cell, edge, op, rng, c->candidates[i]);
+        status = ub__candidate_create(net->parameters, net->space, &at, rng,
+                                      c->candidates[i]);
         if (status != UB_OK)
             return status;
     }
@@ -202,9 +218,9 @@ static ub_status create_preprocess(ub_supernet *net, int64_t cell,
     snprintf(name, sizeof(name), "cell%lld.input%lld",
              (long long) space->cells[cell].index, (long long) input);
     return create_step(
-        net, name, &step,
+        net->parameters, name, &step,
         space->cells[cell].height_in[input] / space->cells[cell].height,
-        c->in_channels[input], c->channels, rng, &c->preprocess[input]);
+        c->in_channels[input], c->channels, 0, rng, &c->preprocess[input]);
 }
 
 static ub_status create_cells(ub_supernet *net, ub_rng *rng)
@@ -242,8 +258,8 @@ static ub_status create_ends(ub_supernet *net, ub_rng *rng)
     ub_status status = UB_OK;
 
     if (o->stem_kernel != 0)
-        status = create_step(net, "stem", &step, 1, o->channels, o->base_width,
-                             rng, &net->stem);
+        status = create_step(net->parameters, "stem", &step, 1, o->channels,
+                             o->base_width, 0, rng, &net->stem);
     if (status != UB_OK)
         return status;
     return ub_linear_layer_create(net->parameters, "classifier",
@@ -432,15 +448,10 @@ static void destroy_cell(ub_supernet *net, int64_t index)
         ub_conv_norm_destroy(&cell->preprocess[i]);
     if (cell->candidates == NULL)
         return;
-    for (int64_t i = 0; i < ub__supernet_candidates(net, index); i++) {
-        const ub__operator *op = ub__supernet_candidate(net, index, i);
-
-        if (cell->candidates[i] == NULL)
-            continue;
-        for (int64_t s = 0; s < op->n_steps; s++)
-            ub_conv_norm_destroy(&cell->candidates[i][s]);
-        ub__free(net->context, cell->candidates[i]);
-    }
+    for (int64_t i = 0; i < ub__supernet_candidates(net, index); i++)
+        ub__candidate_destroy(net->context,
+                              ub__supernet_candidate(net, index, i),
+                              cell->candidates[i]);
     ub__free(net->context, cell->candidates);
 }
 

@@ -36,6 +36,21 @@ struct ub_supernet {
     double tau;
 };
 
+/* An operator on an edge of a cell, or of a block, that reads `in` channels
+ * and makes `width`. */
+typedef struct ub__candidate {
+    const ub__operator *op;
+    int64_t cell, edge, in, width;
+    int quantized; /* its convolutions have ranges of what they read */
+} ub__candidate;
+
+/* Layers of the steps that have any, into op->n_steps places of NULL; and the
+ * end of an array that was ub__alloc()ed for them. */
+ub_status ub__candidate_create(ub_parameters *parameters, const ub_space *space,
+                               const ub__candidate *at, ub_rng *rng,
+                               ub_conv_norm **layers);
+void ub__candidate_destroy(ub_context *context, const ub__operator *op,
+                           ub_conv_norm **layers);
 /* Tensor channels that operator `op` of an edge reads in a cell. */
 int64_t ub__supernet_edge_channels(const ub_supernet *net, int64_t cell,
                                    int64_t edge);

@@ -116,6 +116,36 @@ static void test_gradient_of_logits(void **state)
     close_fixture(&f);
 }
 
+/* What runs in a step of the logits is what was drawn, at any temperature. */
+static void test_runs_what_was_drawn(void **state)
+{
+    static const double tau[] = { 1.0, 1e-6, 1e9 };
+    float found[3][6 * 3];
+    struct fixture f;
+    int widest = 0;
+
+    (void) state;
+    open_fixture(&f);
+    for (int64_t i = 0; i < CELLS; i++)
+        widest += cell(&f, i)->draw.widths[0] == 1;
+    assert_in_range(widest, 1, CELLS - 1); /* not all the first or the last */
+    for (int i = 0; i < 3; i++) {
+        ub_variable *x, *logits;
+
+        f.net->tau = tau[i];
+        assert_int_equal(ub_tape_constant(f.tape, f.images, &x), UB_OK);
+        assert_int_equal(
+            ub__joint_net_forward(f.net, f.tape, x, UB__JOINT_LOGITS, &logits),
+            UB_OK);
+        memcpy(found[i], ub_tensor_data(ub_variable_value(logits)),
+               sizeof(found[i]));
+        ub_tape_clear(f.tape);
+    }
+    assert_memory_equal(found[0], found[1], sizeof(found[0]));
+    assert_memory_equal(found[0], found[2], sizeof(found[0]));
+    close_fixture(&f);
+}
+
 /* Weights of what was drawn learn, of nothing else; logits do not. */
 static void test_gradient_of_weights(void **state)
 {
@@ -334,6 +364,52 @@ static void test_derive(void **state)
     ub_context_destroy(&context);
 }
 
+/* Floats: a network knows them by 0 bits, an accelerator by 32. */
+static void test_floats(void **state)
+{
+    static const int32_t some[WIDTHS] = { 4, 32 };
+    ub_context *context = test_context(1);
+    const ub__joint_path path = { { 1, 0, 0 }, { 0, 1, 0 } };
+    ub_accelerator_result r = { .size = sizeof(r) };
+    ub_workload *workload = NULL;
+    int32_t best[2 * UB_CHUNK_FAMILIES * UB_CHUNK_FIELDS];
+    ub_cosearch_options o;
+    ub__joint_price price;
+    ub_network *network;
+    ub_space *space;
+
+    (void) state;
+    tiny_options(&o);
+    memcpy(o.bits, some, sizeof(some));
+    assert_int_equal(tiny_space(context, &space), UB_OK);
+    assert_int_equal(ub__joint_derive(space, o.bits, &path, &network), UB_OK);
+    for (int64_t i = 1; i < ub_network_layers(network); i++) {
+        const ub_layer_info info = test_info(network, i);
+        const int64_t at = ub__joint_layer_cell(info.name);
+        const int quantized = info.layer->kind == UB_LAYER_CONV && at >= 0 &&
+                              path.widths[at] == 0;
+
+        assert_int_equal(info.layer->weight_bits, quantized ? 4 : 0);
+        assert_int_equal(info.layer->input_bits, quantized ? 4 : 0);
+    }
+    ub_network_destroy(&network);
+    assert_int_equal(ub__joint_price_open(context, space, &o, &price), UB_OK);
+    assert_int_equal(ub__joint_price_best(&price, &path, UB_ENGINE_EXACT, 1,
+                                          &workload, best, &r),
+                     UB_OK);
+    assert_true(ub_workload_layers(workload) > 0);
+    for (int64_t i = 0; i < ub_workload_layers(workload); i++) {
+        ub_workload_layer l = { .size = sizeof(l) };
+
+        assert_int_equal(ub_workload_layer_get(workload, i, &l), UB_OK);
+        assert_int_equal(l.bits, some[path.widths[l.block]]);
+    }
+    ub_workload_destroy(&workload);
+    ub__joint_price_close(&price);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
 static void test_other_spaces(void **state)
 {
     ub_context *context = test_context(1);
@@ -426,11 +502,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_of_logits),
+        cmocka_unit_test(test_runs_what_was_drawn),
         cmocka_unit_test(test_gradient_of_weights),
         cmocka_unit_test(test_cost_gradient),
         cmocka_unit_test(test_rebalanced),
         cmocka_unit_test(test_price),
         cmocka_unit_test(test_derive),
+        cmocka_unit_test(test_floats),
         cmocka_unit_test(test_other_spaces),
         cmocka_unit_test(test_out_of_memory),
     };

@@ -152,14 +152,14 @@ static void test_lambda(void **state)
     }
 }
 
-/* Mean loss in line `index` of a log. */
-static double loss_of(const char *folder, int index)
+/* A number in line `index` of a log. */
+static double logged(const char *folder, int index, const char *key)
 {
     static char log[1 << 16];
     const char *at = log;
     size_t n;
     json_t *line;
-    double loss;
+    double value;
 
     runs_read(folder, "log.jsonl", log, sizeof(log) - 1, &n);
     log[n] = '\0';
@@ -167,9 +167,9 @@ static double loss_of(const char *folder, int index)
         at = strchr(at, '\n') + 1;
     line = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
     assert_non_null(line);
-    loss = json_number_value(json_object_get(line, "loss"));
+    value = json_number_value(json_object_get(line, key));
     json_decref(line);
-    return loss;
+    return value;
 }
 
 /* Random paths with mixed bits learn: stripes are easy, ln 3 is 1.1. */
@@ -191,9 +191,37 @@ static void test_learns(void **state)
     o.refresh = 100;
     copy_folder("learns", folder);
     assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
-    print_message("loss %.3f at first, %.3f at last\n", loss_of(folder, 0),
-                  loss_of(folder, 29));
-    assert_true(loss_of(folder, 29) < 0.7);
+    print_message("loss %.3f at first, %.3f at last\n",
+                  logged(folder, 0, "loss"), logged(folder, 29, "loss"));
+    assert_true(logged(folder, 29, "loss") < 0.7);
+    ub_context_destroy(&context);
+}
+
+/* The temperature falls by its factor, but never to 0, at which no step can be
+ * made; the rate along half a cosine. */
+static void test_schedules(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512];
+
+    (void) state;
+    tiny_options(&o);
+    o.search_epochs = 3;
+    o.tau = 0.8;
+    o.tau_decay = 0.05;
+    o.search_rate = 0.3;
+    o.search_rate_last = 0.1;
+    copy_folder("schedules", folder);
+    assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+    /* the log keeps nine digits */
+    assert_close(logged(folder, 0, "tau"), 0.8, 1e-8);
+    assert_close(logged(folder, 1, "tau"), 0.04, 1e-8);
+    assert_close(logged(folder, 2, "tau"), 0.002, 1e-8);
+    assert_close(logged(folder, 3, "tau"), 0.001, 1e-8);
+    assert_close(logged(folder, 0, "rate"), 0.3, 1e-8);
+    assert_close(logged(folder, 2, "rate"), 0.2, 1e-8);
     ub_context_destroy(&context);
 }
 
@@ -272,6 +300,39 @@ static void test_other_options_refused(void **state)
     ub_context_destroy(&context);
 }
 
+/* What an older library did not write is what the joint search's preset says,
+ * not that of the same name of another search, where tau is 1. */
+static void test_older_config(void **state)
+{
+    static const char line[] = "\"tau\": 5.0,";
+    struct runs_stop once = { 2, 0 };
+    ub_context *context = runs_context(&once, 2);
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512], path[600], *text, *at;
+
+    (void) state;
+    tiny_options(&o);
+    copy_folder("older", folder);
+    assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors", folder);
+    assert_int_equal(remove(path), 0);
+    snprintf(path, sizeof(path), "%s/config.json", folder);
+    text = test_file_read(path);
+    at = strstr(text, line);
+    assert_non_null(at);
+    memset(at, ' ', strlen(line));
+    test_file_write(path, text, strlen(text));
+    free(text);
+    o.tau = 1.0;
+    assert_int_equal(go(context, &o, folder, 1, &r), UB_ERR_INVALID);
+    assert_non_null(
+        strstr(ub_context_last_error(context), "its tau is missing, not 1.0"));
+    o.tau = 5.0;
+    assert_int_equal(go(context, &o, folder, 1, &r), UB_OK);
+    ub_context_destroy(&context);
+}
+
 static void test_options_refused(void **state)
 {
     ub_context *context = test_context(1);
@@ -281,7 +342,7 @@ static void test_options_refused(void **state)
 
     (void) state;
     copy_folder("refused", folder);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         tiny_options(&o);
         switch (i) {
         case 0: o.bit_widths = 0; break;
@@ -293,6 +354,7 @@ static void test_options_refused(void **state)
             o.fps_low = 2.0;
             o.fps_high = 1.0;
             break;
+        case 6: o.preset = "\xff"; break; /* no UTF-8 */
         default: o.reserved = 1; break;
         }
         assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INVALID);
@@ -407,6 +469,63 @@ static void test_damaged_notes(void **state)
     ub_context_destroy(&context);
 }
 
+/* -- out of memory -------------------------------------------------------- */
+
+static void swept_options(ub_cosearch_options *o)
+{
+    tiny_options(o);
+    o->engine = UB_ENGINE_RANDOM; /* the exact one's memory has a sweep */
+    o->samples = 2;
+    o->train_images = 20;
+    o->search_batch = o->train_batch = 4;
+}
+
+static ub_status run_scenario(ub_context *context, void *arg)
+{
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char path[600];
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", (const char *) arg, files[i]);
+        remove(path);
+    }
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors",
+             (const char *) arg);
+    remove(path);
+    swept_options(&o);
+    return go(context, &o, arg, 0, &r);
+}
+
+/* The run in the folder is within its search. */
+static ub_status resume_scenario(ub_context *context, void *arg)
+{
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+
+    swept_options(&o);
+    return go(context, &o, arg, 1, &r);
+}
+
+static void test_out_of_memory(void **state)
+{
+    struct runs_stop once = { 3, 0 };
+    ub_context *context;
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512];
+
+    (void) state;
+    copy_folder("whole-memory", folder);
+    assert_survives_oom(run_scenario, 1, folder);
+    copy_folder("resumed-memory", folder);
+    context = runs_context(&once, 1);
+    swept_options(&o);
+    assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INTERRUPTED);
+    ub_context_destroy(&context);
+    assert_survives_oom(resume_scenario, 1, folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,11 +533,14 @@ int main(void)
         cmocka_unit_test(test_band),
         cmocka_unit_test(test_lambda),
         cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_other_options_refused),
+        cmocka_unit_test(test_older_config),
         cmocka_unit_test(test_options_refused),
         cmocka_unit_test(test_damaged_checkpoint),
         cmocka_unit_test(test_damaged_notes),
+        cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,77 +6,27 @@ Kill a search at several points, resume it, and compare what it ends with to an
 undisturbed run: weights.safetensors byte for byte, result.json but for the
 times. Prints 'ok - NAME' and 'not ok - NAME'; fails if anything differs.
 """
-import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 
-PROGRAM = os.path.abspath(sys.argv[1])
+sys.dont_write_bytecode = True
+import resuming  # noqa: E402
+
 ARGUMENTS = ["--data", "synthetic", "--preset", "quick", "--train-images", "600",
              "--epochs", "2,2,3", "--threads", "2", "--seed", "3"]
 FILES = ["config.json", "micro.json", "channels.json", "network.json",
          "weights.safetensors"]
-LIMIT = 240
-failed = 0
+program = resuming.Program(sys.argv[1], ARGUMENTS, FILES)
+check, start, finish = program.check, program.start, program.finish
+content, same = program.content, program.same
 
 
-def check(name, condition, detail=""):
-    global failed
-    print(("ok - " if condition else "not ok - ") + name + (
-        "" if condition or not detail else ": " + detail), flush=True)
-    failed += not condition
-
-
-def start(folder, *more):
-    return subprocess.Popen([PROGRAM, *ARGUMENTS, "--out", folder, *more],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True)
-
-
-def finish(folder, *more):
-    process = start(folder, *more)
-    _, errors = process.communicate(timeout=LIMIT)
-    return process.returncode, errors
-
-
-def content(folder):
-    found = {}
-    for name in FILES:
-        with open(os.path.join(folder, name), "rb") as file:
-            found[name] = file.read()
-    with open(os.path.join(folder, "result.json"), encoding="utf-8") as file:
-        result = json.load(file)
-    found["result.json"] = {key: value for key, value in result.items()
-                            if not key.startswith("seconds")}
-    with open(os.path.join(folder, "log.jsonl"), encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
-    for line in lines:
-        del line["seconds"]
-    found["log.jsonl"] = lines
-    return found
-
-
-def same(name, folder, expected):
-    try:
-        found = content(folder)
-    except OSError as error:
-        check(name, False, str(error))
-        return
-    different = [key for key in expected if found[key] != expected[key]]
-    check(name, not different, ", ".join(different))
-
-
-def stop_after(process, epochs, number):
-    """Send a signal a little after so many epochs' lines have come."""
-    for _ in range(epochs):
-        process.stderr.readline()
-    time.sleep(0.2)
-    process.send_signal(number)
-    return process.communicate(timeout=LIMIT)[1]
+def stop_after(process, lines, number):
+    """Somewhere in an epoch."""
+    return resuming.stop(process, lines, number, wait=0.2)
 
 
 def kill_and_resume(root, epochs, expected, number):
@@ -125,7 +75,7 @@ def locked(root):
     process.send_signal(signal.SIGSTOP)
     status, errors = finish(folder, "--resume")
     process.kill()
-    process.communicate(timeout=LIMIT)
+    process.communicate(timeout=resuming.LIMIT)
     check("one at a time", status == 1
           and "another program is writing there" in errors, errors[-300:])
 
@@ -136,7 +86,7 @@ def main():
         reference = os.path.join(root, "reference")
         status, errors = finish(reference)
         check("undisturbed run", status == 0, errors[-300:])
-        if failed:
+        if program.failed:
             return 1
         expected = content(reference)
         again, errors = finish(reference, "--resume")
@@ -150,7 +100,7 @@ def main():
         locked(root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    return 1 if failed else 0
+    return 1 if program.failed else 0
 
 
 sys.exit(main())

@@ -513,7 +513,8 @@ static ub_status scenario(ub_context *context, void *arg)
     clear_folder(arg);
     f.options.polish_limit = 4;
     if (status == UB_OK)
-        status = ub__run_open(context, json_object(), arg, 0, &run);
+        status = ub__run_open(context, json_object(), json_object(), arg, 0,
+                              &run);
     if (status == UB_OK) {
         status = ub__run_note(&run, "widths", json_array());
         if (status == UB_OK)

@@ -329,6 +329,11 @@ static void test_bad_options(void **state)
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
     runs_options(&o);
+    o.search_momentum = 1.0; /* which no optimizer takes */
+    assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
+                     UB_ERR_INVALID);
+    assert_false(runs_has(test_folder(), "config.json"));
+    runs_options(&o);
     o.lambda = (double) NAN;
     assert_int_equal(runs_go(context, &o, test_folder(), 0, &r),
                      UB_ERR_INVALID);
