@@ -34,6 +34,7 @@ static const char usage[] =
     "                    HIGH 0: no limit\n"
     "  --gradient NAME   of the time: expected or published (expected)\n"
     "  --engine NAME     exact, random or differentiable (exact)\n"
+    "  --random-warmup   random paths from the start, as published\n"
     "  --refresh N       steps from one accelerator to the next\n"
     "  --samples N       of each, where the engine draws (2000)\n"
     "  --dsp F, --bram N limits of the accelerator\n"
@@ -62,6 +63,7 @@ enum {
     FPS,
     GRADIENT,
     ENGINE,
+    RANDOM_WARMUP,
     REFRESH,
     SAMPLES,
     DSP,
@@ -93,6 +95,7 @@ static const struct option long_options[] = {
     { "fps", required_argument, NULL, FPS },
     { "gradient", required_argument, NULL, GRADIENT },
     { "engine", required_argument, NULL, ENGINE },
+    { "random-warmup", no_argument, NULL, RANDOM_WARMUP },
     { "refresh", required_argument, NULL, REFRESH },
     { "samples", required_argument, NULL, SAMPLES },
     { "dsp", required_argument, NULL, DSP },
@@ -235,6 +238,7 @@ static int apply_network(ub_cosearch_options *o, int option, const char *text)
         return parse_integer("--train-images", text, 20, INT32_MAX,
                              &o->train_images);
     case BITS: return parse_bits(text, o);
+    case RANDOM_WARMUP: o->gradual = 0; return 1;
     case BASE_WIDTH:
         return parse_integer("--base-width", text, 4, 1 << 12, &o->base_width);
     case DEPTH: return parse_integer("--depth", text, 1, 4, &o->depth);

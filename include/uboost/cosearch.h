@@ -48,7 +48,10 @@
  * as they are in operators that were not run; validation runs the most probable
  * path with the statistics of its batch, instead of random ones; a skip mixes
  * its widths as all operators do; the gradient of the path's time is
- * UB_COSEARCH_EXPECTED unless told otherwise.
+ * UB_COSEARCH_EXPECTED unless told otherwise; where an operator's input is
+ * added to it, its last normalization begins at zero; the warm-up is `gradual`.
+ * With the last two, paths of random operators learn in some thousand steps
+ * what they do not without: alone, they make each other forget.
  *
  * The result of a run is a function of options, data, threads and kernels: its
  * random numbers depend on the place only, and a run that is stopped and goes
@@ -128,7 +131,10 @@ typedef struct ub_cosearch_options {
     double train_clip;    /**< 5; 0: any */
     int64_t crop_padding; /**< of the random crop; 4 */
     int32_t flip;         /**< 1: random horizontal flip (default) */
-    int32_t reserved;     /**< 0 */
+    int32_t gradual;      /**< 1: weights learn gradually to do with any path:
+                               in the warm-up each cell runs the space's first
+                               operator instead of a drawn one with a chance
+                               that falls from 1 to 0; 0: published. 1 */
 } ub_cosearch_options;
 
 /** Set every option to its default, which is preset "small". */

@@ -79,8 +79,10 @@ ub_status ub__joint_net_create(ub_context *context, const ub_space *space,
                                const int32_t *bits, int64_t n_bits,
                                uint64_t seed, ub__joint_net **out);
 void ub__joint_net_destroy(ub__joint_net **net);
-/* Draw the noise of a step, and what is active. */
-void ub__joint_net_sample(ub__joint_net *net, ub_rng *rng, double tau);
+/* Draw the noise of a step, and what is active: in each cell, with the chance
+ * `first`, the first operator instead. */
+void ub__joint_net_sample(ub__joint_net *net, ub_rng *rng, double tau,
+                          double first);
 /* The path drawn last, and its runners-up where there are any. */
 void ub__joint_net_drawn(const ub__joint_net *net, ub__joint_path *out);
 void ub__joint_net_argmax(const ub__joint_net *net, ub__joint_path *out);

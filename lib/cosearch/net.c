@@ -34,19 +34,33 @@ static void rank(const ub_variable *logits, const double *noise, int64_t n,
     (void) !ub_rank_largest(n, sum, k, out); /* arguments are in range */
 }
 
-static void draw(const ub__joint_net *net, const ub__joint_cell *c,
-                 int with_noise, ub__joint_draw *out)
+static void draw_operators(const ub__joint_net *net, const ub__joint_cell *c,
+                           int with_noise, ub__joint_draw *out)
 {
     memset(out, 0, sizeof(*out));
     rank(c->alpha, with_noise ? c->noise : NULL, c->n_candidates, net->n_active,
          out->operators);
+}
+
+/* Of the operator that was drawn. */
+static void draw_widths(const ub__joint_net *net, const ub__joint_cell *c,
+                        int with_noise, ub__joint_draw *out)
+{
     if (c->beta != NULL)
         rank(c->beta[out->operators[0]],
              with_noise ? noise_of(net, c, out->operators[0]) : NULL,
              net->n_bits, net->n_active_bits, out->widths);
 }
 
-void ub__joint_net_sample(ub__joint_net *net, ub_rng *rng, double tau)
+static void draw(const ub__joint_net *net, const ub__joint_cell *c,
+                 int with_noise, ub__joint_draw *out)
+{
+    draw_operators(net, c, with_noise, out);
+    draw_widths(net, c, with_noise, out);
+}
+
+void ub__joint_net_sample(ub__joint_net *net, ub_rng *rng, double tau,
+                          double first)
 {
     net->tau = tau;
     for (int64_t i = 0; i < net->space->n_cells; i++) {
@@ -56,7 +70,10 @@ void ub__joint_net_sample(ub__joint_net *net, ub_rng *rng, double tau)
             continue;
         for (int64_t k = 0; k < c->n_candidates * (1 + net->n_bits); k++)
             c->noise[k] = ub_rng_gumbel(rng);
-        draw(net, c, 1, &c->draw);
+        draw_operators(net, c, 1, &c->draw);
+        if (first > 0.0 && ub_rng_uniform(rng) < first)
+            c->draw.operators[0] = 0;
+        draw_widths(net, c, 1, &c->draw);
     }
 }
 

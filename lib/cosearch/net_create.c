@@ -11,6 +11,35 @@
 
 enum { NAME_LENGTH = UB__SPACE_NAME + 32 };
 
+static int adds_input(const ub__joint_net *net, int64_t at,
+                      const ub__operator *op)
+{
+    const ub__joint_cell *c = &net->row[at];
+
+    return op->residual == UB_RESIDUAL_ADD &&
+           ub__space_edge_stride(net->space, at, 0) == 1 &&
+           c->in_channels == c->cell->width;
+}
+
+/* The last normalization behind `first` begins at zero: whatever is drawn, a
+ * cell that adds its input passes that on at first, which keeps what the
+ * drawn operators of one cell make alike. */
+static void begin_at_zero(ub_parameters *parameters, int64_t first)
+{
+    static const char end[] = ".norm.weight";
+
+    for (int64_t i = ub_parameters_count(parameters) - 1; i >= first; i--) {
+        const char *name = ub_parameters_name(parameters, i);
+        const size_t length = strlen(name), tail = sizeof(end) - 1;
+
+        if (length >= tail && strcmp(name + length - tail, end) == 0) {
+            ub_tensor_fill(
+                ub_variable_value(ub_parameters_variable(parameters, i)), 0.0f);
+            return;
+        }
+    }
+}
+
 static ub_status create_candidates(ub__joint_net *net, int64_t at, ub_rng *rng)
 {
     ub__joint_cell *c = &net->row[at];
@@ -27,6 +56,7 @@ static ub_status create_candidates(ub__joint_net *net, int64_t at, ub_rng *rng)
             .width = c->cell->width,
             .quantized = c->cell->n_summed == 0,
         };
+        const int64_t first = ub_parameters_count(net->parameters);
         ub_status status;
 
         c->layers[i] = ub__calloc(net->context, (size_t) candidate.op->n_steps,
@@ -37,6 +67,8 @@ static ub_status create_candidates(ub__joint_net *net, int64_t at, ub_rng *rng)
                                       rng, c->layers[i]);
         if (status != UB_OK)
             return status;
+        if (candidate.quantized && adds_input(net, at, candidate.op))
+            begin_at_zero(net->parameters, first);
     }
     return UB_OK;
 }

@@ -19,15 +19,17 @@
  * of its search. */
 static const ub_cosearch_options presets[] = {
     { COMMON, .preset = "quick", .base_width = 8, .depth = 1,
-      .train_images = 4000, .warmup_epochs = 2, .search_epochs = 3,
-      .train_epochs = 4, .refresh = 10, .dsp_limit = 220, .bram_limit = 280,
-      .search_batch = 32, .search_rate = 0.02, .architecture_rate = 0.02,
-      .tau_decay = 0.55, .train_batch = 64, .train_rate = 0.1 },
+      .train_images = 4000, .warmup_epochs = 2, .gradual = 1,
+      .search_epochs = 3, .train_epochs = 4, .refresh = 10, .dsp_limit = 220,
+      .bram_limit = 280, .search_batch = 32, .search_rate = 0.02,
+      .architecture_rate = 0.02, .tau_decay = 0.55, .train_batch = 64,
+      .train_rate = 0.1 },
     { COMMON, .preset = "small", .base_width = 8, .depth = 2,
-      .train_images = 20000, .warmup_epochs = 20, .search_epochs = 20,
-      .train_epochs = 30, .refresh = 100, .dsp_limit = 220, .bram_limit = 280,
-      .search_batch = 32, .search_rate = 0.025, .architecture_rate = 0.003,
-      .tau_decay = 0.927, .train_batch = 64, .train_rate = 0.1 },
+      .train_images = 20000, .warmup_epochs = 20, .gradual = 1,
+      .search_epochs = 20, .train_epochs = 30, .refresh = 100, .dsp_limit = 220,
+      .bram_limit = 280, .search_batch = 32, .search_rate = 0.025,
+      .architecture_rate = 0.003, .tau_decay = 0.927, .train_batch = 64,
+      .train_rate = 0.1 },
     { COMMON, .preset = "paper", .base_width = 16, .depth = 4,
       .warmup_epochs = 30, .search_epochs = 90, .train_epochs = 600,
       .refresh = 100, .dsp_limit = 900, .bram_limit = 700, .fps_low = 100,
@@ -99,6 +101,7 @@ static const ub__option_row rows[] = {
     ROW(train_clip, 0, 1e9),
     ROW(crop_padding, 0, 64),
     ROW(flip, 0, 1),
+    ROW(gradual, 0, 1),
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -128,9 +131,8 @@ ub_status ub__cosearch_options_check(ub_context *context,
 {
     ub_status status;
 
-    if (options->preset == NULL || options->reserved != 0)
-        return ub__fail(context, UB_ERR_INVALID,
-                        "cosearch: no preset, or reserved options are not 0");
+    if (options->preset == NULL)
+        return ub__fail(context, UB_ERR_INVALID, "cosearch: no preset");
     status = ub__config_text(context, "the name of the preset", options->preset,
                              strlen(options->preset));
     if (status == UB_OK)

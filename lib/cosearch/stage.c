@@ -192,7 +192,7 @@ static ub_status learn_logits(joint *j, int64_t epoch, int64_t index,
     ub_variable *loss;
     ub_status status;
 
-    ub__joint_net_sample(j->net, rng, j->tau);
+    ub__joint_net_sample(j->net, rng, j->tau, 0.0);
     ub__joint_net_drawn(j->net, &path);
     status = refresh(j, epoch, index, &path, rng);
     if (status == UB_OK)
@@ -213,12 +213,23 @@ static ub_status learn_logits(joint *j, int64_t epoch, int64_t index,
     return status;
 }
 
-static ub_status learn_weights(joint *j, ub_rng *rng, ub__epoch_sums *sums)
+/* The chance of a cell's first operator instead of a drawn one. */
+static double chance_of_first(const joint *j, int64_t epoch, int64_t index)
+{
+    const double steps = (double) (j->options->warmup_epochs * j->steps);
+
+    if (is_warm(j, epoch) || !j->options->gradual)
+        return 0.0;
+    return 1.0 - (double) (epoch * j->steps + index) / steps;
+}
+
+static ub_status learn_weights(joint *j, int64_t epoch, int64_t index,
+                               ub_rng *rng, ub__epoch_sums *sums)
 {
     ub_variable *loss;
     ub_status status;
 
-    ub__joint_net_sample(j->net, rng, j->tau);
+    ub__joint_net_sample(j->net, rng, j->tau, chance_of_first(j, epoch, index));
     status = forward(j, j->weight_loader, UB__JOINT_WEIGHTS, sums, &loss);
     if (status == UB_OK)
         status = ub_tape_backward(j->tape, loss);
@@ -239,7 +250,8 @@ static ub_status step(void *self, int64_t epoch, int64_t index,
     ub__place_rng(&j->search, UB__STAGE_MICRO, epoch, index, &rng);
     if (is_warm(j, epoch))
         status = learn_logits(j, epoch, index, &rng, &sums->latency_ms);
-    return status == UB_OK ? learn_weights(j, &rng, sums) : status;
+    return status == UB_OK ? learn_weights(j, epoch, index, &rng, sums)
+                           : status;
 }
 
 /* -- after an epoch ------------------------------------------------------- */

@@ -17,6 +17,16 @@ struct fixture {
     ub_tensor *images;
 };
 
+/* As if they had learnt, so that no two operators do the same. */
+static void fill_norms(ub_parameters *p)
+{
+    for (int64_t i = 0; i < ub_parameters_count(p); i++) {
+        if (strstr(ub_parameters_name(p, i), ".norm.weight") != NULL)
+            ub_tensor_fill(ub_variable_value(ub_parameters_variable(p, i)),
+                           1.0f);
+    }
+}
+
 static void open_fixture(struct fixture *f)
 {
     static const int64_t shape[4] = { 6, 3, 16, 16 };
@@ -31,7 +41,8 @@ static void open_fixture(struct fixture *f)
     assert_int_equal(ub_tensor_create(f->context, 4, shape, &f->images), UB_OK);
     ub_rng_init(&rng, 7, 0);
     assert_int_equal(ub_init_normal(f->images, &rng, 0.0, 1.0), UB_OK);
-    ub__joint_net_sample(f->net, &rng, 1.0);
+    ub__joint_net_sample(f->net, &rng, 1.0, 0.0);
+    fill_norms(f->net->parameters);
 }
 
 static void close_fixture(struct fixture *f)
@@ -114,6 +125,75 @@ static void test_gradient_of_logits(void **state)
     assert_null(
         grad(ub_parameters_find(f.net->parameters, "classifier.weight")));
     close_fixture(&f);
+}
+
+/* At first, a cell that adds its input hands it on, whichever operator runs;
+ * the first has another width and thus none. */
+static void test_begins_at_zero(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_space *space;
+    ub__joint_net *net;
+    int zeros[CELLS] = { 0 };
+
+    (void) state;
+    assert_int_equal(tiny_space(context, &space), UB_OK);
+    assert_int_equal(ub__joint_net_create(context, space, bits, 2, 3, &net),
+                     UB_OK);
+    for (int64_t i = 0; i < ub_parameters_count(net->parameters); i++) {
+        const char *name = ub_parameters_name(net->parameters, i);
+        const float *values = ub_tensor_data(
+            ub_variable_value(ub_parameters_variable(net->parameters, i)));
+
+        if (strstr(name, ".norm.weight") != NULL && values[0] == 0.0f)
+            zeros[ub__joint_layer_cell(name)]++;
+    }
+    for (int i = 0; i < CELLS; i++) {
+        const int adds = net->row[1 + i].in_channels ==
+                             net->row[1 + i].cell->width &&
+                         ub__space_edge_stride(space, 1 + i, 0) == 1;
+
+        assert_true(adds == (zeros[i] > 0));
+    }
+    ub__joint_net_destroy(&net);
+    ub_space_destroy(&space);
+    ub_context_destroy(&context);
+}
+
+/* How often the first operator stands in for the drawn one, and that its own
+ * width runs with it. */
+static void test_first_instead(void **state)
+{
+    static const double chances[] = { 0.0, 0.5, 1.0 };
+    enum { DRAWS = 3000 };
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        /* each of the operators is drawn as often without it */
+        const double share = chances[i] + (1.0 - chances[i]) / OPERATORS;
+        struct fixture f;
+        int first = 0, widest = 0;
+        ub_rng rng;
+
+        open_fixture(&f);
+        ub_rng_init(&rng, 5, 5);
+        for (int64_t c = 0; c < CELLS; c++)
+            ub_tensor_data(ub_variable_value(cell(&f, c)->beta[0]))[1] = 50.0f;
+        for (int n = 0; n < DRAWS; n++) {
+            ub__joint_net_sample(f.net, &rng, 1.0, chances[i]);
+            for (int64_t c = 0; c < CELLS; c++) {
+                const ub__joint_draw *d = &cell(&f, c)->draw;
+
+                first += d->operators[0] == 0;
+                widest += d->operators[0] == 0 && d->widths[0] == 1;
+            }
+        }
+        assert_int_equal(first, widest);
+        /* four deviations of a share of one half */
+        assert_close((double) first / (DRAWS * CELLS), share,
+                     2.0 / sqrt(DRAWS * CELLS));
+        close_fixture(&f);
+    }
 }
 
 /* What runs in a step of the logits is what was drawn, at any temperature. */
@@ -453,7 +533,7 @@ static ub_status one_step(ub_context *context, void *arg)
         status = ub_tensor_create(context, 4, shape, &images);
     if (status == UB_OK) {
         ub_tensor_fill(images, 0.5f);
-        ub__joint_net_sample(net, &rng, 1.0);
+        ub__joint_net_sample(net, &rng, 1.0, 0.0);
         status = ub_tape_constant(tape, images, &x);
     }
     if (status == UB_OK)
@@ -502,6 +582,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_of_logits),
+        cmocka_unit_test(test_begins_at_zero),
+        cmocka_unit_test(test_first_instead),
         cmocka_unit_test(test_runs_what_was_drawn),
         cmocka_unit_test(test_gradient_of_weights),
         cmocka_unit_test(test_cost_gradient),

@@ -227,6 +227,32 @@ static void test_schedules(void **state)
 
 /* -- stopping ------------------------------------------------------------- */
 
+/* A gradual warm-up runs other paths, but not before it is one. */
+static void test_gradual(void **state)
+{
+    static const char *const names[] = { "gradual", "random", "neither",
+                                         "nor" };
+    ub_context *context = test_context(1);
+    double loss[4];
+
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        ub_cosearch_options o;
+        ub_cosearch_result r;
+        char folder[512];
+
+        tiny_options(&o);
+        o.gradual = i % 2 == 0;
+        o.warmup_epochs = i < 2;
+        copy_folder(names[i], folder);
+        assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+        loss[i] = logged(folder, 0, "loss");
+    }
+    assert_true(loss[0] != loss[1]);
+    assert_close(loss[2], loss[3], 0.0);
+    ub_context_destroy(&context);
+}
+
 static void same_file(const char *a, const char *b, const char *name)
 {
     static char x[1 << 20], y[1 << 20];
@@ -355,7 +381,7 @@ static void test_options_refused(void **state)
             o.fps_high = 1.0;
             break;
         case 6: o.preset = "\xff"; break; /* no UTF-8 */
-        default: o.reserved = 1; break;
+        default: o.gradual = 2; break;
         }
         assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INVALID);
         assert_false(runs_has(folder, "config.json"));
@@ -534,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_lambda),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_gradual),
         cmocka_unit_test(test_stop_everywhere),
         cmocka_unit_test(test_other_options_refused),
         cmocka_unit_test(test_older_config),
