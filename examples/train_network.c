@@ -24,6 +24,7 @@ static const char usage[] =
     "                    bits (1 to 16; 32 for none), but the stem and a "
     "header\n"
     "                    of 1x1; the classifier stays float too (as in FILE)\n"
+    "  --scale N         train it with N times its widths (1)\n"
     "  --train-images N  class-balanced choice of N training images (all)\n"
     "  --array RxC       processing elements that the report is for (16x16)\n"
     "  --cost-scale N    widths are priced times N (1)\n"
@@ -41,6 +42,7 @@ enum {
     RATE,
     SMOOTHING,
     BITS,
+    SCALE,
     TRAIN_IMAGES,
     ARRAY,
     COST_SCALE,
@@ -59,6 +61,7 @@ static const struct option long_options[] = {
     { "rate", required_argument, NULL, RATE },
     { "smoothing", required_argument, NULL, SMOOTHING },
     { "bits", required_argument, NULL, BITS },
+    { "scale", required_argument, NULL, SCALE },
     { "train-images", required_argument, NULL, TRAIN_IMAGES },
     { "array", required_argument, NULL, ARRAY },
     { "cost-scale", required_argument, NULL, COST_SCALE },
@@ -75,7 +78,7 @@ enum { N_OPTIONS = sizeof(long_options) / sizeof(long_options[0]) - 1 };
 typedef struct arguments {
     const char *value[N_OPTIONS]; /* NULL: not given */
     ub_search_options options;
-    int64_t threads, bits; /* bits 0: as in the network */
+    int64_t threads, scale, bits; /* bits 0: as in the network */
 } arguments;
 
 static const char *value_of(const arguments *a, int option)
@@ -106,6 +109,7 @@ static int apply(arguments *a, int option, const char *text)
     case SMOOTHING:
         return parse_number("--smoothing", text, 0, 0.999, &o->smoothing);
     case BITS: return parse_bits(text, &a->bits);
+    case SCALE: return parse_integer("--scale", text, 1, 1024, &a->scale);
     case TRAIN_IMAGES:
         return parse_integer("--train-images", text, 2, INT32_MAX,
                              &o->train_images);
@@ -129,6 +133,7 @@ static int parse(arguments *a, int argc, char **argv)
 
     memset(a, 0, sizeof(*a));
     ub_search_options_init(&a->options, sizeof(a->options));
+    a->scale = 1;
     a->options.preset = "train_network";
     a->options.train_images = 0;
     a->options.micro_epochs = a->options.channel_epochs = 0; /* no search */
@@ -155,16 +160,19 @@ static const char *folder_of(const arguments *a)
 static ub_status read_network(const arguments *a, ub_context *context,
                               ub_network **out)
 {
-    ub_network *read = NULL;
+    ub_network *read = NULL, *scaled = NULL;
     ub_status status = ub_network_read(context, value_of(a, NETWORK), &read);
 
+    if (status == UB_OK)
+        status = ub_network_scaled(read, a->scale, &scaled);
+    ub_network_destroy(&read);
     if (status != UB_OK || a->bits == 0) {
-        *out = read;
+        *out = scaled;
         return status;
     }
-    status = ub_network_quantized(read, (int32_t) a->bits, (int32_t) a->bits,
+    status = ub_network_quantized(scaled, (int32_t) a->bits, (int32_t) a->bits,
                                   out);
-    ub_network_destroy(&read);
+    ub_network_destroy(&scaled);
     return status;
 }
 

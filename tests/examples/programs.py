@@ -92,6 +92,20 @@ def train_quantized(folder):
           errors[-300:])
 
 
+def train_scaled(folder):
+    status, _, errors = run(TRAIN, "--network", TINY, "--data", "synthetic",
+                            "--epochs", "1", "--train-images", "20", "--scale",
+                            "2", "--threads", "1", "--out", folder)
+    check("train_network --scale 2", status == 0, errors[-300:])
+    if status == 0:
+        widths = [{layer["name"]: layer.get("out_channels") for layer in
+                   json.loads(pathlib.Path(path).read_text("utf-8"))["layers"]}
+                  for path in (TINY, pathlib.Path(folder, "network.json"))]
+        check("twice the widths, but of the classes",
+              widths[1]["stem"] == 2 * widths[0]["stem"]
+              and widths[1]["classes"] == widths[0]["classes"], str(widths))
+
+
 def main():
     for program, arguments, message in REFUSED:
         status, output, errors = run(program, *arguments)
@@ -111,6 +125,8 @@ def main():
             check("no epochs of a search", epochs == [0, 0, 1], str(epochs))
     with tempfile.TemporaryDirectory(prefix="uboost-programs-") as folder:
         train_quantized(folder)
+    with tempfile.TemporaryDirectory(prefix="uboost-programs-") as folder:
+        train_scaled(folder)
     return 1 if failed else 0
 
 
