@@ -400,48 +400,37 @@ ub_status ub_util_roofline_published(const ub_util_options *options,
     return ub__util_evaluate(options, layer, roofline_published_part, out);
 }
 
-static ub_status exact_model(const void *user, const ub_cost_layer *layer,
-                             ub_cost *out)
-{
-    return ub_util_latency(user, layer, out);
-}
+/* -- as cost models ------------------------------------------------------- */
 
-static ub_status smooth_model(const void *user, const ub_cost_layer *layer,
-                              ub_cost *out)
-{
-    return ub_util_latency_smooth(user, layer, out);
-}
+#define MODEL(name, function)                                           \
+    static ub_status name(const void *user, const ub_cost_layer *layer, \
+                          ub_cost *out)                                 \
+    {                                                                   \
+        return function(user, layer, out);                              \
+    }
 
-static ub_status full_model(const void *user, const ub_cost_layer *layer,
-                            ub_cost *out)
-{
-    return ub_util_full(user, layer, out);
-}
+MODEL(exact_model, ub_util_latency)
+MODEL(smooth_model, ub_util_latency_smooth)
+MODEL(flops_model, ub_util_flops)
+MODEL(roofline_model, ub_util_roofline)
+MODEL(full_model, ub_util_full)
+MODEL(full_smooth_model, ub_util_full_smooth)
+MODEL(roofline_published_model, ub_util_roofline_published)
 
-static ub_status full_smooth_model(const void *user, const ub_cost_layer *layer,
-                                   ub_cost *out)
-{
-    return ub_util_full_smooth(user, layer, out);
-}
-
-static ub_status flops_model(const void *user, const ub_cost_layer *layer,
-                             ub_cost *out)
-{
-    return ub_util_flops(user, layer, out);
-}
-
-static ub_status roofline_model(const void *user, const ub_cost_layer *layer,
-                                ub_cost *out)
-{
-    return ub_util_roofline(user, layer, out);
-}
-
-static ub_status roofline_published_model(const void *user,
-                                          const ub_cost_layer *layer,
-                                          ub_cost *out)
-{
-    return ub_util_roofline_published(user, layer, out);
-}
+static const struct {
+    const char *name;
+    ub_status (*evaluate)(const void *user, const ub_cost_layer *layer,
+                          ub_cost *out);
+} models[] = {
+    [UB_UTIL_EXACT] = { "systolic", exact_model },
+    [UB_UTIL_SMOOTH] = { "systolic-smooth", smooth_model },
+    [UB_UTIL_FLOPS] = { "flops", flops_model },
+    [UB_UTIL_ROOFLINE] = { "roofline", roofline_model },
+    [UB_UTIL_FULL] = { "systolic-full", full_model },
+    [UB_UTIL_FULL_SMOOTH] = { "systolic-full-smooth", full_smooth_model },
+    [UB_UTIL_ROOFLINE_PUBLISHED] = { "roofline-published",
+                                     roofline_published_model },
+};
 
 ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
                         ub_cost_model *out)
@@ -453,37 +442,10 @@ ub_status ub_util_model(ub_util_kind kind, const ub_util_options *options,
 
     if (status != UB_OK)
         return status;
-    switch (kind) {
-    case UB_UTIL_EXACT:
-        model.name = "systolic";
-        model.evaluate = exact_model;
-        break;
-    case UB_UTIL_SMOOTH:
-        model.name = "systolic-smooth";
-        model.evaluate = smooth_model;
-        break;
-    case UB_UTIL_FLOPS:
-        model.name = "flops";
-        model.evaluate = flops_model;
-        break;
-    case UB_UTIL_ROOFLINE:
-        model.name = "roofline";
-        model.evaluate = roofline_model;
-        break;
-    case UB_UTIL_FULL:
-        model.name = "systolic-full";
-        model.evaluate = full_model;
-        break;
-    case UB_UTIL_FULL_SMOOTH:
-        model.name = "systolic-full-smooth";
-        model.evaluate = full_smooth_model;
-        break;
-    case UB_UTIL_ROOFLINE_PUBLISHED:
-        model.name = "roofline-published";
-        model.evaluate = roofline_published_model;
-        break;
-    default: return UB_ERR_INVALID;
-    }
+    if ((size_t) kind >= sizeof(models) / sizeof(models[0]))
+        return UB_ERR_INVALID;
+    model.name = models[kind].name;
+    model.evaluate = models[kind].evaluate;
     if (out == NULL || out->size < sizeof(*out))
         return UB_ERR_INVALID;
     ub__options_out(out, out->size, &model, sizeof(model));
