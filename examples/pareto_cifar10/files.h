@@ -69,5 +69,8 @@ void pareto_pricing_close(pareto_pricing *pricing);
  * the run had another hw_batch than the others, what it says at theirs. */
 int pareto_price(pareto_pricing *pricing, const char *path,
                  const ub_network *priced, int64_t hw_batch, pareto_run *run);
+/* Fill in operator_ms. */
+int pareto_price_operators(const pareto_pricing *pricing,
+                           pareto_results *results);
 
 #endif

@@ -376,6 +376,7 @@ static int read_runs(loading *l)
 
     if (!good)
         return 0;
+    good = pareto_price_operators(&pricing, l->results);
     for (int64_t i = 0; i < l->n && good; i++)
         good = read_run(l, &l->entries[i], &pricing);
     if (good && pricing.n_changed > 0)

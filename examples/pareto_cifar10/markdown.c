@@ -299,6 +299,30 @@ static void put_cycles(FILE *f, const pareto_summary *s)
     fputs("\n", f);
 }
 
+static void put_prices(FILE *f, const pareto_summary *s)
+{
+    const pareto_results *r = s->results;
+
+    fprintf(
+        f,
+        "\n## prices\n\nWhat the models charge, in us, for a convolution of "
+        "%" PRId64 " channels to as many on a map of 16 x 16, batch %" PRId64
+        "; the table of blackbox has what the simulator says.\n\n"
+        "| operator |",
+        r->columns, r->hw_batch);
+    for (int m = 0; m < PARETO_MODELS; m++)
+        fprintf(f, " %s |", pareto_models[m]);
+    fputs("\n|---|", f);
+    for (int m = 0; m < PARETO_MODELS; m++)
+        fputs("---:|", f);
+    for (int i = 0; i < PARETO_CONVOLUTIONS; i++) {
+        fprintf(f, "\n| %s |", pareto_operators[i]);
+        for (int m = 0; m < PARETO_MODELS; m++)
+            fprintf(f, " %.1f |", PARETO_US(r->operator_ms[i][m]));
+    }
+    fputs("\n", f);
+}
+
 static void put_claims(FILE *f, const pareto_summary *s)
 {
     pareto_claim claims[PARETO_CLAIMS];
@@ -342,6 +366,7 @@ int pareto_write_markdown(const pareto_summary *summary, const char *folder)
     put_operators(o.file, summary);
     put_prediction(o.file, summary);
     put_cycles(o.file, summary);
+    put_prices(o.file, summary);
     pareto_put_variants(o.file, summary);
     put_claims(o.file, summary);
     return close_output(&o);

@@ -19,8 +19,9 @@ enum {
                              prev to t1, t2, t3; prevprev to t1, t2, t3;
                              t1 to t2, t3; t2 to t3 */
     PARETO_OPERATORS = 8, /* of an edge; the last two are identity and zero */
-    PARETO_MODELS = 5,    /* systolic, systolic-full, flops, roofline,
-                             blackbox; exact forms */
+    PARETO_CONVOLUTIONS = 6, /* of the operators */
+    PARETO_MODELS = 6,       /* systolic, systolic-full, flops, roofline,
+                                roofline-published, blackbox; exact forms */
     PARETO_NAME = 128,
     PARETO_LABEL = 32,
     PARETO_LIST = 64, /* most lambdas, seeds */
@@ -85,11 +86,15 @@ typedef struct pareto_results {
     int64_t epochs[3];                              /* as --epochs */
     int64_t train_batch, hw_batch, rows, columns, cost_scale;
     ub_width_range widths; /* trained; times cost_scale is priced */
-    char *differing;       /* "hw_batch, table_batch": options in which runs of
-                              the judged methods differ; "": none */
-    int64_t n, n_main;     /* runs that are points, and the main ones, which
-                              come first */
-    int64_t n_bases;       /* runs behind the n that others share */
+    /* What the models charge for each convolution of a cell, on a map of 16 x
+     * 16 with as many channels as the array has columns, at hw_batch; the last
+     * one is the simulator, which the blackbox's table is filled by. */
+    double operator_ms[PARETO_CONVOLUTIONS][PARETO_MODELS];
+    char *differing;   /* "hw_batch, table_batch": options in which runs of
+                          the judged methods differ; "": none */
+    int64_t n, n_main; /* runs that are points, and the main ones, which
+                          come first */
+    int64_t n_bases;   /* runs behind the n that others share */
     pareto_run *runs;
 } pareto_results;
 

@@ -6,9 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-const char *const pareto_models[PARETO_MODELS] = { "systolic", "systolic-full",
-                                                   "flops", "roofline",
-                                                   "blackbox" };
+const char *const pareto_models[PARETO_MODELS] = {
+    "systolic", "systolic-full",      "flops",
+    "roofline", "roofline-published", "blackbox"
+};
 
 const char *const pareto_shares[PARETO_SHARES] = {
     "multiplying", "rows and columns without weights", "weights shifted in",
@@ -33,7 +34,8 @@ int pareto_pricing_open(ub_context *context, const pareto_results *results,
 {
     static const ub_util_kind kinds[BLACKBOX] = { UB_UTIL_EXACT, UB_UTIL_FULL,
                                                   UB_UTIL_FLOPS,
-                                                  UB_UTIL_ROOFLINE };
+                                                  UB_UTIL_ROOFLINE,
+                                                  UB_UTIL_ROOFLINE_PUBLISHED };
     ub_status status;
 
     memset(p, 0, sizeof(*p));
@@ -143,4 +145,34 @@ int pareto_price(pareto_pricing *p, const char *path, const ub_network *priced,
         status = predict(p, priced, run);
     return status == UB_OK ||
            complain(ub_network_context(priced), path, status);
+}
+
+int pareto_price_operators(const pareto_pricing *p, pareto_results *results)
+{
+    static const int64_t kernels[PARETO_CONVOLUTIONS] = { 3, 5, 3, 5, 3, 5 };
+    static const int32_t kinds[PARETO_CONVOLUTIONS] = {
+        UB_COST_CONV,      UB_COST_CONV, UB_COST_SEPARABLE,
+        UB_COST_SEPARABLE, UB_COST_CONV, UB_COST_CONV
+    };
+    ub_cost_layer l;
+
+    ub_cost_layer_init(&l, sizeof(l));
+    l.in_height = l.in_width = l.out_height = l.out_width = 16;
+    l.in_channels = l.out_channels = (double) results->columns;
+    l.batch = results->hw_batch;
+    for (int i = 0; i < PARETO_CONVOLUTIONS; i++) {
+        l.kind = kinds[i];
+        l.kernel_height = l.kernel_width = kernels[i];
+        for (int m = 0; m < PARETO_MODELS; m++) {
+            const ub_cost_model *model = m == BLACKBOX ? &p->simulator
+                                                       : &p->models[m];
+            ub_cost cost = { .size = sizeof(cost) };
+            const ub_status status = model->evaluate(model->user, &l, &cost);
+
+            if (status != UB_OK)
+                return complain(NULL, pareto_operators[i], status);
+            results->operator_ms[i][m] = cost.latency_ms;
+        }
+    }
+    return 1;
 }

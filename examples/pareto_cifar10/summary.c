@@ -11,7 +11,7 @@ const char *const pareto_operators[PARETO_OPERATORS] = {
     "dilated3x3", "dilated5x5", "identity",     "zero"
 };
 
-enum { SEPARABLE_3 = 2, SEPARABLE_5 = 3, CONVOLUTIONS = 6 };
+enum { SEPARABLE_3 = 2, SEPARABLE_5 = 3 };
 
 /* How much lower an accuracy may be and still count as similar. */
 #define SIMILAR 0.01
@@ -348,7 +348,7 @@ static int count_choices(const pareto_results *r, const pareto_summary *s,
         for (int j = 0; j < PARETO_EDGES; j++)
             m->operators[run->operators[j]]++;
     }
-    for (int i = 0; i < CONVOLUTIONS; i++)
+    for (int i = 0; i < PARETO_CONVOLUTIONS; i++)
         convolutions += m->operators[i];
     add_shares(r, m);
     if (m->n_widths > 0)
