@@ -5,7 +5,7 @@
  * options: |cycles / simulated cycles - 1|, by size of the map, for 10,000
  * random layers and those of the look-up table that U-Boost ships.
  *
- * usage: bench_model_error [LOOKUP.json]
+ * usage: model_error [LOOKUP.json]
  */
 
 #include "base/base.h"

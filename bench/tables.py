@@ -369,9 +369,9 @@ def systolic(lines):
     level1 = lines("systolic_level1")
     if level1:
         text += "\n\nLevel 1, ResNet-18:\n\n" + table(
-            ("array", "arrays", "cycles", "ms"),
+            ("array", "arrays", "dataflow", "cycles", "ms"),
             [(f"{line['array']} x {line['array']}", line["arrays"],
-              line["cycles"], f"{line['ms']:.3f}") for line in level1])
+              line["dataflow"], line["cycles"], f"{line['ms']:.3f}") for line in level1])
     return text
 
 

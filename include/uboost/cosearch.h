@@ -16,7 +16,7 @@
  * Space of Networks, Bitwidths, and Accelerators", ICML 2021, and its public
  * code. Each cell of a space of FBNet's kind chooses an operator, and each of
  * its operators a bit width for the weights and inputs of all its convolutions;
- * stem, header and classifier are floats. The accelerator is a chunk pipeline
+ * stem, head and classifier are floats. The accelerator is a chunk pipeline
  * of accelerator.h that computes the cells.
  *
  * One iteration of the search has two steps:

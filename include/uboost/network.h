@@ -233,7 +233,7 @@ int64_t ub_network_parameters(const ub_network *network);
 
 /**
  * The same network with bit widths for its convolutions. As Auto-NBA has it,
- * the stem and the header stay as they are, and so does the classifier, which
+ * the stem and the head stay as they are, and so does the classifier, which
  * is no convolution: convolutions that no other one comes before, and one of 1
  * x 1 that all other convolutions come before, if there is such a one.
  *

@@ -3,7 +3,7 @@
 
 typedef struct marks {
     unsigned char *before; /* a convolution comes before layer i */
-    unsigned char *ahead;  /* layer i comes before the header */
+    unsigned char *ahead;  /* layer i comes before the head */
 } marks;
 
 static int is_conv(const ub__network_node *node)
@@ -27,17 +27,17 @@ static void mark_before(const ub_network *network, unsigned char *before)
 
 /* The last convolution, when it is 1 x 1 and reads, over whatever way, all the
  * others; else -1. */
-static int64_t find_header(const ub_network *network, unsigned char *ahead)
+static int64_t find_head(const ub_network *network, unsigned char *ahead)
 {
-    int64_t header = network->n - 1;
+    int64_t head = network->n - 1;
 
-    while (header > 0 && !is_conv(&network->nodes[header]))
-        header--;
-    if (header == 0 || network->nodes[header].layer.kernel_height != 1 ||
-        network->nodes[header].layer.kernel_width != 1)
+    while (head > 0 && !is_conv(&network->nodes[head]))
+        head--;
+    if (head == 0 || network->nodes[head].layer.kernel_height != 1 ||
+        network->nodes[head].layer.kernel_width != 1)
         return -1;
-    ahead[header] = 1;
-    for (int64_t i = header; i > 0; i--) {
+    ahead[head] = 1;
+    for (int64_t i = head; i > 0; i--) {
         const ub__network_node *node = &network->nodes[i];
 
         if (is_conv(node) && !ahead[i])
@@ -45,13 +45,13 @@ static int64_t find_header(const ub_network *network, unsigned char *ahead)
         for (int64_t k = 0; ahead[i] && k < node->n_inputs; k++)
             ahead[node->inputs[k]] = 1;
     }
-    return header;
+    return head;
 }
 
 static ub_status add_layers(const ub_network *from, const ub_layer *bits,
                             const marks *m, ub_network *to)
 {
-    const int64_t header = find_header(from, m->ahead);
+    const int64_t head = find_head(from, m->ahead);
     ub_status status = UB_OK;
 
     mark_before(from, m->before);
@@ -59,7 +59,7 @@ static ub_status add_layers(const ub_network *from, const ub_layer *bits,
         const ub__network_node *node = &from->nodes[i];
         ub_layer layer = node->layer;
 
-        if (is_conv(node) && m->before[i] && i != header) {
+        if (is_conv(node) && m->before[i] && i != head) {
             layer.weight_bits = bits->weight_bits;
             layer.input_bits = bits->input_bits;
         }

@@ -34,13 +34,17 @@ def check_readme(root, report):
     program = (root / "examples" / "util_latency.c").read_text()
     report.check("```c\n" + program + "```\n" in text,
                  "README.md quotes examples/util_latency.c")
-    for name in ("README.md", "doc/ARCHITECTURE.md", "doc/CONTRIBUTING.md",
-                 "doc/uboost.7"):
-        text = (root / name).read_text(encoding="utf-8")
-        paths = re.findall(r"`((?:lib|doc|tests|examples|include|\.ci)/"
+    pages = [root / "README.md", root / "doc" / "uboost.7",
+             *sorted((root / "doc").glob("*.md"))]
+    for page in pages:
+        name = page.relative_to(root)
+        text = page.read_text(encoding="utf-8")
+        paths = re.findall(r"`((?:lib|doc|tests|examples|include|bench|\.ci)/"
                            r"[\w./-]+)`", text)
         gone = [path for path in paths
                 if "X" not in path and not (root / path).exists()]
+        gone += [path for path in re.findall(r"\]\(([\w./-]+)\)", text)
+                 if not (page.parent / path).exists()]
         gone += sorted(set(re.findall(r"\b(ub_[a-z]\w*)\(", text))
                        - set(functions(root)))
         report.check(not gone, f"{name} names what exists", "\n".join(gone))
