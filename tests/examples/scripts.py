@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """usage: scripts.py
 
-Run examples/quickstart.sh and bench/lambda.sh with a stand-in for
-search_cifar10, which computes nothing, and .ci/run without a test. Prints 'ok - NAME' and 'not ok - NAME';
-fails if anything differs.
+Run examples/quickstart.sh, bench/lambda.sh and bench/ablations.sh with
+stand-ins for the programs, which compute nothing, and .ci/run without a test.
+Prints 'ok - NAME' and 'not ok - NAME'; fails if anything differs.
 """
 import os
 import pathlib
@@ -108,6 +108,27 @@ def measure_lambda(folder):
           status == 1 and "seed3-lambda5" in errors, output)
 
 
+def ablations(folder):
+    """Every call has the grid's options and those given; the first that fails
+    is the last."""
+    program, log = folder / "logs", folder / "log"
+    script = ROOT / "bench" / "ablations.sh"
+    write_program(program, f"""#!/bin/sh
+echo "$*" >>{log}
+case $* in *$FAILING*) exit 1 ;; esac
+""")
+    status, _, errors = run(script, program, "d.tar.gz", "out dir", "--jobs",
+                            "1", FAILING="nothing")
+    calls = log.read_text("utf-8").splitlines()
+    check("ablations: all runs", status == 0 and len(set(calls)) == 13 and all(
+        call.startswith("--data d.tar.gz --preset paper8 ")
+        and "--out out dir --jobs 1 --hw " in call for call in calls), errors)
+    log.unlink()
+    status, _, _ = run(script, program, "d", "out", FAILING="beta-0")
+    check("ablations: a failed run fails",
+          status == 1 and len(log.read_text("utf-8").splitlines()) == 3)
+
+
 def find_data(folder):
     """.ci/run takes the data beside the project unless told otherwise."""
     tree = folder / "beside" / "project"
@@ -133,6 +154,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="uboost-scripts-") as name:
         quickstart(pathlib.Path(name))
         measure_lambda(pathlib.Path(name))
+        ablations(pathlib.Path(name))
         find_data(pathlib.Path(name))
     return 1 if failed else 0
 
