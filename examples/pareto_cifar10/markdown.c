@@ -196,6 +196,27 @@ static void put_speed(FILE *f, const pareto_summary *s)
 /* -- choices ----------------------------------------------------------------
  */
 
+/* The rest of the first two lines of a table: behind what is to the left of the
+ * names, and what is under that. */
+static void put_heads(FILE *f, int64_t n, const char *const *names,
+                      const char *under)
+{
+    for (int64_t i = 0; i < n; i++)
+        fprintf(f, " %s |", names[i]);
+    fprintf(f, "\n%s", under);
+    for (int64_t i = 0; i < n; i++)
+        fputs("---:|", f);
+}
+
+static void put_method_heads(FILE *f, const pareto_summary *s)
+{
+    const char *names[PARETO_METHODS];
+
+    for (int64_t i = 0; i < s->n_main; i++)
+        names[i] = ub_search_hardware_name(s->methods[i].method);
+    put_heads(f, s->n_main, names, "|---|");
+}
+
 static void put_widths(FILE *f, const pareto_summary *s)
 {
     fprintf(f,
@@ -204,11 +225,7 @@ static void put_widths(FILE *f, const pareto_summary *s)
             ", %%; of all widths of the range %.1f %% are. Then the widths.\n\n"
             "| width |",
             s->bin_step, s->results->columns, 100.0 * s->near_chance);
-    for (int64_t i = 0; i < s->n_main; i++)
-        fprintf(f, " %s |", ub_search_hardware_name(s->methods[i].method));
-    fputs("\n|---|", f);
-    for (int64_t i = 0; i < s->n_main; i++)
-        fputs("---:|", f);
+    put_method_heads(f, s);
     fputs("\n| within one step, % |", f);
     for (int64_t i = 0; i < s->n_main; i++)
         fprintf(f, " %.1f |", 100.0 * s->methods[i].near_share);
@@ -230,11 +247,7 @@ static void put_operators(FILE *f, const pareto_summary *s)
         "of the edges with a convolution those with a depthwise separable "
         "one.\n\n| operator |",
         f);
-    for (int64_t i = 0; i < s->n_main; i++)
-        fprintf(f, " %s |", ub_search_hardware_name(s->methods[i].method));
-    fputs("\n|---|", f);
-    for (int64_t i = 0; i < s->n_main; i++)
-        fputs("---:|", f);
+    put_method_heads(f, s);
     for (int o = 0; o < PARETO_OPERATORS; o++) {
         fprintf(f, "\n| %s |", pareto_operators[o]);
         for (int64_t i = 0; i < s->n_main; i++) {
@@ -282,11 +295,7 @@ static void put_cycles(FILE *f, const pareto_summary *s)
         "\n## cycles\n\nWhere the cycles of all processing elements go in the "
         "simulator, %: mean over the runs of a method.\n\n| batch | method |",
         f);
-    for (int i = 0; i < PARETO_SHARES; i++)
-        fprintf(f, " %s |", pareto_shares[i]);
-    fputs("\n|---:|---|", f);
-    for (int i = 0; i < PARETO_SHARES; i++)
-        fputs("---:|", f);
+    put_heads(f, PARETO_SHARES, pareto_shares, "|---:|---|");
     for (int b = 0; b < PARETO_BATCHES; b++) {
         for (int64_t m = 0; m < s->n_main; m++) {
             fprintf(f, "\n| %" PRId64 " | %s |",
@@ -310,11 +319,7 @@ static void put_prices(FILE *f, const pareto_summary *s)
         "; the table of blackbox has what the simulator says.\n\n"
         "| operator |",
         r->columns, r->hw_batch);
-    for (int m = 0; m < PARETO_MODELS; m++)
-        fprintf(f, " %s |", pareto_models[m]);
-    fputs("\n|---|", f);
-    for (int m = 0; m < PARETO_MODELS; m++)
-        fputs("---:|", f);
+    put_heads(f, PARETO_MODELS, pareto_models, "|---|");
     for (int i = 0; i < PARETO_CONVOLUTIONS; i++) {
         fprintf(f, "\n| %s |", pareto_operators[i]);
         for (int m = 0; m < PARETO_MODELS; m++)
