@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,8 @@ int parse_command_line(int argc, char **argv, const struct option *options,
 
 /* -- progress ------------------------------------------------------------- */
 
-static volatile sig_atomic_t stop;
+/* Several threads may ask, and the signal may come in any. */
+static atomic_int stop;
 
 static void on_interrupt(int number)
 {
