@@ -38,6 +38,12 @@ ub_status ub__options_in(ub_context *context, const char *name, void *dst,
  * src_size; dst says `size` then. */
 void ub__options_out(void *dst, size_t size, const void *src, size_t src_size);
 
+/* One of several structs of `size` bytes in a row, by its name among as many
+ * that end in NULL, as ub__options_out() gives it to the size that dst says.
+ * UB_ERR_INVALID, and nothing changed, without one or without dst. */
+ub_status ub__options_preset(void *dst, const void *presets, size_t size,
+                             const char *const *names, const char *name);
+
 /* A number of an options struct: its name in errors and in files, and its
  * range. Integers lie within 2^53. */
 typedef enum ub__option_kind {

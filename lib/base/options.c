@@ -43,3 +43,20 @@ void ub__options_out(void *dst, size_t size, const void *src, size_t src_size)
         memset(bytes + src_size, 0, size - src_size);
     memcpy(dst, &size, sizeof size);
 }
+
+ub_status ub__options_preset(void *dst, const void *presets, size_t size,
+                             const char *const *names, const char *name)
+{
+    size_t given;
+
+    if (dst == NULL || name == NULL)
+        return UB_ERR_INVALID;
+    memcpy(&given, dst, sizeof given);
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (strcmp(names[i], name) != 0)
+            continue;
+        ub__options_out(dst, given, (const char *) presets + i * size, size);
+        return UB_OK;
+    }
+    return UB_ERR_INVALID;
+}

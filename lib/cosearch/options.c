@@ -38,8 +38,7 @@ static const ub_cosearch_options presets[] = {
       .train_rate = 0.01 },
 };
 
-#define N_PRESETS (sizeof(presets) / sizeof(presets[0]))
-
+/* In the order of the presets. */
 static const char *const preset_names[] = { "quick", "small", "paper", NULL };
 
 const char *const *ub_cosearch_presets(void)
@@ -54,16 +53,8 @@ void ub_cosearch_options_init(ub_cosearch_options *options, size_t size)
 
 ub_status ub_cosearch_preset(ub_cosearch_options *options, const char *name)
 {
-    if (options == NULL)
-        return UB_ERR_INVALID;
-    for (size_t i = 0; i < N_PRESETS; i++) {
-        if (name != NULL && strcmp(presets[i].preset, name) == 0) {
-            ub__options_out(options, options->size, &presets[i],
-                            sizeof(presets[i]));
-            return UB_OK;
-        }
-    }
-    return UB_ERR_INVALID;
+    return ub__options_preset(options, presets, sizeof(presets[0]),
+                              preset_names, name);
 }
 
 #define ROW(field, low, high) \

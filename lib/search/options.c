@@ -33,8 +33,7 @@ static const ub_search_options presets[] = {
       .channel_epochs = 30, .train_epochs = 100, .train_batch = 256 },
 };
 
-#define N_PRESETS (sizeof(presets) / sizeof(presets[0]))
-
+/* In the order of the presets. */
 static const char *const preset_names[] = { "quick", "small", "paper8", "paper",
                                             NULL };
 
@@ -62,16 +61,8 @@ void ub_search_options_init(ub_search_options *options, size_t size)
 
 ub_status ub_search_preset(ub_search_options *options, const char *name)
 {
-    if (options == NULL)
-        return UB_ERR_INVALID;
-    for (size_t i = 0; i < N_PRESETS; i++) {
-        if (name != NULL && strcmp(presets[i].preset, name) == 0) {
-            ub__options_out(options, options->size, &presets[i],
-                            sizeof(presets[i]));
-            return UB_OK;
-        }
-    }
-    return UB_ERR_INVALID;
+    return ub__options_preset(options, presets, sizeof(presets[0]),
+                              preset_names, name);
 }
 
 #define ROW(field, low, high) \

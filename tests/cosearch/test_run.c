@@ -32,6 +32,18 @@ static void copy_folder(const char *name, char out[512])
     snprintf(out, 512, "%s", runs_folder(name));
 }
 
+/* A run that is complete, in a new folder of that name. */
+static void go_whole(const ub_cosearch_options *o, const char *name,
+                     char folder[512], ub_cosearch_result *r)
+{
+    ub_context *context = test_context(1);
+
+    copy_folder(name, folder);
+    if (go(context, o, folder, 0, r) != UB_OK)
+        fail_msg("%s: %s", name, ub_context_last_error(context));
+    ub_context_destroy(&context);
+}
+
 static const char *const files[] = {
     "config.json",      "log.jsonl",           "network.json", "network.dot",
     "accelerator.json", "weights.safetensors", "result.json",
@@ -82,7 +94,6 @@ static void test_whole_run(void **state)
 /* lambda goes to where frames per second are wanted, once an epoch. */
 static void test_band(void **state)
 {
-    ub_context *context = test_context(1);
     ub_cosearch_options o;
     ub_cosearch_result r;
     char folder[512];
@@ -92,15 +103,12 @@ static void test_band(void **state)
     o.search_epochs = 2;
     o.lambda = 0.5;
     o.fps_low = 1e11;
-    copy_folder("low", folder);
-    assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+    go_whole(&o, "low", folder, &r);
     assert_true(r.lambda == 2.0);
     o.fps_low = 0.0;
     o.fps_high = 1e-3;
-    copy_folder("high", folder);
-    assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+    go_whole(&o, "high", folder, &r);
     assert_true(r.lambda == 0.125);
-    ub_context_destroy(&context);
 }
 
 /* How many cells of a result skip. */
@@ -128,7 +136,6 @@ static void test_lambda(void **state)
 
     (void) state;
     for (int32_t i = 0; i < 2; i++) {
-        ub_context *context = test_context(1);
         ub_cosearch_options o;
         ub_cosearch_result r;
         char folder[512];
@@ -140,15 +147,13 @@ static void test_lambda(void **state)
         o.search_epochs = 40;
         o.architecture_rate = 0.1;
         o.refresh = 10;
-        copy_folder(names[i], folder);
-        assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+        go_whole(&o, names[i], folder, &r);
         if (i == UB_COSEARCH_EXPECTED) {
             assert_int_equal(skips_of(folder), 3);
             assert_true(r.mean_bits == 4.0);
         } else {
             assert_true(skips_of(folder) >= 2);
         }
-        ub_context_destroy(&context);
     }
 }
 
@@ -175,7 +180,6 @@ static double logged(const char *folder, int index, const char *key)
 /* Random paths with mixed bits learn: stripes are easy, ln 3 is 1.1. */
 static void test_learns(void **state)
 {
-    ub_context *context = test_context(1);
     ub_cosearch_options o;
     ub_cosearch_result r;
     char folder[512];
@@ -189,19 +193,16 @@ static void test_learns(void **state)
     o.tau_decay = 0.9;
     o.search_rate = 0.1;
     o.refresh = 100;
-    copy_folder("learns", folder);
-    assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+    go_whole(&o, "learns", folder, &r);
     print_message("loss %.3f at first, %.3f at last\n",
                   logged(folder, 0, "loss"), logged(folder, 29, "loss"));
     assert_true(logged(folder, 29, "loss") < 0.7);
-    ub_context_destroy(&context);
 }
 
 /* The temperature falls by its factor, but never to 0, at which no step can be
  * made; the rate along half a cosine. */
 static void test_schedules(void **state)
 {
-    ub_context *context = test_context(1);
     ub_cosearch_options o;
     ub_cosearch_result r;
     char folder[512];
@@ -213,8 +214,7 @@ static void test_schedules(void **state)
     o.tau_decay = 0.05;
     o.search_rate = 0.3;
     o.search_rate_last = 0.1;
-    copy_folder("schedules", folder);
-    assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+    go_whole(&o, "schedules", folder, &r);
     /* the log keeps nine digits */
     assert_close(logged(folder, 0, "tau"), 0.8, 1e-8);
     assert_close(logged(folder, 1, "tau"), 0.04, 1e-8);
@@ -222,7 +222,6 @@ static void test_schedules(void **state)
     assert_close(logged(folder, 3, "tau"), 0.001, 1e-8);
     assert_close(logged(folder, 0, "rate"), 0.3, 1e-8);
     assert_close(logged(folder, 2, "rate"), 0.2, 1e-8);
-    ub_context_destroy(&context);
 }
 
 /* -- stopping ------------------------------------------------------------- */
@@ -232,7 +231,6 @@ static void test_gradual(void **state)
 {
     static const char *const names[] = { "gradual", "random", "neither",
                                          "nor" };
-    ub_context *context = test_context(1);
     double loss[4];
 
     (void) state;
@@ -244,24 +242,11 @@ static void test_gradual(void **state)
         tiny_options(&o);
         o.gradual = i % 2 == 0;
         o.warmup_epochs = i < 2;
-        copy_folder(names[i], folder);
-        assert_int_equal(go(context, &o, folder, 0, &r), UB_OK);
+        go_whole(&o, names[i], folder, &r);
         loss[i] = logged(folder, 0, "loss");
     }
     assert_true(loss[0] != loss[1]);
     assert_close(loss[2], loss[3], 0.0);
-    ub_context_destroy(&context);
-}
-
-static void same_file(const char *a, const char *b, const char *name)
-{
-    static char x[1 << 20], y[1 << 20];
-    size_t n, m;
-
-    runs_read(a, name, x, sizeof(x), &n);
-    runs_read(b, name, y, sizeof(y), &m);
-    assert_int_equal(n, m);
-    assert_memory_equal(x, y, n);
 }
 
 /* Stopped after every step, a run ends with the bits of one that was not. */
@@ -296,9 +281,9 @@ static void test_stop_everywhere(void **state)
     }
     assert_int_equal(stops, never.seen);
     assert_true(stops >= 6);
-    same_file(whole, parts, "weights.safetensors");
-    same_file(whole, parts, "network.json");
-    same_file(whole, parts, "accelerator.json");
+    runs_same_file(whole, parts, "weights.safetensors");
+    runs_same_file(whole, parts, "network.json");
+    runs_same_file(whole, parts, "accelerator.json");
     assert_true(r.test_accuracy == s.test_accuracy && r.fps == s.fps);
     assert_true(r.validation_accuracy == s.validation_accuracy);
     assert_true(r.lambda == s.lambda && r.lambda == 4.0 * o.lambda);

@@ -168,6 +168,17 @@ void runs_stopped(const ub_search_options *o, const char *name,
     *result = r;
 }
 
+void runs_same_file(const char *folder, const char *other, const char *name)
+{
+    static char a[1 << 20], b[1 << 20];
+    size_t n, m;
+
+    runs_read(folder, name, a, sizeof(a), &n);
+    runs_read(other, name, b, sizeof(b), &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(a, b, n);
+}
+
 json_t *runs_json(const char *folder, const char *name)
 {
     static char text[1 << 16];

@@ -26,6 +26,8 @@ ub_context *runs_context(struct runs_stop *s, int threads);
 int runs_has(const char *folder, const char *name);
 void runs_read(const char *folder, const char *name, char *out, size_t room,
                size_t *size);
+/* A file of one folder is the same in the other. */
+void runs_same_file(const char *folder, const char *other, const char *name);
 json_t *runs_json(const char *folder, const char *name);
 
 /* Stopped after every single step and resumed, a run ends with the same bits

@@ -41,17 +41,6 @@ static void branch_options(ub_search_options *o, int32_t take)
     o->take = take;
 }
 
-static void same_file(const char *folder, const char *other, const char *name)
-{
-    static char a[1 << 20], b[1 << 20];
-    size_t n, m;
-
-    runs_read(folder, name, a, sizeof(a), &n);
-    runs_read(other, name, b, sizeof(b), &m);
-    assert_int_equal(n, m);
-    assert_memory_equal(a, b, n);
-}
-
 /* -- what is the same, and what is not ------------------------------------ */
 
 /* With the operators given, the rest of the run is the base's own. */
@@ -65,9 +54,9 @@ static void test_take_operators(void **state)
     (void) state;
     branch_options(&o, UB_SEARCH_TAKE_OPERATORS);
     assert_int_equal(runs_go(context, &o, folder, 0, &r), UB_OK);
-    same_file(folder, base, "micro.json");
-    same_file(folder, base, "channels.json");
-    same_file(folder, base, "weights.safetensors");
+    runs_same_file(folder, base, "micro.json");
+    runs_same_file(folder, base, "channels.json");
+    runs_same_file(folder, base, "weights.safetensors");
     assert_true(r.test_accuracy == base_result.test_accuracy);
     assert_true(r.seconds[0] == 0.0 && r.seconds[1] > 0.0);
     ub_context_destroy(&context);
@@ -86,10 +75,10 @@ static void test_take_widths(void **state)
     branch_options(&o, UB_SEARCH_TAKE_WIDTHS);
     snprintf(folder, sizeof(folder), "%s", runs_folder("widths"));
     assert_int_equal(runs_go(context, &o, folder, 0, &r), UB_OK);
-    same_file(folder, base, "micro.json");
-    same_file(folder, base, "channels.json");
-    same_file(folder, base, "network.json");
-    same_file(folder, base, "weights.safetensors");
+    runs_same_file(folder, base, "micro.json");
+    runs_same_file(folder, base, "channels.json");
+    runs_same_file(folder, base, "network.json");
+    runs_same_file(folder, base, "weights.safetensors");
     assert_true(r.test_accuracy == base_result.test_accuracy);
     assert_true(r.seconds[0] == 0.0 && r.seconds[1] == 0.0);
     root = runs_json(folder, "result.json");
@@ -99,7 +88,7 @@ static void test_take_widths(void **state)
     o.polish = 1;
     snprintf(folder, sizeof(folder), "%s", runs_folder("polished"));
     assert_int_equal(runs_go(context, &o, folder, 0, &r), UB_OK);
-    same_file(folder, base, "channels.json");
+    runs_same_file(folder, base, "channels.json");
     assert_true(r.searched_latency_ms == base_result.simulated_latency_ms);
     assert_true(r.polish_moves > 0);
     ub_context_destroy(&context);
@@ -154,7 +143,7 @@ static void test_take_supernet(void **state)
         snprintf(folder, sizeof(folder), "%s",
                  runs_folder(splits == 1 ? "supernet1" : "supernet2"));
         assert_int_equal(runs_go(context, &o, folder, 0, &r), UB_OK);
-        same_file(folder, base, "micro.json");
+        runs_same_file(folder, base, "micro.json");
         count_different(context, folder, &masks, &weights);
         assert_int_equal(weights, 0);
         assert_true(masks > 0);
@@ -177,8 +166,8 @@ static void test_stopped(void **state)
     runs_stopped(&o, "trunk", &r);
     snprintf(a, sizeof(a), "%s", test_path("trunk-whole"));
     snprintf(b, sizeof(b), "%s", test_path("trunk-parts"));
-    same_file(a, b, "supernet.safetensors");
-    same_file(a, base, "supernet.safetensors");
+    runs_same_file(a, b, "supernet.safetensors");
+    runs_same_file(a, base, "supernet.safetensors");
     o.uniform_widths = 0;
     o.from = base;
     o.take = UB_SEARCH_TAKE_WIDTHS;
