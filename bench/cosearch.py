@@ -12,13 +12,14 @@ repeated, half ones go on. tables.py puts the sections into doc/COSEARCH.md."""
 import argparse
 import csv
 import datetime
-import json
 import math
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
+
+from runs import execute_missing, result_of, table
 
 # What each method adds to the options of the search, and whether it has points
 # of several lambdas.
@@ -36,14 +37,6 @@ FIGURES = ("test_accuracy", "fps", "mean_bits", "dsp", "bram", "macs",
 
 # -- runs ---------------------------------------------------------------------
 
-def result_of(folder):
-    """None unless the run is complete."""
-    try:
-        return json.loads((folder / "result.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def wanted(options):
     """(method, lambda or None, seed), seed by seed."""
     for seed in options.seeds:
@@ -58,17 +51,6 @@ def wanted(options):
 def name_of(method, weight, seed):
     middle = "" if weight is None else f"-lambda{weight}"
     return f"{method}{middle}-seed{seed}"
-
-
-def execute(command, folder, label, left):
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"{label} ({left} to go)", flush=True)
-    with open(folder / "output.txt", "a", encoding="utf-8") as output:
-        done = subprocess.run([*map(str, command), "--out", str(folder),
-                               "--resume"], stdin=subprocess.DEVNULL,
-                              stdout=output, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
-        sys.exit(f"{label}: failed, see {folder / 'output.txt'}")
 
 
 def search_command(options, method, weight, seed):
@@ -93,12 +75,6 @@ def commands(options):
         for bits in WIDTHS:
             name = f"train-{bits}bit-seed{seed}"
             yield options.out / name, name, train_command(options, bits, seed)
-
-
-def run_all(options):
-    left = [run for run in commands(options) if result_of(run[0]) is None]
-    for i, (folder, label, command) in enumerate(left):
-        execute(command, folder, label, len(left) - i)
 
 
 # -- points -------------------------------------------------------------------
@@ -141,13 +117,6 @@ def front(points):
 
 
 # -- tables -------------------------------------------------------------------
-
-def table(heads, rows):
-    lines = ["| " + " | ".join(heads) + " |",
-             "|---" + "|---:" * (len(heads) - 1) + "|"]
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
-    return "\n".join(lines)
-
 
 def setup(options, points):
     """What all runs share, from their own records."""
@@ -341,7 +310,7 @@ def main():
     ) if options.network else ""
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.summary:
-        run_all(options)
+        execute_missing(commands(options))
     write(options)
     return 0
 

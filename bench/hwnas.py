@@ -15,6 +15,8 @@ import statistics
 import subprocess
 import tempfile
 
+from runs import table
+
 METRICS = ("params", "flops", "edgegpu_latency", "edgegpu_energy",
            "raspi4_latency", "edgetpu_latency", "pixel3_latency",
            "eyeriss_latency", "fpga_latency", "uboost_latency",
@@ -36,13 +38,6 @@ class Hwnas:
                                *arguments, "--json"], check=True,
                               capture_output=True, text=True)
         return json.loads(done.stdout)
-
-
-def table(heads, rows):
-    lines = ["| " + " | ".join(heads) + " |",
-             "|---" + "|---:" * (len(heads) - 1) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def matrix(said, note):

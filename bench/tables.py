@@ -18,6 +18,8 @@ import re
 import statistics
 import sys
 
+from runs import table
+
 GOALS = {16: 1.5, 24: 1.8, 32: 1.3, 64: 1.15}  # times as fast as the peer
 PASSES = ("forward", "backward_data", "backward_weight")
 
@@ -35,14 +37,6 @@ class Lines:
         return [line for line in lines
                 if all(line.get(key) == value
                        for key, value in fields.items())]
-
-
-def table(heads, rows):
-    """The first column to the left, all others to the right."""
-    lines = ["| " + " | ".join(heads) + " |",
-             "|---" + "|---:" * (len(heads) - 1) + "|"]
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def where(lines, *fields):

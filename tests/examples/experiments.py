@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""usage: experiments.py
+
+Run bench/wider.py and bench/cosearch.py with stand-ins for the programs that
+search and train: their tables against figures computed here, of made-up ones.
+Prints 'ok - NAME' and 'not ok - NAME'; fails if anything differs.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Writes down how it was called; trains to the accuracy that stands beside the
+# network's file; the seed $FAILING fails.
+STAND_IN = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+with open(os.environ["LOG"], "a") as log:
+    log.write(json.dumps(given) + "\\n")
+if given["--seed"] == os.environ.get("FAILING"):
+    sys.exit("the disk is full")
+of = pathlib.Path(given["--network"]).parent
+result = json.loads((of / "result.json").read_text())
+result["test_accuracy"] = json.loads((of / "wide.json").read_text())
+pathlib.Path(given["--out"], "result.json").write_text(json.dumps(result))
+"""
+# Accuracy, accuracy as trained wider, ms; of seed 2 a little slower.
+RUNS = {
+    ("systolic", "1"): (0.82, 0.88, 0.06), ("systolic", "5"): (0.79, 0.875, 0.03),
+    ("roofline", "1"): (0.82, 0.88, 0.09), ("roofline", "5"): (0.81, 0.86, 0.10),
+    ("blackbox", "1"): (0.84, 0.89, 0.12),
+}
+CONFIG = {"train_epochs": 16, "train_batch": 64, "train_rate": 0.1,
+          "smoothing": 0.0, "train_images": 0, "rows": 128, "columns": 128,
+          "cost_scale": 8}
+failed = 0
+
+
+def check(name, condition, detail=""):
+    global failed
+    print(("ok - " if condition else "not ok - ") + name + (
+        "" if condition or not detail else ": " + str(detail)), flush=True)
+    failed += not condition
+
+
+def run(*command, **variables):
+    done = subprocess.run([*map(str, command)], env={**os.environ, **variables},
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def write_program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    path.chmod(0o755)
+
+
+def latency(method, weight, seed):
+    return RUNS[method, weight][2] * (1 + 0.1 * (seed - 1))
+
+
+def write_grid(folder):
+    for (method, weight), (before, after, _) in RUNS.items():
+        for seed in (1, 2):
+            at = folder / f"{method}-lambda{weight}-seed{seed}"
+            at.mkdir(parents=True)
+            time = latency(method, weight, seed)
+            files = {"config": {**CONFIG, "seed": seed}, "wide": after,
+                     "result": {"test_accuracy": before,
+                                "simulated_latency_ms": time,
+                                "simulated_cycles": round(1e6 * time)}}
+            for name, content in files.items():
+                (at / f"{name}.json").write_text(json.dumps(content), "utf-8")
+
+
+def rows_of(page):
+    lines = page.read_text("utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in lines if line.startswith("|")]
+
+
+def row(rows, *first):
+    return next(r for r in rows if tuple(r[:len(first)]) == first)
+
+
+def wider(folder):
+    grid, out, log = folder / "grid", folder / "out", folder / "log"
+    program = folder / "stand-in"
+    write_program(program, STAND_IN)
+    write_grid(grid)
+    call = [ROOT / "bench" / "wider.py", program, "data", grid, out]
+    status, _, errors = run(*call, FAILING="2", LOG=str(log))
+    check("wider: a failed run is the last", status != 0 and "output.txt"
+          in errors and len(log.read_text().splitlines()) == 6, errors)
+    status, output, errors = run(*call, LOG=str(log))
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    check("wider: goes on", status == 0 and len(calls) == 11, errors)
+    check("wider: priced as they were", all(
+        int(c["--scale"]) * int(c["--cost-scale"]) == 8
+        and c["--array"] == "128x128" and c["--epochs"] == "16"
+        and "--train-images" not in c for c in calls), calls)
+    rows = rows_of(out / "summary.md")
+    # As found, systolic's lambda 5 is similar to none; wider, to all but one
+    # that is off its front.
+    expected = latency("roofline", "1", 1) / latency("systolic", "1", 1)
+    check("wider: as they were", row(rows, "roofline", "1")[7] ==
+          f"{expected:.2f}" and row(rows, "blackbox", "1")[7] == "-", rows)
+    expected = latency("roofline", "1", 1) / latency("systolic", "5", 1)
+    check("wider: a fast network catches up",
+          row(rows, "roofline", "1")[8] == f"{expected:.2f}", rows)
+    check("wider: off its front", row(rows, "roofline", "5")[7:] == ["-", "-"],
+          rows)
+    check("wider: gain", row(rows, "systolic", "5")[6] == "+8.50", rows)
+    expected = latency("blackbox", "1", 1) / latency("systolic", "1", 1)
+    check("wider: mean of one point", rows[-1] == [
+        "blackbox", "-", "0", f"{expected:.2f}", "1"], rows[-1])
+    check("wider: a table for the page", "\n## wider\n\n10 of 10" in (
+        out / "summary.md").read_text("utf-8"))
+    broken = out / "systolic-lambda1-seed1" / "result.json"
+    result = json.loads(broken.read_text())
+    broken.write_text(json.dumps({**result, "simulated_cycles": 1}))
+    status, _, errors = run(*call, LOG=str(log))
+    check("wider: another price fails", status != 0 and "not priced" in errors,
+          errors)
+
+
+# Of (method, lambda): test accuracy and frames per second.
+POINTS = {
+    ("joint", "0.1"): (0.80, 200), ("joint", "1"): (0.772, 400),
+    ("network-first", None): (0.805, 100), ("8-bit", "0.1"): (0.78, 150),
+    ("8-bit", "1"): (0.76, 300), ("4-bit", "0.1"): (0.75, 350),
+    ("4-bit", "1"): (0.82, 380),
+}
+SEARCH = f"""#!/usr/bin/env python3
+import json, pathlib, sys
+points = {POINTS!r}
+def given(name):
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+method = "network-first" if "--hardware-once" in sys.argv else "joint"
+method = given("--bits") + "-bit" if given("--bits") else method
+accuracy, fps = points[method, given("--lambda")]
+sign = -1 if given("--seed") == "1" else 1
+result = dict(test_accuracy=accuracy + 0.01 * sign, fps=fps + sign, mean_bits=6,
+              dsp=220, bram=100, macs=10**6, parameters=10**5,
+              seconds_search=1800, seconds_train=1800, preset=given("--preset"),
+              cells=[dict(operator="skip", bits=32),
+                     dict(operator="k3_e1", bits=4)])
+pathlib.Path(given("--out"), "result.json").write_text(json.dumps(result))
+"""
+TRAIN = """#!/usr/bin/env python3
+import json, pathlib, sys
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+accuracy = 0.7 + 0.001 * int(given["--bits"]) + 0.01 * int(given["--seed"])
+pathlib.Path(given["--out"], "result.json").write_text(
+    json.dumps(dict(test_accuracy=accuracy)))
+"""
+
+
+def cosearch(folder):
+    out, programs = folder / "joint", folder / "examples"
+    write_program(programs / "cosearch_cifar10", SEARCH)
+    write_program(programs / "train_network", TRAIN)
+    call = [ROOT / "bench" / "cosearch.py", programs, "data", out, "--lambdas",
+            "0.1,1", "--network", "network.json", "--", "--preset", "quick"]
+    status, output, errors = run(*call)
+    check("cosearch: all runs", status == 0 and len(output.splitlines()) == 20,
+          output + errors)
+    check("cosearch: none again", run(*call)[:2] == (0, ""))
+    page = (out / "summary.md").read_text("utf-8")
+    rows = rows_of(out / "summary.md")
+    check("cosearch: set-up", "14 of 14 runs are there, 14.0 hours" in page
+          and ["preset", "quick"] in rows, page)
+    joint = row(rows, "joint", "0.1")
+    check("cosearch: means", joint[2:5] == ["2", "80.00 +- 1.41",
+                                            "200 +- 1"], joint)
+    front = {tuple(r[:2]): r[-1] for r in rows if len(r) == 10}
+    check("cosearch: front", [key for key, mark in front.items()
+                              if mark == "yes"] == [("joint", "1"),
+                                                    ("4-bit", "1")], front)
+    check("cosearch: verdicts",
+          "joint against network-first: 2.00 times" in page
+          and "joint against 8-bit: 1.89 times" in page
+          and "2 of 2 points are beaten in both" in page
+          and "over 1 of 2 points; 1 of 2 points are beaten" in page, page)
+    check("cosearch: a point", row(rows, "8-bit", "0.1", "+2.00", "2.67"))
+    check("cosearch: cells", row(rows, "4-bit-lambda1-seed2",
+                                 "skip k3_e1/4"))
+    check("cosearch: quantized", row(rows, "4 bit", "71.40", "72.40", "71.90",
+                                     "-2.80"), rows)
+    check("cosearch: runs.csv", len((out / "runs.csv").read_text().splitlines())
+          == 15)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="uboost-experiments-") as name:
+        wider(pathlib.Path(name))
+        cosearch(pathlib.Path(name))
+    return 1 if failed else 0
+
+
+sys.exit(main())
