@@ -315,6 +315,11 @@ static void test_open_refuses(void **state)
         ub_dataset_open(context, "synthetic", &options, &out, NULL),
         UB_ERR_INVALID);
     options.synthetic_test = 1;
+    options.reserved = 1;
+    assert_int_equal(
+        ub_dataset_open(context, "synthetic", &options, &out, NULL),
+        UB_ERR_INVALID);
+    options.reserved = 0;
     options.synthetic_train = INT64_MAX;
     assert_int_equal(
         ub_dataset_open(context, "synthetic", &options, &out, NULL),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fixtures.h"
 
+#include <math.h>
+
 /* Images of channels x 5 x 4 whose pixels are noise, labels count up. */
 static ub_dataset *noise_set(ub_context *context, int64_t n, int64_t channels)
 {
@@ -336,6 +338,12 @@ static void test_refuses(void **state)
     expect_refused(context, dataset, &bad);
     bad = good;
     bad.std[0] = 0;
+    expect_refused(context, dataset, &bad);
+    bad = good;
+    bad.mean[3] = INFINITY;
+    expect_refused(context, dataset, &bad);
+    bad = good;
+    bad.reserved = 1;
     expect_refused(context, dataset, &bad);
     expect_refused(context, NULL, &good);
     ub_loader *loader = create(context, dataset, &good);
