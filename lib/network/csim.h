@@ -4,7 +4,8 @@
 
 #include "network/network.h"
 
-#define UB__CSIM_MAX_SIZE ((int64_t) 1 << 40) /* of M, K and N */
+#define UB__CSIM_MAX_SIZE    ((int64_t) 1 << 40) /* of M, K and N */
+#define UB__CSIM_MAX_REPEATS INT32_MAX
 
 enum { UB__CSIM_M, UB__CSIM_K, UB__CSIM_N, UB__CSIM_DIMS };
 

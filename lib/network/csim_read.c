@@ -332,7 +332,7 @@ static ub_status read_repeat(const reader *r, ub_csim_tiling *tiling)
     if (json_object_get(r->model, "no_repeat") == NULL)
         return UB_OK;
     return ub__json_int(r->context, r->path, r->model, "no_repeat", 1,
-                        INT32_MAX, &tiling->no_repeat);
+                        UB__CSIM_MAX_REPEATS, &tiling->no_repeat);
 }
 
 static ub_status finish_tiling(const reader *r, ub_csim_tiling *tiling)
