@@ -24,13 +24,6 @@ typedef struct ub__csim_reader {
     int64_t bound[UB__CSIM_DIMS]; /* the largest of those that none follows */
 } ub__csim_reader;
 
-/* Room for a path and a layer's name in front of what is wrong. */
-typedef struct ub__csim_place {
-    char text[160];
-} ub__csim_place;
-
-ub__csim_place ub__csim_at(const ub__csim_reader *r, const char *name);
-
 /* n sizes from an array of exactly as many. */
 ub_status ub__csim_sizes(const ub__csim_reader *r, const char *name,
                          const json_t *array, const char *key, size_t n,

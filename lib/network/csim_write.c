@@ -119,21 +119,6 @@ static const char *type_name(const ub__network_node *node)
     }
 }
 
-static json_t *input_names(const writer *w, const ub__network_node *node)
-{
-    json_t *names = json_array();
-    int failed = 0;
-
-    for (int64_t i = 0; i < node->n_inputs; i++)
-        failed |= json_array_append_new(
-            names, json_string(w->network->nodes[node->inputs[i]].name));
-    if (failed) {
-        json_decref(names);
-        return NULL;
-    }
-    return names;
-}
-
 /* "name.0" to "name.(count - 1)" */
 static json_t *part_names(const char *name, int64_t count)
 {
@@ -189,7 +174,8 @@ static ub_status put_node(writer *w, int64_t index)
                                            &p);
 
     if (status == UB_OK && p.count == 0)
-        return put_layer(w, node, node->name, input_names(w, node),
+        return put_layer(w, node, node->name,
+                         ub__network_input_names(w->network, node),
                          json_null());
     if (status == UB_OK)
         status = check_product(w, node->name, &p);
@@ -199,7 +185,7 @@ static ub_status put_node(writer *w, int64_t index)
             return status;
         snprintf(part, sizeof(part), "%s.%lld", node->name, (long long) i);
         status = put_layer(w, node, p.count > 1 ? part : node->name,
-                           input_names(w, node),
+                           ub__network_input_names(w->network, node),
                            gemm_object(w, &node->layer, &p));
     }
     /* who reads the layer waits for all its parts */
