@@ -124,8 +124,9 @@ typedef struct ub_layer_info {
 /**
  * Network: an acyclic graph of layers.
  *
- * Thread-safety: as its context; reading calls may run in several threads as
- * long as nobody adds layers.
+ * Thread-safety: as its context; but as long as nobody adds layers, several
+ * threads may ask at once what cannot fail, and ub_network_layer() for layers
+ * that exist. Failures write to the context; copies and files need its memory.
  */
 typedef struct ub_network ub_network;
 
