@@ -99,7 +99,8 @@ typedef struct ub_context_options {
     void *log_user;                /**< handed to log */
     ub_progress_fn progress;       /**< NULL: none (default) */
     void *progress_user;           /**< handed to progress */
-    int32_t log_level;             /**< most verbose level passed on */
+    int32_t log_level;             /**< the most verbose ub_log_level passed
+                                        on, 0 for none; UB_LOG_INFO by default */
     int32_t threads;          /**< 1 by default; 0: one per online processor */
     int32_t portable_kernels; /**< 1: no vector extensions in kernels of our
                                    own; BLIS still chooses its matrix

@@ -25,8 +25,9 @@ typedef struct ub_dataset ub_dataset;
 typedef struct ub_dataset_options {
     size_t size;             /**< set by ub_dataset_options_init() */
     uint64_t synthetic_seed; /**< seed of the synthetic set; default 1 */
-    int64_t synthetic_train; /**< its training images; default 10000 */
-    int64_t synthetic_test;  /**< its test images; default 2000 */
+    int64_t synthetic_train; /**< its training images, 1 or more; default
+                                  10000 */
+    int64_t synthetic_test;  /**< its test images, 1 or more; default 2000 */
     int32_t image_size;      /**< height and width, up to 1024, to which images
                                 are resized; 0 (default): see
                                 ub_dataset_open() */

@@ -22,10 +22,11 @@ UB_BEGIN_DECLS
 /** Most widths a mask can choose among. */
 #define UB_MASK_MAX_WIDTHS 1024
 
-/** The widths low, low + step, ... up to high. */
+/** The widths low, low + step, ... up to high: at most UB_MASK_MAX_WIDTHS. */
 typedef struct ub_width_range {
     int64_t low;  /**< at least 1 */
-    int64_t high; /**< at least low; low + n step is met exactly */
+    int64_t high; /**< low to UB_NETWORK_MAX_CHANNELS; low + n step is met
+                       exactly */
     int64_t step; /**< at least 1 */
 } ub_width_range;
 
@@ -51,7 +52,8 @@ typedef struct ub_mask ub_mask;
  * @param rng         advances by one uniform number
  * @param[out] out    owned by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID  the range is invalid or the name in use
+ * @retval UB_ERR_INVALID  an argument is NULL, the range invalid, or the name
+ *                         empty or in use
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -84,7 +86,7 @@ void ub_mask_destroy(ub_mask **mask);
 UB_API
 int64_t ub_mask_count(const ub_mask *mask);
 
-/** Width number `index`. */
+/** Width number `index`, which must be 0 to ub_mask_count() - 1. */
 UB_API
 int64_t ub_mask_width(const ub_mask *mask, int64_t index);
 
@@ -108,8 +110,10 @@ double ub_mask_soft_width(const ub_mask *mask, const double *probability);
  * @param probabilities  [count], such as a Gumbel-softmax of the logits
  * @param[out] out       [high], borrowed from the tape
  *
- * @retval UB_ERR_SHAPE  probabilities has another shape
- * @retval UB_ERR_NOMEM  out of memory
+ * @retval UB_ERR_INVALID  an argument is NULL, or probabilities has no value
+ *                         any more
+ * @retval UB_ERR_SHAPE    probabilities has another shape
+ * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
 ub_status ub_mask_forward(const ub_mask *mask, ub_tape *tape,

@@ -124,8 +124,9 @@ typedef struct ub_layer_info {
 /**
  * Network: an acyclic graph of layers.
  *
- * Thread-safety: as its context; reading calls may run in several threads as
- * long as nobody adds layers.
+ * Thread-safety: as its context; but as long as nobody adds layers, several
+ * threads may ask at once what cannot fail, and ub_network_layer() for layers
+ * that exist. Failures write to the context; copies and files need its memory.
  */
 typedef struct ub_network ub_network;
 
@@ -467,10 +468,10 @@ ub_status ub_network_write_topology(const ub_network *network, const char *path,
  * first. */
 typedef struct ub_csim_tiling {
     size_t size;       /**< set by ub_csim_tiling_init() */
-    int64_t tile_m;    /**< rows of an input tile; 128 */
-    int64_t tile_k;    /**< rows of a weight tile; 128 */
-    int64_t tile_n;    /**< columns of a weight tile; 128 */
-    int64_t no_repeat; /**< times that the layers run; 1 */
+    int64_t tile_m;    /**< rows of an input tile, up to 2^40; 128 */
+    int64_t tile_k;    /**< rows of a weight tile, up to 2^40; 128 */
+    int64_t tile_n;    /**< columns of a weight tile, up to 2^40; 128 */
+    int64_t no_repeat; /**< times that the layers run, up to 2^31 - 1; 1 */
     int64_t batch;     /**< writing: images; reading: 1, for M contains it; 1 */
 } ub_csim_tiling;
 
@@ -560,7 +561,7 @@ ub_status ub_network_read_csim(ub_context *context, const char *path,
  *                             called as a part of another
  * @retval UB_ERR_UNSUPPORTED  tiling has a field this library does not know
  * @retval UB_ERR_RANGE        more than UB_NETWORK_MAX_LAYERS layers or tiles,
- *                             or a product that overflows
+ *                             or a product of more than 2^40 rows or columns
  * @retval UB_ERR_IO           the file cannot be written
  * @retval UB_ERR_NOMEM        out of memory
  */

@@ -566,7 +566,7 @@ void ub_linear_layer_destroy(ub_linear_layer **layer);
  * @param layer     the layer
  * @param tape      records the operators
  * @param x         [n, ...] with in_features elements per sample; flattened
- *                  first when its rank is not 2
+ *                  first when its rank is above 2
  * @param[out] out  [n, out_features], borrowed from the tape; untouched on
  *                  failure
  *

@@ -158,7 +158,8 @@ int ub__context_portable(const ub_context *context);
  * ub__alloc()ed and has a NUL behind it. */
 ub_status ub__file_read(ub_context *context, const char *path, size_t limit,
                         void **out_data, size_t *out_size);
-/* Written to a temporary name beside it, synced, renamed. */
+/* Written to a temporary name beside it, synced, renamed. A symbolic link
+ * stays, and what it points to is written. */
 ub_status ub__file_write(ub_context *context, const char *path,
                          const void *data, size_t size);
 /* The same, streamed; a device or a pipe is written to as it is. commit or

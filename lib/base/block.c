@@ -3,8 +3,16 @@
 
 #include <string.h>
 
-/* A cached block is as good as freed: let the address sanitizer say so. */
+/* A cached block is as good as freed: let the address sanitizer say so. gcc
+ * defines a macro, clang has a feature. */
 #ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#ifdef SANITIZED
 #include <sanitizer/asan_interface.h>
 #define POISON(memory, bytes)   ASAN_POISON_MEMORY_REGION(memory, bytes)
 #define UNPOISON(memory, bytes) ASAN_UNPOISON_MEMORY_REGION(memory, bytes)

@@ -10,6 +10,8 @@
 #define BUFFER_SIZE   ((size_t) 65536)
 #define NAME_TAIL     64  /* of the temporary name, behind the path */
 #define NAME_ATTEMPTS 100 /* what crashed programs left may be in the way */
+#define LINK_TEXT     4096
+#define LINKS_MAX     40 /* as Linux has it */
 
 struct ub__writer {
     ub_context *context;
@@ -55,6 +57,49 @@ static int is_stream(const char *path)
            !S_ISDIR(info.st_mode);
 }
 
+/* The path becomes what a symbolic link says, as seen from the link's folder.
+ */
+static ub_status follow_link(ub__writer *self, const char *text, size_t length)
+{
+    const char *slash = strrchr(self->path, '/');
+    size_t folder = 0;
+    char *path;
+
+    if (slash != NULL && text[0] != '/')
+        folder = (size_t) (slash - self->path) + 1;
+    path = ub__alloc(self->context, folder + length + 1, 1);
+    if (path == NULL)
+        return UB_ERR_NOMEM;
+    memcpy(path, self->path, folder);
+    memcpy(path + folder, text, length);
+    path[folder + length] = '\0';
+    ub__free(self->context, self->path);
+    self->path = path;
+    return UB_OK;
+}
+
+/* A file renamed over a symbolic link would take the link's place and leave
+ * what it points to as it was: /dev/stdout is such a link. */
+static ub_status follow_links(ub__writer *self)
+{
+    char text[LINK_TEXT];
+
+    for (int i = 0; i < LINKS_MAX; i++) {
+        const ssize_t n = readlink(self->path, text, sizeof text);
+        ub_status status;
+
+        if (n <= 0) /* no link; what else is wrong, opening tells */
+            return UB_OK;
+        if (n == LINK_TEXT)
+            return ub__fail_errno(self->context, self->path, "opening",
+                                  ENAMETOOLONG);
+        status = follow_link(self, text, (size_t) n);
+        if (status != UB_OK)
+            return status;
+    }
+    return ub__fail_errno(self->context, self->path, "opening", ELOOP);
+}
+
 static ub_status open_stream(ub__writer *self)
 {
     do
@@ -69,6 +114,9 @@ static ub_status open_temporary(ub__writer *self)
 {
     size_t size = strlen(self->path) + NAME_TAIL;
 
+    self->temporary = ub__alloc(self->context, size, 1);
+    if (self->temporary == NULL)
+        return UB_ERR_NOMEM;
     for (int i = 0; i < NAME_ATTEMPTS; i++) {
         snprintf(self->temporary, size, "%s.%ld-%d.tmp", self->path,
                  (long) getpid(), i);
@@ -150,10 +198,9 @@ ub_status ub__writer_open(ub_context *context, const char *path,
     if (is_stream(path)) {
         status = open_stream(self);
     } else {
-        self->temporary = ub__alloc(context, strlen(path) + NAME_TAIL, 1);
-        if (self->temporary == NULL)
-            goto fail;
-        status = open_temporary(self);
+        status = follow_links(self);
+        if (status == UB_OK)
+            status = open_temporary(self);
     }
     if (status != UB_OK)
         goto fail;

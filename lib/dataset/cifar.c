@@ -105,11 +105,15 @@ static ub_status read_label(ub__input *input, int32_t classes, int *label,
     *end = got == 0;
     if (got == 0)
         return UB_OK;
-    if (coarse && got == 2)
+    if (coarse && got < 2)
+        return ub__fail(input->context, UB_ERR_FORMAT,
+                        "byte %lld: end of file, expected a label",
+                        (long long) offset + 1);
+    if (coarse)
         status = check_label(input, offset, bytes[0], 20, "coarse label");
     if (status)
         return status;
-    *label = bytes[got - 1];
+    *label = bytes[coarse];
     return check_label(input, offset + coarse, *label, classes, "label");
 }
 

@@ -311,6 +311,9 @@ static ub_status read_sets(folder_reader *reader, const char *train,
                                     &reader->n);
     if (status)
         return status;
+    if (reader->n == 0)
+        return ub__fail(context, UB_ERR_FORMAT,
+                        "%s: no folder in it, expected one per class", train);
     ub__images *images = NULL;
     status = read_set(reader, train, &images);
     if (!status)

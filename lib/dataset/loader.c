@@ -64,6 +64,8 @@ static ub_status read_options(ub_context *context,
         return ub__fail(context, UB_ERR_INVALID,
                         "loader: crop padding %d, expected 0 to %d",
                         (int) out->crop_padding, MAX_PADDING);
+    if (out->reserved != 0)
+        return ub__fail(context, UB_ERR_INVALID, "loader: reserved is not 0");
     for (int c = 0; c < 4; c++) {
         if (!isfinite(out->mean[c]) || !isfinite(out->std[c]) ||
             out->std[c] <= 0)
@@ -138,12 +140,13 @@ static void fill_image(const ub_loader *loader, const uint8_t *image,
         const float *values = loader->values[row / height];
         int64_t y = row % height + change->down;
         int inside = y >= 0 && y < height;
-        const uint8_t *from = image + (row / height * height + y) * width;
+        const uint8_t *from = NULL;
+        if (inside)
+            from = image + (row / height * height + y) * width;
         if (plain && inside)
             fill_plain_row(values, from, width, to + row * width);
         else
-            fill_row(values, inside ? from : NULL, width, change,
-                     to + row * width);
+            fill_row(values, from, width, change, to + row * width);
     }
 }
 

@@ -29,6 +29,8 @@ static ub_status read_options(ub_context *context,
         return ub__fail(context, UB_ERR_INVALID,
                         "dataset: image size %d, expected 0 to %d",
                         (int) out->image_size, UB__MAX_IMAGE_SIZE);
+    if (out->reserved != 0)
+        return ub__fail(context, UB_ERR_INVALID, "dataset: reserved is not 0");
     if (out->synthetic_train < 1 || out->synthetic_test < 1)
         return ub__fail(context, UB_ERR_INVALID,
                         "dataset: %lld and %lld synthetic images, expected 1 "

@@ -14,7 +14,7 @@ ub_status ub__input_open(ub__input *input, ub_context *context,
     memset(input, 0, sizeof *input);
     input->context = context;
     input->left = -1;
-    input->file = ub__is_folder(path) ? NULL : gzopen(path, "rb");
+    input->file = ub__is_folder(path) ? NULL : gzopen(path, "rbe");
     if (!input->file)
         return ub__fail(context, UB_ERR_IO, "cannot be opened for reading");
     gzbuffer(input->file, 1 << 17);

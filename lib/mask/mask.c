@@ -12,14 +12,12 @@ struct ub_mask {
     ub_variable *logits;
 };
 
-#define MAX_WIDTH ((int64_t) 1 << 20)
-
 int64_t ub_width_range_count(const ub_width_range *range)
 {
     int64_t count;
 
     if (range == NULL || range->low < 1 || range->high < range->low ||
-        range->high > MAX_WIDTH || range->step < 1 ||
+        range->high > UB_NETWORK_MAX_CHANNELS || range->step < 1 ||
         (range->high - range->low) % range->step != 0)
         return 0;
     count = (range->high - range->low) / range->step + 1;

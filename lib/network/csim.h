@@ -4,7 +4,8 @@
 
 #include "network/network.h"
 
-#define UB__CSIM_MAX_SIZE ((int64_t) 1 << 40) /* of M, K and N */
+#define UB__CSIM_MAX_SIZE    ((int64_t) 1 << 40) /* of M, K and N */
+#define UB__CSIM_MAX_REPEATS INT32_MAX
 
 enum { UB__CSIM_M, UB__CSIM_K, UB__CSIM_N, UB__CSIM_DIMS };
 
@@ -22,13 +23,6 @@ typedef struct ub__csim_reader {
     int64_t exact[UB__CSIM_DIMS]; /* tiles that others follow; 0: none yet */
     int64_t bound[UB__CSIM_DIMS]; /* the largest of those that none follows */
 } ub__csim_reader;
-
-/* Room for a path and a layer's name in front of what is wrong. */
-typedef struct ub__csim_place {
-    char text[160];
-} ub__csim_place;
-
-ub__csim_place ub__csim_at(const ub__csim_reader *r, const char *name);
 
 /* n sizes from an array of exactly as many. */
 ub_status ub__csim_sizes(const ub__csim_reader *r, const char *name,

@@ -83,7 +83,7 @@ static ub_status make_layer(const reader *r, const char *name, const product *p,
     if (!make_map(p->size[UB__CSIM_M], &layer->in_height, &layer->in_width))
         return ub__fail(r->context, UB_ERR_RANGE,
                         "%s: M = %lld is no map of at most %lld x %lld",
-                        ub__csim_at(r, name).text,
+                        ub__place_of_layer(r->path, name).text,
                         (long long) p->size[UB__CSIM_M],
                         (long long) UB_NETWORK_MAX_EXTENT,
                         (long long) UB_NETWORK_MAX_EXTENT);
@@ -112,12 +112,12 @@ static ub_status get_inputs(const reader *r, const char *name,
         if (dep == NULL)
             return ub__fail(r->context, UB_ERR_FORMAT,
                             "%s: deps[%zu] is not a name",
-                            ub__csim_at(r, name).text, i);
+                            ub__place_of_layer(r->path, name).text, i);
         inputs[i] = ub_network_find(r->network, dep);
         if (inputs[i] < 0)
             return ub__fail(r->context, UB_ERR_FORMAT,
                             "%s: '%.60s' of its deps is no layer before it",
-                            ub__csim_at(r, name).text, dep);
+                            ub__place_of_layer(r->path, name).text, dep);
     }
     return UB_OK;
 }
@@ -132,7 +132,8 @@ static ub_status get_on_chip(const reader *r, const char *name,
     if (json_is_boolean(value))
         raw = json_is_true(value);
     else if (value != NULL)
-        status = ub__json_int(r->context, ub__csim_at(r, name).text, object,
+        status = ub__json_int(r->context,
+                              ub__place_of_layer(r->path, name).text, object,
                               "raw_input", 0, 1, &raw);
     layer->on_chip = raw == 0;
     return status;
@@ -185,10 +186,10 @@ static ub_status add_layer(reader *r, const char *name, const json_t *object)
 
     if (!json_is_object(object))
         return ub__fail(r->context, UB_ERR_FORMAT, "%s is no object",
-                        ub__csim_at(r, name).text);
+                        ub__place_of_layer(r->path, name).text);
     if (deps != NULL && !json_is_array(deps))
         return ub__fail(r->context, UB_ERR_FORMAT, "%s: 'deps' is not an array",
-                        ub__csim_at(r, name).text);
+                        ub__place_of_layer(r->path, name).text);
     inputs = ub__alloc(r->context, json_array_size(deps) + 1, sizeof(*inputs));
     if (inputs == NULL)
         return UB_ERR_NOMEM;
@@ -332,7 +333,7 @@ static ub_status read_repeat(const reader *r, ub_csim_tiling *tiling)
     if (json_object_get(r->model, "no_repeat") == NULL)
         return UB_OK;
     return ub__json_int(r->context, r->path, r->model, "no_repeat", 1,
-                        INT32_MAX, &tiling->no_repeat);
+                        UB__CSIM_MAX_REPEATS, &tiling->no_repeat);
 }
 
 static ub_status finish_tiling(const reader *r, ub_csim_tiling *tiling)

@@ -8,14 +8,6 @@
 typedef ub__csim_reader reader;
 typedef ub__csim_product product;
 
-ub__csim_place ub__csim_at(const reader *r, const char *name)
-{
-    ub__csim_place p;
-
-    snprintf(p.text, sizeof(p.text), "%.80s: layer '%.60s'", r->path, name);
-    return p;
-}
-
 int64_t ub__csim_pieces(int64_t size, int64_t tile)
 {
     return (size - 1) / tile + 1;
@@ -30,9 +22,10 @@ int64_t ub__csim_piece(int64_t size, int64_t tile, int64_t i)
 
 static ub_status fail_size(const reader *r, const char *name, const char *key)
 {
-    return ub__fail(
-        r->context, UB_ERR_FORMAT, "%s: '%s' must be integers of 1 to %lld",
-        ub__csim_at(r, name).text, key, (long long) UB__CSIM_MAX_SIZE);
+    return ub__fail(r->context, UB_ERR_FORMAT,
+                    "%s: '%s' must be integers of 1 to %lld",
+                    ub__place_of_layer(r->path, name).text, key,
+                    (long long) UB__CSIM_MAX_SIZE);
 }
 
 ub_status ub__csim_sizes(const reader *r, const char *name, const json_t *array,
@@ -79,8 +72,9 @@ static ub_status get_kernel(const reader *r, const char *name,
         p->size[UB__CSIM_K] % (sides[0] * sides[1]) != 0)
         return ub__fail(r->context, UB_ERR_FORMAT,
                         "%s: a kernel of %lld x %lld does not divide K = %lld",
-                        ub__csim_at(r, name).text, (long long) sides[0],
-                        (long long) sides[1], (long long) p->size[UB__CSIM_K]);
+                        ub__place_of_layer(r->path, name).text,
+                        (long long) sides[0], (long long) sides[1],
+                        (long long) p->size[UB__CSIM_K]);
     p->kernel_height = sides[0];
     p->kernel_width = sides[1];
     return UB_OK;
@@ -96,7 +90,8 @@ static ub_status get_short(const reader *r, const char *name,
     if (type_of(layer) == NULL)
         return UB_OK;
     for (int i = 0; i < UB__CSIM_DIMS && status == UB_OK; i++)
-        status = ub__json_int(r->context, ub__csim_at(r, name).text, layer,
+        status = ub__json_int(r->context,
+                              ub__place_of_layer(r->path, name).text, layer,
                               keys[i], 1, UB__CSIM_MAX_SIZE, &p->size[i]);
     if (status == UB_OK)
         status = get_kernel(r, name, layer, json_object_get(layer, "kernel"),
@@ -120,7 +115,7 @@ ub_status ub__csim_product_of(const reader *r, const char *name,
         return ub__fail(r->context, UB_ERR_FORMAT,
                         "%s: 'gemm_op' is missing, or neither null nor an "
                         "object",
-                        ub__csim_at(r, name).text);
+                        ub__place_of_layer(r->path, name).text);
     status = ub__csim_sizes(r, name, json_object_get(gemm, "input_size"),
                             "input_size", 2, p->size);
     if (status == UB_OK)
@@ -131,7 +126,7 @@ ub_status ub__csim_product_of(const reader *r, const char *name,
     if (weights[0] != p->size[UB__CSIM_K])
         return ub__fail(r->context, UB_ERR_FORMAT,
                         "%s: %lld columns of inputs by %lld rows of weights",
-                        ub__csim_at(r, name).text,
+                        ub__place_of_layer(r->path, name).text,
                         (long long) p->size[UB__CSIM_K],
                         (long long) weights[0]);
     p->size[UB__CSIM_N] = weights[1];
@@ -163,7 +158,7 @@ static ub_status fail_tiles(const reader *r, const char *name, const char *key,
                     status == UB_ERR_FORMAT
                         ? "%s: '%s' does not cut the matrix into tiles"
                         : "%s: '%s' has tiles of unlike sizes",
-                    ub__csim_at(r, name).text, key);
+                    ub__place_of_layer(r->path, name).text, key);
 }
 
 /* Keep the size of a tile along a dimension that is cut into `count`. */
@@ -177,8 +172,8 @@ static ub_status keep_tile(reader *r, const char *name, int dim, int64_t tile,
     if (r->exact[dim] != 0 && r->exact[dim] != tile)
         return ub__fail(r->context, UB_ERR_UNSUPPORTED,
                         "%s: tiles of %lld, and %lld elsewhere",
-                        ub__csim_at(r, name).text, (long long) tile,
-                        (long long) r->exact[dim]);
+                        ub__place_of_layer(r->path, name).text,
+                        (long long) tile, (long long) r->exact[dim]);
     r->exact[dim] = tile;
     return UB_OK;
 }

@@ -42,6 +42,20 @@ static json_t *tile_object(int64_t rows, int64_t columns, int64_t tile_rows,
     return all;
 }
 
+/* What ub_network_read_csim() would refuse is not written. */
+static ub_status check_product(const writer *w, const char *name,
+                               const ub__product *p)
+{
+    if (p->m <= UB__CSIM_MAX_SIZE && p->k <= UB__CSIM_MAX_SIZE &&
+        p->n <= UB__CSIM_MAX_SIZE)
+        return UB_OK;
+    return ub__fail(w->network->context, UB_ERR_RANGE,
+                    "network: layer '%s' has a product of %lld x %lld x %lld, "
+                    "sizes may be up to %lld",
+                    name, (long long) p->m, (long long) p->k, (long long) p->n,
+                    (long long) UB__CSIM_MAX_SIZE);
+}
+
 static ub_status count_tiles(writer *w, const char *name, const ub__product *p)
 {
     const int64_t m = ub__csim_pieces(p->m, w->tiling.tile_m);
@@ -105,21 +119,6 @@ static const char *type_name(const ub__network_node *node)
     }
 }
 
-static json_t *input_names(const writer *w, const ub__network_node *node)
-{
-    json_t *names = json_array();
-    int failed = 0;
-
-    for (int64_t i = 0; i < node->n_inputs; i++)
-        failed |= json_array_append_new(
-            names, json_string(w->network->nodes[node->inputs[i]].name));
-    if (failed) {
-        json_decref(names);
-        return NULL;
-    }
-    return names;
-}
-
 /* "name.0" to "name.(count - 1)" */
 static json_t *part_names(const char *name, int64_t count)
 {
@@ -175,15 +174,18 @@ static ub_status put_node(writer *w, int64_t index)
                                            &p);
 
     if (status == UB_OK && p.count == 0)
-        return put_layer(w, node, node->name, input_names(w, node),
+        return put_layer(w, node, node->name,
+                         ub__network_input_names(w->network, node),
                          json_null());
+    if (status == UB_OK)
+        status = check_product(w, node->name, &p);
     for (int64_t i = 0; i < p.count && status == UB_OK; i++) {
         status = count_tiles(w, node->name, &p);
         if (status != UB_OK)
             return status;
         snprintf(part, sizeof(part), "%s.%lld", node->name, (long long) i);
         status = put_layer(w, node, p.count > 1 ? part : node->name,
-                           input_names(w, node),
+                           ub__network_input_names(w->network, node),
                            gemm_object(w, &node->layer, &p));
     }
     /* who reads the layer waits for all its parts */
@@ -246,8 +248,8 @@ ub_status ub_network_write_csim(const ub_network *network, const char *path,
     if (status != UB_OK)
         return status;
     if (!is_size(w.tiling.tile_m) || !is_size(w.tiling.tile_k) ||
-        !is_size(w.tiling.tile_n) || !is_size(w.tiling.no_repeat) ||
-        !is_size(w.tiling.batch))
+        !is_size(w.tiling.tile_n) || w.tiling.no_repeat < 1 ||
+        w.tiling.no_repeat > UB__CSIM_MAX_REPEATS || !is_size(w.tiling.batch))
         return ub__fail(
             network->context, UB_ERR_INVALID,
             "network: tiles of %lld x %lld x %lld, %lld times, "

@@ -127,6 +127,14 @@ void ub__names_clear(ub_context *context, ub__name_table *table)
     memset(table, 0, sizeof(*table));
 }
 
+ub__place ub__place_of_layer(const char *path, const char *name)
+{
+    ub__place p;
+
+    snprintf(p.text, sizeof(p.text), "%.80s: layer '%.60s'", path, name);
+    return p;
+}
+
 /* Bytes of the UTF-8 sequence at p, 0 when it is none. */
 static int sequence_length(const unsigned char *p)
 {

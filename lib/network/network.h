@@ -79,6 +79,10 @@ unsigned ub__layer_fields(int32_t kind);
 ub_status ub__bits_read(ub_context *context, const char *where,
                         const json_t *object, ub_layer *layer);
 
+/* Names of the layers that a layer reads, as an array; NULL without memory. */
+json_t *ub__network_input_names(const ub_network *network,
+                                const ub__network_node *node);
+
 /* The kind of that name, -1 when there is none. */
 int32_t ub__layer_kind_find(const char *name);
 
@@ -100,6 +104,12 @@ ub_status ub__network_product(const ub_network *network, int64_t index,
 enum { UB__NAME_SIZE = 256 };
 ub_status ub__network_free_name(const ub_network *network, const char *name,
                                 int64_t line, char out[UB__NAME_SIZE]);
+
+/* Where in a file something is wrong: a path and a layer's name. */
+typedef struct ub__place {
+    char text[160];
+} ub__place;
+ub__place ub__place_of_layer(const char *path, const char *name);
 
 /* The part of a path behind the folders and before the last dot, if it may be
  * a name; else `otherwise`. */

@@ -27,19 +27,6 @@ typedef struct reader {
     ub_network *network;
 } reader;
 
-/* Room for a path and a layer's name in front of what is wrong. */
-typedef struct place {
-    char text[160];
-} place;
-
-static place at_layer(const reader *r, const char *name)
-{
-    place p;
-
-    snprintf(p.text, sizeof(p.text), "%.80s: layer '%.60s'", r->path, name);
-    return p;
-}
-
 static void warn_unknown(const reader *r, const char *where,
                          const json_t *object, const char *const *known)
 {
@@ -239,7 +226,7 @@ static ub_status read_entry(reader *r, const json_t *object, int64_t number)
 {
     entry *e = &r->entries[number];
     const char *kind_name;
-    place where;
+    ub__place where;
     int32_t kind;
     ub_status status;
 
@@ -251,7 +238,7 @@ static ub_status read_entry(reader *r, const json_t *object, int64_t number)
     status = ub__json_string(r->context, where.text, object, "name", &e->name);
     if (status != UB_OK)
         return status;
-    where = at_layer(r, e->name);
+    where = ub__place_of_layer(r->path, e->name);
     status = ub__json_string(r->context, where.text, object, "kind",
                              &kind_name);
     if (status == UB_OK)
@@ -344,7 +331,7 @@ static ub_status input_entry(const reader *r, const entry *e, size_t k,
                              int64_t *out)
 {
     const char *name = json_string_value(json_array_get(e->inputs, k));
-    const place where = at_layer(r, e->name);
+    const ub__place where = ub__place_of_layer(r->path, e->name);
 
     if (name == NULL)
         return ub__fail(r->context, UB_ERR_FORMAT,
@@ -465,7 +452,7 @@ static ub_status read_input(reader *r, ub__map *map)
     static const char *const known[] = { "name", "channels", "height", "width",
                                          NULL };
     const json_t *object = json_object_get(r->root, "input");
-    place where;
+    ub__place where;
     ub_status status;
 
     snprintf(where.text, sizeof(where.text), "%.80s: input", r->path);

@@ -67,7 +67,6 @@ void ub_layer_init(ub_layer *layer, size_t size, ub_layer_kind kind)
     const ub_layer full = defaults((int32_t) kind);
 
     ub__options_out(layer, size, &full, sizeof(full));
-    layer->size = size;
 }
 
 /* Fields that the kind does not read go back to their defaults. */

@@ -147,12 +147,14 @@ static const char *field_of(const ub__topology_layout *layout,
 static int parse_digits(const char *text, size_t n, int64_t *out)
 {
     *out = 0;
+    if (n == 0 || n > 18)
+        return 0;
     for (size_t i = 0; i < n; i++) {
         if (text[i] < '0' || text[i] > '9')
             return 0;
         *out = *out * 10 + (text[i] - '0');
     }
-    return n > 0 && n <= 18;
+    return 1;
 }
 
 static ub_status get_number(const reader *r, const ub__topology_layout *layout,

@@ -68,8 +68,8 @@ static int put_rare_fields(json_t *object, const ub_layer *layer)
     return failed;
 }
 
-static json_t *input_names(const ub_network *network,
-                           const ub__network_node *node)
+json_t *ub__network_input_names(const ub_network *network,
+                                const ub__network_node *node)
 {
     json_t *names = json_array();
 
@@ -93,7 +93,8 @@ static json_t *layer_object(const ub_network *network,
     failed |= json_object_set_new(object, "name", json_string(node->name));
     failed |= json_object_set_new(
         object, "kind", json_string(ub_layer_kind_str(node->layer.kind)));
-    failed |= json_object_set_new(object, "inputs", input_names(network, node));
+    failed |= json_object_set_new(object, "inputs",
+                                  ub__network_input_names(network, node));
     failed |= put_fields(object, &node->layer);
     failed |= put_rare_fields(object, &node->layer);
     if (failed) {

@@ -452,6 +452,9 @@ ub_status ub_model_forward(ub_model *model, ub_tape *tape, ub_variable *x,
 
     if (model == NULL || tape == NULL || x == NULL || out == NULL)
         return UB_ERR_INVALID;
+    if (training < UB_NORM_RUNNING || training > UB_NORM_BATCH)
+        return ub__fail(model->context, UB_ERR_INVALID,
+                        "model: unknown mode %d", training);
     status = check_input(model, x);
     model->values[0] = x;
     for (int64_t i = 1; status == UB_OK && i < model->count; i++)

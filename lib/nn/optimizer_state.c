@@ -7,6 +7,8 @@
 
 /* "-9223372036854775808" and a space */
 #define NUMBER_TEXT 21
+/* Adam counts in double; and the count must have room to go on. */
+#define STEPS_MAX   ((int64_t) 1 << 53)
 
 static const char *moment_name(const ub_optimizer *optimizer, int moment)
 {
@@ -65,9 +67,9 @@ static int parse_count(const char **text, int64_t *out)
     if (*at < '0' || *at > '9')
         return 0;
     for (; *at >= '0' && *at <= '9'; at++) {
-        if (value > (INT64_MAX - 9) / 10)
-            return 0;
         value = 10 * value + (*at - '0');
+        if (value > STEPS_MAX)
+            return 0;
     }
     *text = at;
     *out = value;

@@ -2,7 +2,9 @@
 #include "base/base.h"
 #include "support.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -168,6 +170,83 @@ static void failures_leave_nothing(void **state)
     ub_context_destroy(&context);
 }
 
+/* What a link points to is replaced, not the link: relative to the link's
+ * folder, through another link, and where there is no file yet. */
+static void links_are_followed(void **state)
+{
+    ub_context *context = test_context(1);
+    const char *folder = fresh_folder("links");
+    char *inner = ub__path_join(context, folder, "inner");
+    char *file = ub__path_join(context, inner, "file");
+    char *middle = ub__path_join(context, inner, "middle");
+    char *link = ub__path_join(context, folder, "link");
+    char *loop = ub__path_join(context, folder, "loop");
+    struct stat info;
+
+    (void) state;
+    assert_int_equal(mkdir(inner, 0777), 0);
+    assert_int_equal(symlink("inner/middle", link), 0);
+    assert_int_equal(symlink(file, middle), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ub__file_write(context, link, "text", 4), UB_OK);
+        assert_holds(context, file, "text", 4);
+        assert_int_equal(lstat(link, &info), 0);
+        assert_true(S_ISLNK(info.st_mode));
+        assert_int_equal(lstat(middle, &info), 0);
+        assert_true(S_ISLNK(info.st_mode));
+        test_file_write(file, "old", 3);
+    }
+    assert_int_equal(entries(context, folder), 2);
+    assert_int_equal(entries(context, inner), 2);
+    assert_int_equal(symlink("loop", loop), 0);
+    assert_int_equal(ub__file_write(context, loop, "x", 1), UB_ERR_IO);
+    assert_non_null(strstr(ub_context_last_error(context), "too many symb"));
+    ub__free(context, loop);
+    ub__free(context, link);
+    ub__free(context, middle);
+    ub__free(context, file);
+    ub__free(context, inner);
+    ub_context_destroy(&context);
+}
+
+/* A device that is always full, and a file that may not grow: the error says
+ * so, and the old file stays alone. */
+static void full_disk(void **state)
+{
+    static const char data[200000];
+    ub_context *context = test_context(1);
+    const char *folder = fresh_folder("full");
+    char *path = ub__path_join(context, folder, "file");
+    struct rlimit old, low;
+
+    (void) state;
+    /* Less than a buffer fails at the end, more of it in between. */
+    for (size_t size = 1; ub__file_exists("/dev/full") && size <= 200000;
+         size += 199999) {
+        assert_int_equal(ub__file_write(context, "/dev/full", data, size),
+                         UB_ERR_IO);
+        assert_non_null(
+            strstr(ub_context_last_error(context), "/dev/full: writing: no "));
+    }
+    assert_int_equal(ub__file_write(context, path, "old", 3), UB_OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = 1000;
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    for (size_t size = 1001; size <= 200000; size += 198999) {
+        assert_int_equal(ub__file_write(context, path, data, size), UB_ERR_IO);
+        assert_non_null(
+            strstr(ub_context_last_error(context), "file too large"));
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_true(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);
+    assert_holds(context, path, "old", 3);
+    assert_int_equal(entries(context, folder), 1);
+    ub__free(context, path);
+    ub_context_destroy(&context);
+}
+
 static void folders(void **state)
 {
     static const char *const sorted[] = { "B", "a", "a b", "a.b", "c" };
@@ -242,11 +321,15 @@ static void out_of_memory(void **state)
 {
     ub_context *context = test_context(1);
     char folder[1024];
+    char *link;
 
     (void) state;
     snprintf(folder, sizeof folder, "%s", fresh_folder("oom"));
+    link = ub__path_join(context, folder, "file");
+    assert_int_equal(symlink("target", link), 0);
+    ub__free(context, link);
     assert_survives_oom(use_files, 1, folder);
-    assert_int_equal(entries(context, folder), 1);
+    assert_int_equal(entries(context, folder), 2);
     ub_context_destroy(&context);
 }
 
@@ -258,6 +341,8 @@ int main(void)
         cmocka_unit_test(streamed),
         cmocka_unit_test(two_writers),
         cmocka_unit_test(failures_leave_nothing),
+        cmocka_unit_test(links_are_followed),
+        cmocka_unit_test(full_disk),
         cmocka_unit_test(folders),
         cmocka_unit_test(paths_join),
         cmocka_unit_test(out_of_memory),

@@ -170,6 +170,11 @@ static void test_cifar100(void **state)
     write_file(in_folder(folder, "train.bin"), &train_file);
     expect_failure(folder, UB_ERR_FORMAT,
                    "train.bin: byte 3075: label 100, expected 0 to 99");
+    /* Cut between the two. */
+    train_file.size = RECORD + 2;
+    write_file(in_folder(folder, "train.bin"), &train_file);
+    expect_failure(folder, UB_ERR_FORMAT,
+                   "train.bin: byte 3075: end of file, expected a label");
     clear(&train_file);
     clear(&test_file);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fixtures.h"
 
+#include <math.h>
+
 /* Images of channels x 5 x 4 whose pixels are noise, labels count up. */
 static ub_dataset *noise_set(ub_context *context, int64_t n, int64_t channels)
 {
@@ -284,6 +286,37 @@ static void test_augmentation(void **state)
     ub_context_destroy(&context);
 }
 
+/* From a second implementation, in Python: order and changes of batch 1 of
+ * epoch 3. A run that is resumed must meet them again. */
+static void test_known_batch(void **state)
+{
+    (void) state;
+    static const struct {
+        int32_t label;
+        int down, right, flip;
+    } known[3] = { { 3, 0, 0, 1 }, { 7, -1, -1, 1 }, { 4, 1, 0, 1 } };
+    ub_context *context = test_context(1);
+    ub_dataset *dataset = noise_set(context, 8, 1);
+    ub_loader_options options = augmented(3);
+    ub_loader *loader = create(context, dataset, &options);
+    ub_tensor *images = NULL;
+    const int32_t *labels = NULL;
+    int64_t n = 0;
+    assert_int_equal(ub_loader_start(loader, 3, 1), UB_OK);
+    assert_int_equal(ub_loader_next(loader, &images, &labels, &n), UB_OK);
+    for (int i = 0; i < 3; i++) {
+        const uint8_t *image = ub_dataset_image(dataset, known[i].label);
+        assert_int_equal(labels[i], known[i].label);
+        for (int p = 0; p < 20; p++)
+            assert_true(ub_tensor_data(images)[20 * i + p] ==
+                        moved(image, known[i].down, known[i].right,
+                              known[i].flip, p / 4, p % 4));
+    }
+    ub_loader_destroy(&loader);
+    ub_dataset_destroy(&dataset);
+    ub_context_destroy(&context);
+}
+
 static void test_batches_differ(void **state)
 {
     (void) state;
@@ -336,6 +369,12 @@ static void test_refuses(void **state)
     expect_refused(context, dataset, &bad);
     bad = good;
     bad.std[0] = 0;
+    expect_refused(context, dataset, &bad);
+    bad = good;
+    bad.mean[3] = INFINITY;
+    expect_refused(context, dataset, &bad);
+    bad = good;
+    bad.reserved = 1;
     expect_refused(context, dataset, &bad);
     expect_refused(context, NULL, &good);
     ub_loader *loader = create(context, dataset, &good);
@@ -430,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_order_depends_on_place_only),
         cmocka_unit_test(test_seed_and_epoch_matter),
         cmocka_unit_test(test_augmentation),
+        cmocka_unit_test(test_known_batch),
         cmocka_unit_test(test_batches_differ),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_out_of_memory),

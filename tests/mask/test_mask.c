@@ -13,13 +13,19 @@ static const ub_width_range range = { 2, 8, 3 }; /* 2, 5, 8 */
 static void test_ranges(void **state)
 {
     const ub_width_range bad[] = {
-        { 0, 8, 1 }, { 4, 2, 1 }, { 2, 8, 0 }, { 2, 8, 4 }, { 1, 1 << 20, 1 },
+        { 0, 8, 1 }, { 4, 2, 1 },    { 2, 8, 0 },
+        { 2, 8, 4 }, { 1, 1025, 1 }, { 1 << 20, (1 << 20) + 1, 1 },
     };
     const ub_width_range paper = { 64, 280, 8 };
+    const ub_width_range most = { 1, UB_MASK_MAX_WIDTHS, 1 };
+    const ub_width_range widest = { 1, UB_NETWORK_MAX_CHANNELS, (1 << 20) - 1 };
 
     (void) state;
     assert_int_equal(ub_width_range_count(&range), 3);
     assert_int_equal(ub_width_range_count(&paper), 28);
+    assert_int_equal(ub_width_range_count(&most), UB_MASK_MAX_WIDTHS);
+    assert_int_equal(ub_width_range_count(&widest), 2);
+    assert_int_equal(ub_width_range_count(NULL), 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(ub_width_range_count(&bad[i]), 0);
 }
@@ -162,6 +168,80 @@ static void test_no_probabilities(void **state)
     ub_context_destroy(&context);
 }
 
+static void test_refuses_creation(void **state)
+{
+    ub_context *context = test_context(1);
+    const ub_width_range odd = { 2, 8, 4 };
+    ub_parameters *parameters;
+    ub_mask *mask, *none = NULL;
+    ub_rng rng, before;
+
+    (void) state;
+    ub_rng_init(&rng, 3, 0);
+    assert_int_equal(ub_parameters_create(context, &parameters), UB_OK);
+    assert_int_equal(ub_mask_create(parameters, "m", &range, &rng, &mask),
+                     UB_OK);
+    before = rng;
+    assert_int_equal(ub_mask_create(parameters, "m", &range, &rng, &none),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_mask_create(parameters, "", &range, &rng, &none),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_mask_create(parameters, NULL, &range, &rng, &none),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_mask_create(parameters, "n", &odd, &rng, &none),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_mask_create(parameters, "n", NULL, &rng, &none),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_mask_create(parameters, "n", &range, NULL, &none),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_mask_create(parameters, "n", &range, &rng, NULL),
+                     UB_ERR_INVALID);
+    assert_int_equal(ub_mask_create(NULL, "n", &range, &rng, &none),
+                     UB_ERR_INVALID);
+    assert_null(none);
+    assert_int_equal(ub_parameters_count(parameters), 1);
+    assert_memory_equal(&rng, &before, sizeof(rng));
+    ub_mask_destroy(&mask);
+    ub_parameters_destroy(&parameters);
+    ub_context_destroy(&context);
+}
+
+/* Forward and backward from the logits themselves. */
+static ub_status use_mask(ub_context *context, void *arg)
+{
+    ub_parameters *parameters = NULL;
+    ub_tensor *gy = NULL;
+    ub_mask *mask = NULL;
+    ub_tape *tape = NULL;
+    ub_variable *m;
+    ub_rng rng;
+    ub_status status = ub_parameters_create(context, &parameters);
+
+    (void) arg;
+    ub_rng_init(&rng, 3, 0);
+    if (status == UB_OK)
+        status = ub_mask_create(parameters, "m", &range, &rng, &mask);
+    if (status == UB_OK)
+        status = ub_tensor_create(context, 1, &range.high, &gy);
+    if (status == UB_OK)
+        status = ub_tape_create(context, &tape);
+    if (status == UB_OK)
+        status = ub_mask_forward(mask, tape, ub_mask_logits(mask), &m);
+    if (status == UB_OK)
+        status = ub_tape_backward_from(tape, m, gy);
+    ub_tape_destroy(&tape);
+    ub_tensor_unref(&gy);
+    ub_mask_destroy(&mask);
+    ub_parameters_destroy(&parameters);
+    return status;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void) state;
+    assert_survives_oom(use_mask, 1, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +249,8 @@ int main(void)
         cmocka_unit_test(test_initial_logits),
         cmocka_unit_test(test_values_and_gradient),
         cmocka_unit_test(test_no_probabilities),
+        cmocka_unit_test(test_refuses_creation),
+        cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

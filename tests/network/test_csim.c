@@ -407,6 +407,19 @@ static void written_networks(void **state)
     tiling.tile_m = 1;
     assert_int_equal(ub_network_write_csim(net, test_path("w.json"), &tiling),
                      UB_ERR_RANGE);
+    /* What would not be read is not written: 2^41 rows, 2^31 times. */
+    ub_csim_tiling_init(&tiling, sizeof(tiling));
+    tiling.tile_m = (int64_t) 1 << 40;
+    tiling.batch = (int64_t) 1 << 20;
+    assert_int_equal(ub_network_write_csim(net, test_path("w.json"), &tiling),
+                     UB_ERR_RANGE);
+    assert_non_null(strstr(ub_context_last_error(context), "up to 1099511"));
+    tiling.batch = (int64_t) 1 << 19;
+    assert_int_equal(ub_network_write_csim(net, test_path("w.json"), &tiling),
+                     UB_OK);
+    tiling.no_repeat = (int64_t) 1 << 31;
+    assert_int_equal(ub_network_write_csim(net, test_path("w.json"), &tiling),
+                     UB_ERR_INVALID);
     ub_network_destroy(&net);
     ub_context_destroy(&context);
 }

@@ -52,6 +52,21 @@ static void refuse(ub_network *net, const ub_layer *layer, int64_t n,
         fail_msg("'%s' lacks '%s'", ub_context_last_error(context), text);
 }
 
+/* Like all of its kind, it takes nothing, and a struct without room for its
+ * size. */
+static void init_without_room(void **state)
+{
+    ub_layer layer;
+
+    (void) state;
+    ub_layer_init(NULL, sizeof(layer), UB_LAYER_CONV);
+    layer.size = 77;
+    ub_layer_init(&layer, sizeof(layer.size) - 1, UB_LAYER_CONV);
+    assert_int_equal(layer.size, 77);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+    assert_int_equal(layer.size, sizeof(layer));
+}
+
 /* The extent of every small window, against the definition. */
 static void rounded_extents(void **state)
 {
@@ -346,10 +361,14 @@ static void hostile_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rounded_extents),    cmocka_unit_test(own_maps),
-        cmocka_unit_test(zeros_and_shuffles), cmocka_unit_test(sparsity),
-        cmocka_unit_test(products_of_maps),   cmocka_unit_test(files),
+        cmocka_unit_test(rounded_extents),
+        cmocka_unit_test(own_maps),
+        cmocka_unit_test(zeros_and_shuffles),
+        cmocka_unit_test(sparsity),
+        cmocka_unit_test(products_of_maps),
+        cmocka_unit_test(files),
         cmocka_unit_test(hostile_fields),
+        cmocka_unit_test(init_without_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

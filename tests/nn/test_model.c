@@ -305,6 +305,10 @@ static void test_keeps_maps(void **state)
     assert_int_equal(ub_model_create(*state, b.network, 1, &model), UB_OK);
     assert_int_equal(ub_tape_create(*state, &tape), UB_OK);
     assert_int_equal(ub_tape_constant(tape, x, &images_in), UB_OK);
+    /* A mode must be one also where no layer has it. */
+    assert_int_equal(ub_model_forward(model, tape, images_in, 3, &y),
+                     UB_ERR_INVALID);
+    assert_null(y);
     assert_int_equal(ub_model_forward(model, tape, images_in, 0, &y), UB_OK);
     assert_int_equal(ub_tensor_rank(ub_variable_value(y)), 4);
     assert_int_equal(ub_tensor_shape(ub_variable_value(y))[1], 5);
@@ -381,7 +385,6 @@ static void test_refuses_inputs(void **state)
 {
     ub_network *network = every_kind(*state);
     ub_tensor *x = images(*state, 2, 3, SIDE), *small = images(*state, 2, 2, 4);
-    ub_tensor *one = images(*state, 1, 2, SIDE);
     ub_model *model = NULL;
     ub_tape *tape = NULL;
     ub_variable *input = NULL, *y = NULL;
@@ -404,7 +407,6 @@ static void test_refuses_inputs(void **state)
     ub_network_destroy(&network);
     ub_tensor_unref(&x);
     ub_tensor_unref(&small);
-    ub_tensor_unref(&one);
 }
 
 static void refuse_pool(ub_context *context, const ub_layer *layer)
