@@ -102,6 +102,14 @@ int64_t ub__stride_needed(int64_t stride, int64_t height, int64_t width)
     return stride < longest ? stride : longest;
 }
 
+int ub__product_fits(int64_t a, int64_t b, int64_t c)
+{
+    int64_t product;
+
+    return ub__mul_int64(a, b, &product) &&
+           ub__mul_int64(product, c, &product) && product <= EXTENT_MAX;
+}
+
 ub_status ub__create_like(const ub_tensor *tensor, ub_tensor **out)
 {
     return ub__tensor_create_raw(ub_tensor_context(tensor),

@@ -40,6 +40,9 @@ ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
  * sums that overflow. */
 int64_t ub__stride_needed(int64_t stride, int64_t height, int64_t width);
 
+/* Whether a product is at most 2^40, what kernels reckon with at most. */
+int ub__product_fits(int64_t a, int64_t b, int64_t c);
+
 /* A tensor of the same shape, contents undefined. */
 ub_status ub__create_like(const ub_tensor *tensor, ub_tensor **out);
 
