@@ -208,6 +208,9 @@ const ub__loops *ub__loops_for_batch(const ub_context *context, int64_t batch);
  * `limit`. Depends on the work and the number of threads. */
 int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit);
 
+/* Elements per piece of a split: whole cache lines of any alignment. */
+#define UB__GRAIN 64
+
 /* Adds to sums[t], t < terms, what elements [begin, end) are to term first + t.
  */
 typedef void (*ub__sum_fn)(const void *arg, int first, int terms, int64_t begin,

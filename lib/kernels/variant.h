@@ -92,10 +92,15 @@ static inline vector splat(float value)
     return value - (vector){ 0 };
 }
 
-/* x where y > 0, else 0 */
-static inline vector where_positive(vector y, vector x)
+/* x where the mask is set, else 0 */
+INLINE vector where(mask_vector mask, vector x)
 {
-    return (vector) ((mask_vector) x & (mask_vector) (y > 0.0f));
+    return (vector) (mask & (mask_vector) x);
+}
+
+INLINE vector choose(mask_vector mask, vector yes, vector no)
+{
+    return (vector) ((mask & (mask_vector) yes) | (~mask & (mask_vector) no));
 }
 
 static inline double sum_wide(wide_vector v)
