@@ -190,7 +190,6 @@ typedef struct ub__step {
 
 #define UB__LOOPS_MEMBER(type, name, arguments) type(*name) arguments;
 typedef struct ub__loops {
-    const char *variant; /* "portable", "avx2", "avx512" */
     /* Products are fastest with multiples of so many columns. */
     int64_t columns;
     int64_t lanes;   /* of a vector: images side by side */

@@ -11,11 +11,9 @@
  * defines UB__VARIANT (portable, avx2, avx512) and UB__VECTOR_BYTES.
  */
 
-#define UB__PASTE_(a, b)  a##_##b
-#define UB__PASTE(a, b)   UB__PASTE_(a, b)
-#define UB__LOOP(name)    UB__PASTE(ub__loop_##name, UB__VARIANT)
-#define UB__STRING_(text) #text
-#define UB__STRING(text)  UB__STRING_(text)
+#define UB__PASTE_(a, b) a##_##b
+#define UB__PASTE(a, b)  UB__PASTE_(a, b)
+#define UB__LOOP(name)   UB__PASTE(ub__loop_##name, UB__VARIANT)
 
 #define UB__LOOPS_PROTOTYPE(type, name, arguments) \
     type UB__LOOP(name) arguments;
