@@ -16,7 +16,7 @@
  * out of range, UB_ERR_SHAPE when operands do not fit each other, UB_ERR_RANGE
  * when sizes are too large to be computed with (the error text has the
  * numbers) and UB_ERR_NOMEM. Operands may be leaves or results on the same
- * tape; a list of them has at most 2^20.
+ * tape, of the tape's context; a list of them has at most 2^20.
  * @{
  */
 
