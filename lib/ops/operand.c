@@ -74,6 +74,19 @@ ub_status ub__operand_count(ub_tape *tape, const char *op, int n, const void *x)
     return UB_OK;
 }
 
+ub_status ub__operand_unlike(ub_tape *tape, const char *op, const char *name,
+                             int64_t index, const ub_tensor *operand,
+                             const ub_tensor *first)
+{
+    char have[UB__SHAPE_TEXT], want[UB__SHAPE_TEXT];
+
+    return ub__fail(
+        ub_tape_context(tape), UB_ERR_SHAPE, "%s: %s %lld is %s, the first %s",
+        op, name, (long long) index,
+        ub__shape_text(have, ub_tensor_rank(operand), ub_tensor_shape(operand)),
+        ub__shape_text(want, ub_tensor_rank(first), ub_tensor_shape(first)));
+}
+
 ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
                             int64_t kernel, int64_t stride, int64_t pad,
                             int64_t dilation, int64_t *out)

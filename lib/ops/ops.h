@@ -29,6 +29,11 @@ ub_status ub__operand_vector(ub_tape *tape, const char *op, const char *name,
 ub_status ub__operand_count(ub_tape *tape, const char *op, int n,
                             const void *x);
 
+/* UB_ERR_SHAPE: "op: name 2 is [3, 4], the first [2]". */
+ub_status ub__operand_unlike(ub_tape *tape, const char *op, const char *name,
+                             int64_t index, const ub_tensor *operand,
+                             const ub_tensor *first);
+
 /* Places a window of `kernel` taps, `dilation` apart, takes on `in` elements
  * with `pad` more on both sides. */
 ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
