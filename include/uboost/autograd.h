@@ -12,6 +12,10 @@
  * Operators (ops.h) read variables, compute at once, and note on a tape how to
  * go back. ub_tape_backward() walks the tape once and adds to the gradient of
  * every leaf that requires one.
+ *
+ * A tape keeps references to values, not copies: who changes the elements of an
+ * operand or of a result before the backward pass gets gradients of what never
+ * was.
  * @{
  */
 

@@ -16,7 +16,7 @@
  * out of range, UB_ERR_SHAPE when operands do not fit each other, UB_ERR_RANGE
  * when sizes are too large to be computed with (the error text has the
  * numbers) and UB_ERR_NOMEM. Operands may be leaves or results on the same
- * tape.
+ * tape, of the tape's context; a list of them has at most 2^20.
  * @{
  */
 
@@ -63,8 +63,9 @@ ub_status ub_op_linear(ub_tape *tape, ub_variable *x, ub_variable *w,
 /** Settings of batch normalization. */
 typedef struct ub_batch_norm_options {
     size_t size;      /**< set by ub_batch_norm_options_init() */
-    double eps;       /**< added to the variance; 1e-5 */
-    double momentum;  /**< weight of the new value in running ones; 0.1 */
+    double eps;       /**< added to the variance, 0 or more; 1e-5 */
+    double momentum;  /**< weight of the new value in running ones, 0 to 1;
+                           0.1 */
     int32_t training; /**< 1: statistics of the batch, running ones updated
                            (default); 0: running statistics */
     int32_t relu;     /**< 1: followed by ReLU, in the same pass; 0 */
@@ -97,21 +98,24 @@ ub_status ub_op_batch_norm(ub_tape *tape, ub_variable *x, ub_variable *weight,
                            const ub_batch_norm_options *options,
                            ub_variable **out);
 
-/** max(x, 0); the gradient at 0 is 0. */
+/** max(x, 0), NaN where x is; the gradient at 0 is 0. */
 UB_API_CHECK
 ub_status ub_op_relu(ub_tape *tape, ub_variable *x, ub_variable **out);
 
 /**
- * Maximum over square windows of [n, c, h, w]; padding counts as -infinity and
- * is at most half the kernel. The gradient goes to the first maximum.
+ * Maximum over square windows of [n, c, h, w]: [n, c, oh, ow], oh = (h + 2
+ * padding - kernel) / stride + 1, rounded down. Padding counts as -infinity and
+ * is at most half the kernel; NaN is larger than all numbers. The gradient goes
+ * to the first maximum.
  */
 UB_API_CHECK
 ub_status ub_op_max_pool2d(ub_tape *tape, ub_variable *x, int64_t kernel,
                            int64_t stride, int64_t padding, ub_variable **out);
 
 /**
- * Mean over square windows of [n, c, h, w]. With count_padding the divisor is
- * always the whole kernel, otherwise the taps inside the map.
+ * Mean over square windows of [n, c, h, w], of which there are as many as of
+ * ub_op_max_pool2d(); padding is at most half the kernel. With count_padding
+ * the divisor is always the whole kernel, otherwise the taps inside the map.
  */
 UB_API_CHECK
 ub_status ub_op_avg_pool2d(ub_tape *tape, ub_variable *x, int64_t kernel,
@@ -133,7 +137,8 @@ UB_API_CHECK
 ub_status ub_op_sum(ub_tape *tape, int n, ub_variable *const *x,
                     ub_variable **out);
 
-/** Join n variables along dimension 1; all other extents are equal. */
+/** Join n variables of rank 2 or more along dimension 1; all other extents are
+ * equal. */
 UB_API_CHECK
 ub_status ub_op_concat(ub_tape *tape, int n, ub_variable *const *x,
                        ub_variable **out);
@@ -146,7 +151,7 @@ UB_API_CHECK
 ub_status ub_op_channel_shuffle(ub_tape *tape, ub_variable *x, int64_t groups,
                                 ub_variable **out);
 
-/** The same elements in another shape. */
+/** The same elements in another shape; the storage is shared. */
 UB_API_CHECK
 ub_status ub_op_reshape(ub_tape *tape, ub_variable *x, int rank,
                         const int64_t *shape, ub_variable **out);
@@ -171,7 +176,8 @@ ub_status ub_op_weighted_sum(ub_tape *tape, int n, ub_variable *const *x,
 
 /**
  * One path forward, several backward (Fu et al., "Auto-NBA", 2021): the value
- * of x[active[0]], with a gradient for the logits of all active paths.
+ * of x[active[0]], its storage shared, with a gradient for the logits of all
+ * active paths.
  *
  * With p the softmax of the active logits alone, d[k] = <gradient, x[k]> and
  * k, i over the active paths, the gradient of logit k is
@@ -246,7 +252,7 @@ ub_status ub_op_log_softmax(ub_tape *tape, ub_variable *x, ub_variable **out);
  * @param tape      records the operator
  * @param x         logits
  * @param noise     standard Gumbel noise, as many values as x has; only read
- * @param tau       temperature, above 0 (UB_ERR_INVALID otherwise)
+ * @param tau       temperature, finite and above 0 (UB_ERR_INVALID otherwise)
  * @param hard      1: the result is one-hot at the largest entry (the first on
  *                  ties) and the gradient that of the soft one
  *                  (straight-through); 0: soft

@@ -7,7 +7,7 @@
 /**
  * @file
  * @defgroup tensor tensor
- * float32 arrays of any rank, and the safetensors file format.
+ * float32 arrays, and the safetensors file format.
  * @{
  */
 
@@ -50,6 +50,7 @@ ub_status ub_tensor_create(ub_context *context, int rank, const int64_t *shape,
  *
  * @retval UB_ERR_SHAPE    the number of elements differs
  * @retval UB_ERR_INVALID  a bad rank or extent
+ * @retval UB_ERR_RANGE    more than 2^40 elements
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -114,14 +115,15 @@ void ub_archive_destroy(ub_archive **archive);
 
 /**
  * Add a tensor under a name that is not in use (UB_ERR_INVALID otherwise, as
- * for an empty one and "__metadata__"). The archive takes a reference, not a
- * copy.
+ * for an empty one, "__metadata__" and what is not UTF-8). The archive takes a
+ * reference, not a copy.
  */
 UB_API_CHECK
 ub_status ub_archive_add(ub_archive *archive, const char *name,
                          ub_tensor *tensor);
 
-/** Set a text of the file's metadata, copied; replaces one of the same key. */
+/** Set a text of the file's metadata, copied; replaces one of the same key.
+ * Both are UTF-8 (UB_ERR_INVALID otherwise). */
 UB_API_CHECK
 ub_status ub_archive_set_text(ub_archive *archive, const char *key,
                               const char *text);
@@ -152,7 +154,9 @@ const char *ub_archive_text(const ub_archive *archive, const char *key);
  *
  * @retval UB_ERR_IO           the file cannot be read
  * @retval UB_ERR_FORMAT       it is damaged or no safetensors file
- * @retval UB_ERR_UNSUPPORTED  it holds a type other than F32
+ * @retval UB_ERR_UNSUPPORTED  it holds a type other than F32, a tensor without
+ *                             elements, or one of more than UB_TENSOR_MAX_RANK
+ *                             dimensions
  * @retval UB_ERR_NOMEM        out of memory
  */
 UB_API_CHECK
@@ -162,7 +166,8 @@ ub_status ub_archive_read(ub_context *context, const char *path,
 /**
  * Write a safetensors file under a temporary name, then rename. The same
  * content gives the same bytes: tensors in the order they were added, metadata
- * sorted by key.
+ * sorted by key. UB_ERR_RANGE for names and texts of more than 64 MiB, which
+ * ub_archive_read() would refuse.
  */
 UB_API_CHECK
 ub_status ub_archive_write(const ub_archive *archive, const char *path);

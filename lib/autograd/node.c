@@ -167,9 +167,20 @@ ub_status ub__grad_target(ub__node *node, int index, float **out,
         return UB_OK;
     *accumulate = variable->grad != NULL;
     status = *accumulate ? own_grad(variable) : create_grad(variable);
-    if (status == UB_OK)
-        *out = ub_tensor_data(variable->grad);
-    return status;
+    if (status != UB_OK)
+        return status;
+    if (!*accumulate)
+        node->inputs[index].begun = 1;
+    *out = ub_tensor_data(variable->grad);
+    return UB_OK;
+}
+
+void ub__node_drop_begun(ub__node *node)
+{
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i].begun)
+            ub_tensor_unref(&node->inputs[i].variable->grad);
+    }
 }
 
 /* Sharing is for results: their gradients live until their node has run, and

@@ -41,6 +41,8 @@ static ub_status run_backward(ub_tape *tape)
 
         if (node->output->grad != NULL)
             status = node->backward(node, node->state);
+        if (status != UB_OK)
+            ub__node_drop_begun(node);
         pop_node(tape);
     }
     return status;

@@ -9,6 +9,7 @@
 struct ub__input {
     ub_variable *variable; /* may be NULL */
     int wants;             /* required a gradient when the operator ran */
+    int begun;             /* its gradient is new, of this node's backward() */
 };
 
 struct ub__node {
@@ -32,6 +33,9 @@ struct ub_tape {
 
 /* Give the variable to the tape. */
 void ub__tape_own(ub_tape *tape, ub_variable *variable);
+
+/* Drop the gradients that a failed backward() began: they may be garbage. */
+void ub__node_drop_begun(ub__node *node);
 
 /* Release the state and the node; its output stays with the tape. */
 void ub__node_destroy(ub__node *node);

@@ -3,9 +3,6 @@
 
 #include <math.h>
 
-/* Elements per piece of a split: whole cache lines of any alignment. */
-#define GRAIN 64
-
 struct job {
     const ub__loops *loops;
     int64_t n, tasks;
@@ -30,7 +27,7 @@ static void run(ub_context *context, struct job *job, double work_per_element,
 {
     job->loops = ub__loops_for(context);
     job->tasks = ub__tasks_for(context, (double) job->n * work_per_element,
-                               job->n / GRAIN + 1);
+                               job->n / UB__GRAIN + 1);
     ub__parallel(context, job->tasks, task, job);
 }
 
@@ -38,7 +35,7 @@ static int64_t range_of(const struct job *job, int64_t task, int64_t *begin)
 {
     int64_t end;
 
-    ub__split(job->n, GRAIN, job->tasks, task, begin, &end);
+    ub__split(job->n, UB__GRAIN, job->tasks, task, begin, &end);
     return end - *begin;
 }
 
@@ -101,7 +98,7 @@ static void combine_task(void *arg, int64_t task, int worker)
     int64_t begin, end, next;
 
     (void) worker;
-    ub__split(job->n, GRAIN, job->tasks, task, &begin, &end);
+    ub__split(job->n, UB__GRAIN, job->tasks, task, &begin, &end);
     for (int64_t at = begin; at < end; at = next) {
         int64_t plane = at / job->area;
         const ub__term *of = job->of;

@@ -9,6 +9,25 @@ extern const ub__loops ub__loops_avx2;
 extern const ub__loops ub__loops_avx512;
 #endif
 
+/* What its loops are compiled for, each feature asked for by name: machines
+ * may hide any of them. */
+#ifdef UB__LOOPS_AVX2
+static int has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+#ifdef UB__LOOPS_AVX512
+static int has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 const ub__loops *ub__loops_for(const ub_context *context)
 {
     /* 2 is for tests: not the widest vectors. */
@@ -17,14 +36,11 @@ const ub__loops *ub__loops_for(const ub_context *context)
     if (portable == 1)
         return &ub__loops_portable;
 #ifdef UB__LOOPS_AVX512
-    if (portable != 2 && __builtin_cpu_supports("avx512f") &&
-        __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (portable != 2 && has_avx512())
         return &ub__loops_avx512;
 #endif
 #ifdef UB__LOOPS_AVX2
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (has_avx2())
         return &ub__loops_avx2;
 #endif
     return &ub__loops_portable;

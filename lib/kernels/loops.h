@@ -190,7 +190,6 @@ typedef struct ub__step {
 
 #define UB__LOOPS_MEMBER(type, name, arguments) type(*name) arguments;
 typedef struct ub__loops {
-    const char *variant; /* "portable", "avx2", "avx512" */
     /* Products are fastest with multiples of so many columns. */
     int64_t columns;
     int64_t lanes;   /* of a vector: images side by side */
@@ -207,6 +206,9 @@ const ub__loops *ub__loops_for_batch(const ub_context *context, int64_t batch);
 /* How many tasks a job of so much work (elements, roughly) is worth, at most
  * `limit`. Depends on the work and the number of threads. */
 int64_t ub__tasks_for(const ub_context *context, double work, int64_t limit);
+
+/* Elements per piece of a split: whole cache lines of any alignment. */
+#define UB__GRAIN 64
 
 /* Adds to sums[t], t < terms, what elements [begin, end) are to term first + t.
  */

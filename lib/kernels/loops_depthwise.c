@@ -43,7 +43,8 @@ INLINE void add_column(const float *g, const float *x, int64_t x_tap, int taps,
         sum[k] += factor * load(x + k * x_tap);
 }
 
-/* Two columns at a time, so that additions wait less for each other. */
+/* Two columns at a time, so that additions wait less for each other. Added at
+ * the end: sums of sums lose less than one long one. */
 INLINE void tap_tile(const ub__tap_tile *t, int taps)
 {
     const int64_t columns = t->columns, x_column = t->x_column;
@@ -51,10 +52,8 @@ INLINE void tap_tile(const ub__tap_tile *t, int taps)
     vector even[UB__PLANE_TAPS], odd[UB__PLANE_TAPS];
 
     UNROLL
-    for (int k = 0; k < taps; k++) {
-        even[k] = load(t->sums + k * t->sums_tap);
-        odd[k] = (vector){ 0 };
-    }
+    for (int k = 0; k < taps; k++)
+        even[k] = odd[k] = (vector){ 0 };
     for (int64_t i = 0; i < t->rows; i++) {
         const float *g = t->g + i * t->g_row;
         const float *x = t->x + i * t->x_row;
@@ -68,8 +67,11 @@ INLINE void tap_tile(const ub__tap_tile *t, int taps)
             add_column(g, x, x_tap, taps, even);
     }
     UNROLL
-    for (int k = 0; k < taps; k++)
-        store(t->sums + k * t->sums_tap, even[k] + odd[k]);
+    for (int k = 0; k < taps; k++) {
+        float *sums = t->sums + k * t->sums_tap;
+
+        store(sums, load(sums) + (even[k] + odd[k]));
+    }
 }
 
 /* -- one function for each size -------------------------------------------- */

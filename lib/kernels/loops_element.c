@@ -37,7 +37,7 @@ void UB__LOOP(scale)(int64_t n, float a, const float *x, float *y,
 /* NaN stays NaN. */
 static inline vector positive_part(vector x)
 {
-    return (vector) ((mask_vector) x & ~(mask_vector) (x <= 0.0f));
+    return where(~(mask_vector) (x <= 0.0f), x);
 }
 
 /* Adds `vectors` vectors of a term. */

@@ -95,7 +95,7 @@ static inline void norm_step(vector x, vector g, const ub__norm_row row,
                              int relu, struct norm_sums *sums)
 {
     if (relu)
-        g = where_positive(x * row.scale + row.shift, g);
+        g = where((mask_vector) (x * row.scale + row.shift > 0.0f), g);
     sums->sum += g;
     sums->product += g * (x - row.mean);
     if (++sums->steps == FLUSH_STEPS)

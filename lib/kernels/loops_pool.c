@@ -267,11 +267,6 @@ static void put(const ub__pool *pool, const part *p, const windows *w, float *x,
     }
 }
 
-INLINE vector choose(mask_vector mask, vector yes, vector no)
-{
-    return (vector) ((mask & (mask_vector) yes) | (~mask & (mask_vector) no));
-}
-
 /* As max_row() does. */
 INLINE void take_better(vector x, mask_vector at, vector *y, mask_vector *index)
 {
@@ -331,11 +326,6 @@ static void max_halves(const ub__pool *pool, int64_t planes, const float *x,
             place_windows(pool, &p, &w);
         max_windows(n, width, &w, y + first, index + first);
     }
-}
-
-INLINE vector where(mask_vector mask, vector x)
-{
-    return (vector) (mask & (mask_vector) x);
 }
 
 /* The gradient of each window to that element of it that was the maximum. */

@@ -6,11 +6,6 @@
 /* Numbers from here on have no binary places. */
 #define WHOLE 0x1p23f
 
-INLINE vector choose(mask_vector mask, vector yes, vector no)
-{
-    return (vector) ((mask & (mask_vector) yes) | (~mask & (mask_vector) no));
-}
-
 /* One element at a time, for the ends of rows. */
 INLINE vector load_some(const float *x, int64_t n)
 {
@@ -101,7 +96,7 @@ INLINE vector gradient_vector(vector x, vector gy, int terms,
                  (mask_vector) (x < splat(grid->high));
         if (grid->identity)
             inside = ~(mask_vector){ 0 };
-        sum += (vector) (inside & (mask_vector) splat(grid->factor));
+        sum += where(inside, splat(grid->factor));
     }
     return sum * gy;
 }

@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-/* Elements per piece of a split: whole cache lines of any alignment. */
-#define GRAIN      64
 /* A long row's range is found in so many parts at most. */
 #define PARTS      64
 #define PART_LEAST 8192
@@ -39,7 +37,8 @@ static void run(ub_context *context, struct job *job, ub__task_fn task)
     const int64_t n = job->rows * job->n;
 
     job->loops = ub__loops_for(context);
-    job->tasks = ub__tasks_for(context, (double) n * job->terms, n / GRAIN + 1);
+    job->tasks = ub__tasks_for(context, (double) n * job->terms,
+                               n / UB__GRAIN + 1);
     ub__parallel(context, job->tasks, task, job);
 }
 
@@ -62,7 +61,7 @@ static void row_task(void *arg, int64_t task, int worker)
     int64_t begin, end;
 
     (void) worker;
-    ub__split(job->n, GRAIN, job->tasks, task, &begin, &end);
+    ub__split(job->n, UB__GRAIN, job->tasks, task, &begin, &end);
     job->loops->range(end - begin, job->x + begin, job->ranges[task]);
 }
 
@@ -98,7 +97,7 @@ static void quantize_task(void *arg, int64_t task, int worker)
     int64_t at, end, n;
 
     (void) worker;
-    ub__split(job->rows * job->n, GRAIN, job->tasks, task, &at, &end);
+    ub__split(job->rows * job->n, UB__GRAIN, job->tasks, task, &at, &end);
     for (; at < end; at += n) {
         n = stretch(job, at, end, INT64_MAX, &grids);
         job->loops->quantize(n, job->x + at, job->terms, grids, job->out + at);
@@ -121,7 +120,7 @@ static void backward_task(void *arg, int64_t task, int worker)
     int64_t at, end, n;
 
     (void) worker;
-    ub__split(job->rows * job->n, GRAIN, job->tasks, task, &at, &end);
+    ub__split(job->rows * job->n, UB__GRAIN, job->tasks, task, &at, &end);
     for (; at < end; at += n) {
         n = stretch(job, at, end, INT64_MAX, &grids);
         job->loops->quantize_backward(n, job->x + at, job->gy + at, job->terms,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernels/loops.h"
 
-/* Elements per piece of a split: whole cache lines of any alignment. */
-#define GRAIN         64
 #define BLOCKS        64
 #define BLOCK_LEAST   8192
 #define TERMS_AT_ONCE 8
@@ -21,7 +19,7 @@ static void block_task(void *arg, int64_t block, int worker)
     int64_t begin, end;
 
     (void) worker;
-    ub__split(s->n, GRAIN, s->blocks, block, &begin, &end);
+    ub__split(s->n, UB__GRAIN, s->blocks, block, &begin, &end);
     for (int t = 0; t < s->terms; t++)
         s->partial[block][t] = 0.0;
     s->add(s->arg, s->first, s->terms, begin, end, s->partial[block]);

@@ -11,11 +11,9 @@
  * defines UB__VARIANT (portable, avx2, avx512) and UB__VECTOR_BYTES.
  */
 
-#define UB__PASTE_(a, b)  a##_##b
-#define UB__PASTE(a, b)   UB__PASTE_(a, b)
-#define UB__LOOP(name)    UB__PASTE(ub__loop_##name, UB__VARIANT)
-#define UB__STRING_(text) #text
-#define UB__STRING(text)  UB__STRING_(text)
+#define UB__PASTE_(a, b) a##_##b
+#define UB__PASTE(a, b)  UB__PASTE_(a, b)
+#define UB__LOOP(name)   UB__PASTE(ub__loop_##name, UB__VARIANT)
 
 #define UB__LOOPS_PROTOTYPE(type, name, arguments) \
     type UB__LOOP(name) arguments;
@@ -92,10 +90,15 @@ static inline vector splat(float value)
     return value - (vector){ 0 };
 }
 
-/* x where y > 0, else 0 */
-static inline vector where_positive(vector y, vector x)
+/* x where the mask is set, else 0 */
+INLINE vector where(mask_vector mask, vector x)
 {
-    return (vector) ((mask_vector) x & (mask_vector) (y > 0.0f));
+    return (vector) (mask & (mask_vector) x);
+}
+
+INLINE vector choose(mask_vector mask, vector yes, vector no)
+{
+    return (vector) ((mask & (mask_vector) yes) | (~mask & (mask_vector) no));
 }
 
 static inline double sum_wide(wide_vector v)

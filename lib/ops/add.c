@@ -20,7 +20,6 @@ static ub_status backward(ub__node *node, void *state)
 static ub_status gather(ub_tape *tape, int n, ub_variable *const *x,
                         const float **data, ub_tensor **out_first)
 {
-    char have[UB__SHAPE_TEXT], want[UB__SHAPE_TEXT];
     ub_tensor *first = NULL, *value;
 
     for (int i = 0; i < n; i++) {
@@ -31,12 +30,7 @@ static ub_status gather(ub_tape *tape, int n, ub_variable *const *x,
         if (i == 0)
             first = value;
         if (!ub__tensor_same_shape(first, value))
-            return ub__fail(ub_tape_context(tape), UB_ERR_SHAPE,
-                            "sum: operand %d is %s, the first %s", i,
-                            ub__shape_text(have, ub_tensor_rank(value),
-                                           ub_tensor_shape(value)),
-                            ub__shape_text(want, ub_tensor_rank(first),
-                                           ub_tensor_shape(first)));
+            return ub__operand_unlike(tape, "sum", "operand", i, value, first);
         data[i] = ub_tensor_data(value);
     }
     *out_first = first;
@@ -46,7 +40,7 @@ static ub_status gather(ub_tape *tape, int n, ub_variable *const *x,
 static ub_status run(ub_tape *tape, int n, ub_variable *const *x,
                      const float **data, ub_variable **out)
 {
-    ub_tensor *first, *y;
+    ub_tensor *first = NULL, *y;
     struct sum *sum;
     ub__node *node;
     ub_status status = gather(tape, n, x, data, &first);

@@ -69,7 +69,6 @@ static int fits(const ub_tensor *a, const ub_tensor *b)
 static ub_status join_shapes(ub_tape *tape, int n, ub_variable *const *x,
                              int *out_rank, int64_t *out_shape)
 {
-    char have[UB__SHAPE_TEXT], want[UB__SHAPE_TEXT];
     ub_tensor *first = NULL, *value;
 
     for (int i = 0; i < n; i++) {
@@ -81,12 +80,8 @@ static ub_status join_shapes(ub_tape *tape, int n, ub_variable *const *x,
         if (i == 0)
             first = value;
         if (ub_tensor_rank(value) < 2 || !fits(first, value))
-            return ub__fail(ub_tape_context(tape), UB_ERR_SHAPE,
-                            "concat: operand %d is %s, the first %s", i,
-                            ub__shape_text(have, ub_tensor_rank(value),
-                                           ub_tensor_shape(value)),
-                            ub__shape_text(want, ub_tensor_rank(first),
-                                           ub_tensor_shape(first)));
+            return ub__operand_unlike(tape, "concat", "operand", i, value,
+                                      first);
         if (i == 0) {
             *out_rank = ub_tensor_rank(first);
             memcpy(out_shape, ub_tensor_shape(first),

@@ -2,9 +2,6 @@
 #include "kernels/kernels.h"
 #include "ops/ops.h"
 
-/* Elements of the largest array a convolution may need. */
-#define ELEMENTS_MAX ((int64_t) 1 << 40)
-
 struct conv2d {
     ub__conv conv;
     ub_tensor *x; /* NULL when the weight is frozen */
@@ -61,17 +58,9 @@ static ub_status check_channels(ub_context *context, int64_t channels,
     return UB_OK;
 }
 
-static int product_fits(int64_t a, int64_t b, int64_t c)
-{
-    int64_t product;
-
-    return ub__mul_int64(a, b, &product) &&
-           ub__mul_int64(product, c, &product) && product <= ELEMENTS_MAX;
-}
-
-/* The operands are tensors, so their own sizes fit; what a kernel may build
- * from them has to as well: the padded input, the unrolled windows, and the
- * input taken apart into the planes that a stride steps through. */
+/* The operands are tensors, so their own sizes fit; what kernels reckon with
+ * has to as well: the padded input, the products of an image, and a stride's
+ * steps across rows and columns. */
 static ub_status check_range(ub_context *context, const ub__conv *conv)
 {
     int64_t height = conv->out_height +
@@ -81,16 +70,17 @@ static ub_status check_range(ub_context *context, const ub__conv *conv)
     int64_t taps = conv->in_channels / conv->groups * conv->kernel_height *
                    conv->kernel_width;
 
-    if (!product_fits(conv->in_channels, conv->in_height + 2 * conv->pad_height,
-                      conv->in_width + 2 * conv->pad_width) ||
-        !product_fits(taps, conv->out_height, conv->out_width))
+    if (!ub__product_fits(conv->in_channels,
+                          conv->in_height + 2 * conv->pad_height,
+                          conv->in_width + 2 * conv->pad_width) ||
+        !ub__product_fits(taps, conv->out_height, conv->out_width))
         return ub__fail(context, UB_ERR_RANGE,
                         "conv2d: %lld x %lld outputs of %lld products each "
                         "are too many",
                         (long long) conv->out_height,
                         (long long) conv->out_width, (long long) taps);
-    if (!product_fits(conv->stride, conv->stride, 1) ||
-        !product_fits(conv->stride * conv->stride, height, width))
+    if (!ub__product_fits(conv->stride, conv->stride, 1) ||
+        !ub__product_fits(conv->stride * conv->stride, height, width))
         return ub__fail(context, UB_ERR_RANGE,
                         "conv2d: stride %lld on %lld x %lld elements is too "
                         "large",

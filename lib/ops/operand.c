@@ -74,6 +74,19 @@ ub_status ub__operand_count(ub_tape *tape, const char *op, int n, const void *x)
     return UB_OK;
 }
 
+ub_status ub__operand_unlike(ub_tape *tape, const char *op, const char *name,
+                             int64_t index, const ub_tensor *operand,
+                             const ub_tensor *first)
+{
+    char have[UB__SHAPE_TEXT], want[UB__SHAPE_TEXT];
+
+    return ub__fail(
+        ub_tape_context(tape), UB_ERR_SHAPE, "%s: %s %lld is %s, the first %s",
+        op, name, (long long) index,
+        ub__shape_text(have, ub_tensor_rank(operand), ub_tensor_shape(operand)),
+        ub__shape_text(want, ub_tensor_rank(first), ub_tensor_shape(first)));
+}
+
 ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
                             int64_t kernel, int64_t stride, int64_t pad,
                             int64_t dilation, int64_t *out)
@@ -100,6 +113,14 @@ int64_t ub__stride_needed(int64_t stride, int64_t height, int64_t width)
     const int64_t longest = height > width ? height : width;
 
     return stride < longest ? stride : longest;
+}
+
+int ub__product_fits(int64_t a, int64_t b, int64_t c)
+{
+    int64_t product;
+
+    return ub__mul_int64(a, b, &product) &&
+           ub__mul_int64(product, c, &product) && product <= EXTENT_MAX;
 }
 
 ub_status ub__create_like(const ub_tensor *tensor, ub_tensor **out)

@@ -29,6 +29,11 @@ ub_status ub__operand_vector(ub_tape *tape, const char *op, const char *name,
 ub_status ub__operand_count(ub_tape *tape, const char *op, int n,
                             const void *x);
 
+/* UB_ERR_SHAPE: "op: name 2 is [3, 4], the first [2]". */
+ub_status ub__operand_unlike(ub_tape *tape, const char *op, const char *name,
+                             int64_t index, const ub_tensor *operand,
+                             const ub_tensor *first);
+
 /* Places a window of `kernel` taps, `dilation` apart, takes on `in` elements
  * with `pad` more on both sides. */
 ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
@@ -39,6 +44,9 @@ ub_status ub__window_extent(ub_context *context, const char *op, int64_t in,
  * size: beyond it only the first place is taken, and kernels need not care for
  * sums that overflow. */
 int64_t ub__stride_needed(int64_t stride, int64_t height, int64_t width);
+
+/* Whether a product is at most 2^40, what kernels reckon with at most. */
+int ub__product_fits(int64_t a, int64_t b, int64_t c);
 
 /* A tensor of the same shape, contents undefined. */
 ub_status ub__create_like(const ub_tensor *tensor, ub_tensor **out);

@@ -66,6 +66,12 @@ static ub_status set_geometry(ub_context *context, const char *op,
                                pool->padding, 1, &pool->out_width);
     if (status != UB_OK)
         return status;
+    if (!ub__product_fits(kernel, kernel, pool->out_height * pool->out_width))
+        return ub__fail(context, UB_ERR_RANGE,
+                        "%s: %lld x %lld windows of %lld x %lld are too large",
+                        op, (long long) pool->out_height,
+                        (long long) pool->out_width, (long long) kernel,
+                        (long long) kernel);
     pool->stride = ub__stride_needed(pool->stride, shape[2] + 2 * pool->padding,
                                      shape[3] + 2 * pool->padding);
     return UB_OK;

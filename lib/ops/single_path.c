@@ -100,8 +100,6 @@ static ub_status check_active(ub_tape *tape, int64_t n, ub_variable *const *x,
 static ub_status gather(ub_tape *tape, int64_t n_active,
                         ub_variable *const *inputs, ub_tensor **values)
 {
-    char have[UB__SHAPE_TEXT], want[UB__SHAPE_TEXT];
-
     for (int64_t k = 1; k <= n_active; k++) {
         ub_status status = ub__operand(tape, "single path", "an active path",
                                        inputs[k], &values[k]);
@@ -109,13 +107,8 @@ static ub_status gather(ub_tape *tape, int64_t n_active,
         if (status != UB_OK)
             return status;
         if (!ub__tensor_same_shape(values[1], values[k]))
-            return ub__fail(ub_tape_context(tape), UB_ERR_SHAPE,
-                            "single path: active path %lld is %s, the first %s",
-                            (long long) k - 1,
-                            ub__shape_text(have, ub_tensor_rank(values[k]),
-                                           ub_tensor_shape(values[k])),
-                            ub__shape_text(want, ub_tensor_rank(values[1]),
-                                           ub_tensor_shape(values[1])));
+            return ub__operand_unlike(tape, "single path", "active path", k - 1,
+                                      values[k], values[1]);
     }
     return UB_OK;
 }

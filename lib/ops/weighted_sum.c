@@ -180,7 +180,6 @@ static ub_status backward(ub__node *node, void *state)
 
 static ub_status gather_term(struct call *call, int i)
 {
-    char have[UB__SHAPE_TEXT], want[UB__SHAPE_TEXT];
     const ub__mixed_term *term = &call->terms[i];
     ub_tensor *value;
     ub_status status;
@@ -204,12 +203,8 @@ static ub_status gather_term(struct call *call, int i)
     if (call->like == NULL)
         call->like = value;
     if (!ub__tensor_same_shape(call->like, value))
-        return ub__fail(
-            call->context, UB_ERR_SHAPE, "%s: operand %d is %s, the first %s",
-            call->op, i,
-            ub__shape_text(have, ub_tensor_rank(value), ub_tensor_shape(value)),
-            ub__shape_text(want, ub_tensor_rank(call->like),
-                           ub_tensor_shape(call->like)));
+        return ub__operand_unlike(call->tape, call->op, "operand", i, value,
+                                  call->like);
     call->data[i] = ub_tensor_data(value);
     return UB_OK;
 }

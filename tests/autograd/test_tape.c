@@ -119,6 +119,32 @@ static ub_status op_plus(ub_tape *on, ub_variable *a, ub_variable *b,
     return ub__node_finish(node, value, out);
 }
 
+/* Asks for both gradients and writes none. */
+static ub_status failing_backward(ub__node *node, void *state)
+{
+    float *target;
+    int accumulate;
+
+    (void) state;
+    for (int i = 0; i < 2; i++)
+        if (ub__grad_target(node, i, &target, &accumulate) != UB_OK)
+            return UB_ERR_NOMEM;
+    return UB_ERR_NOMEM;
+}
+
+static ub_status op_failing(ub_tape *on, ub_variable *a, ub_variable *b,
+                            ub_variable **out)
+{
+    ub_variable *inputs[] = { a, b };
+    ub__node *node;
+    ub_status status = ub__node_create(on, 2, inputs, 0, failing_backward, NULL,
+                                       &node);
+
+    if (status != UB_OK)
+        return status;
+    return ub__node_finish(node, ub_tensor_ref(ub_variable_value(a)), out);
+}
+
 /* ------------------------------------------------------------------------- */
 
 static ub_variable *leaf(int rank, const int64_t *shape, float first)
@@ -315,6 +341,35 @@ static void test_errors(void **state)
     ub_variable_destroy(&x);
 }
 
+/* A gradient that a failed operator began to make is nobody's; one that was
+ * there before stays. */
+static void test_failed_backward(void **state)
+{
+    const int64_t shape[] = { 2 };
+    ub_variable *x = leaf(1, shape, 3.0f), *y = leaf(1, shape, 4.0f);
+    ub_variable *z = NULL;
+
+    (void) state;
+    for (int pass = 0; pass < 2; pass++) {
+        assert_int_equal(op_failing(tape, x, y, &z), UB_OK);
+        assert_int_equal(ub_tape_backward_from(tape, z, ub_variable_value(x)),
+                         UB_ERR_NOMEM);
+        assert_null(ub_variable_grad(y));
+        assert_null(ub_variable_value(z));
+        ub_tape_clear(tape);
+        if (pass == 1)
+            continue;
+        assert_null(ub_variable_grad(x));
+        assert_int_equal(op_product(tape, x, x, &z), UB_OK);
+        assert_int_equal(ub_tape_backward_from(tape, z, ub_variable_value(x)),
+                         UB_OK);
+        ub_tape_clear(tape);
+    }
+    assert_true(grad_at(x, 0) == 18.0f && grad_at(x, 1) == 32.0f);
+    ub_variable_destroy(&x);
+    ub_variable_destroy(&y);
+}
+
 /* Cleared without a backward pass, nodes release what they keep. */
 static void test_clear(void **state)
 {
@@ -374,6 +429,7 @@ int main(void)
         TEST(test_frozen),
         TEST(test_dead_branch),
         TEST(test_errors),
+        TEST(test_failed_backward),
         TEST(test_clear),
         cmocka_unit_test(test_oom),
     };

@@ -9,6 +9,9 @@
 /* Sums of up to a few thousand products of normal values, in another order
  * than the reference's. */
 #define TOLERANCE 1e-4
+/* Of a sum, relative: parts of some hundred terms, then some hundred parts,
+ * each rounded by up to 2^-24. */
+#define LONG_SUM  4e-5
 
 /* batch, channels, height, width, outputs, kernel h, w, stride, pad h, w,
  * dilation, groups; up to 8 images do not take the widest vectors */
@@ -30,6 +33,7 @@ static const int64_t shapes[][12] = {
     { 13, 2, 3, 3, 3, 3, 3, 1, 4, 4, 4, 1 }, /* dilation beyond the map */
     { 14, 2, 1, 1, 3, 5, 5, 3, 4, 4, 1, 1 }, /* taps with gaps */
     { 9, 3, 3, 3, 2, 1, 1, 5, 4, 4, 1, 1 },  /* no tap on the map at all */
+    { 2, 3, 9, 8, 4, 3, 3, 4, 2, 2, 2, 1 },  /* stride, dilation not coprime */
     { 2, 3, 9, 9, 4, 1, 1, 2, 0, 0, 1, 1 },
     { 2, 3, 9, 9, 4, 1, 1, 1, 1, 1, 1, 1 },
     { 2, 3, 9, 9, 4, 2, 2, 2, 0, 0, 1, 1 },
@@ -47,6 +51,8 @@ static const int64_t shapes[][12] = {
     { 2, 3, 16, 16, 3, 3, 3, 2, 1, 1, 1, 3 },
     { 2, 3, 13, 11, 3, 5, 3, 3, 2, 1, 1, 3 },
     { 2, 3, 10, 9, 3, 3, 3, 3, 3, 3, 2, 3 },
+    { 2, 5, 9, 8, 5, 3, 3, 4, 2, 2, 2, 5 },
+    { 3, 2, 7, 8, 2, 3, 4, 2, 3, 1, 2, 2 },
     { 1, 2, 150, 140, 2, 3, 3, 1, 1, 1, 1, 2 }, /* depthwise in bands */
     { 1, 2, 150, 140, 2, 7, 7, 2, 3, 3, 1, 2 },
     { 1, 18, 40, 90, 18, 5, 3, 1, 2, 1, 1, 18 }, /* many planes, in bands */
@@ -331,6 +337,44 @@ static void against_reference(void **state)
     }
 }
 
+/* Constant maps, the worst there is for one long sum in float: every addition
+ * to it is rounded the same way. Of the tap in the middle, which reads all of
+ * the map. */
+static void check_long_sums(ub_context *context, int64_t groups)
+{
+    const int64_t shape[] = { 64, 8, 32, 32, 8, 3, 3, 1, 1, 1, 1, groups };
+    const ub__conv conv = conv_of(shape);
+    const struct sizes sizes = sizes_of(&conv);
+    const double expected = (double) 0.7f * (double) 0.3f * 64.0 * 32.0 * 32.0;
+    float *x = test_garbage(sizes.x), *gy = test_garbage(sizes.y);
+    float *gw = test_garbage(sizes.w);
+
+    for (int64_t i = 0; i < sizes.x; i++)
+        x[i] = 0.7f;
+    for (int64_t i = 0; i < sizes.y; i++)
+        gy[i] = 0.3f;
+    test_scratch(context, ub__conv_scratch(context, &conv));
+    ub__conv_backward_weight(context, &conv, x, gy, gw, NULL, 0);
+    for (int64_t i = 4; i < sizes.w; i += 9)
+        assert_close((double) gw[i], expected, LONG_SUM * expected);
+    free(x);
+    free(gy);
+    free(gw);
+}
+
+static void long_sums(void **state)
+{
+    (void) state;
+    for (int number = 0; number < TEST_CONTEXTS; number++) {
+        ub_context *context = test_variant(number);
+
+        check_long_sums(context, 1);
+        check_long_sums(context, 2);
+        check_long_sums(context, 8);
+        ub_context_destroy(&context);
+    }
+}
+
 /* The scratch memory must not grow with the layer without bound. */
 static void scratch_is_small(void **state)
 {
@@ -362,6 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(against_reference),
+        cmocka_unit_test(long_sums),
         cmocka_unit_test(scratch_is_small),
     };
 

@@ -51,8 +51,18 @@ static void check(ub_context *context, int ta, int tb, int64_t m, int64_t n,
 static void against_reference(void **state)
 {
     static const int64_t sizes[][3] = {
-        { 1, 1, 1 },   { 3, 5, 7 },     { 17, 1, 31 },   { 1, 17, 64 },
-        { 64, 10, 3 }, { 200, 10, 65 }, { 10, 300, 17 }, { 64, 129, 600 },
+        { 1, 1, 1 },
+        { 3, 5, 7 },
+        { 17, 1, 31 },
+        { 1, 17, 64 },
+        { 64, 10, 3 },
+        { 200, 10, 65 },
+        { 10, 300, 17 },
+        { 64, 129, 600 },
+        /* two and four vectors wide; too wide to go without packing */
+        { 20, 32, 9 },
+        { 33, 64, 40 },
+        { 5, 600, 40 },
     };
 
     (void) state;

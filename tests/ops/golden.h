@@ -24,7 +24,7 @@ struct golden {
     const char *names[GOLDEN_OPERANDS];
     ub_variable *operands[GOLDEN_OPERANDS];
     ub_tensor *running_mean, *running_var; /* of batch normalization */
-    /* The operator's own float32 bound, see golden_bounds.c. */
+    /* The operator's own float32 bound, see golden_operators.c. */
     double y_terms; /* rounding steps of one result */
     double y_bound; /* absolute */
     double g_terms[GOLDEN_OPERANDS];

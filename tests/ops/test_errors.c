@@ -218,8 +218,8 @@ static void test_conv2d_stride(void **state)
     }
 }
 
-/* Planes of a stride on a wide map that would take 10^12 elements. */
-static void test_conv2d_planes(void **state)
+/* Steps of a stride across a wide map, squared: more than 10^12. */
+static void test_conv2d_steps(void **state)
 {
     ub_variable *w = scene_leaf(&scene, 6, 4, 1, 1);
     ub_conv2d_options options;
@@ -234,8 +234,8 @@ static void test_conv2d_planes(void **state)
 }
 
 /* A result and a padded image that fit, but 10^6 products for each of 4 * 10^6
- * elements, which a kernel may unroll. */
-static void test_conv2d_unrolled(void **state)
+ * elements. */
+static void test_conv2d_products(void **state)
 {
     ub_variable *x = scene_leaf(&scene, 1, 1, 1, 1);
     ub_variable *w = scene_leaf(&scene, 1, 1, 1000, 1000);
@@ -314,7 +314,27 @@ static void test_pools(void **state)
                      UB_ERR_RANGE);
 }
 
-/* The same of pools, forward and backward. */
+/* Windows of mostly padding that fit the map and yet have too many elements:
+ * their number overflows, or nobody could wait for the result. */
+static void test_pool_range(void **state)
+{
+    (void) state;
+    for (int bits = 20; bits <= 40; bits++) {
+        const int64_t kernel = (int64_t) 1 << bits;
+
+        assert_int_equal(ub_op_avg_pool2d(scene.tape, image, kernel, 1,
+                                          kernel / 2, bits % 2, &out),
+                         UB_ERR_RANGE);
+        assert_int_equal(
+            ub_op_max_pool2d(scene.tape, image, kernel, 1, kernel / 2, &out),
+            UB_ERR_RANGE);
+    }
+    FAILS(ub_op_max_pool2d(scene.tape, image, 1 << 20, 1, 1 << 19, &out),
+          UB_ERR_RANGE,
+          "max pool: 6 x 7 windows of 1048576 x 1048576 are too large");
+}
+
+/* As test_conv2d_stride(), of pools, forward and backward. */
 static void test_pool_stride(void **state)
 {
     (void) state;
@@ -419,14 +439,14 @@ static void test_dropout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_operands),       TEST(test_shapes),
-        TEST(test_linear),         TEST(test_conv2d),
-        TEST(test_conv2d_range),   TEST(test_conv2d_unrolled),
-        TEST(test_conv2d_stride),  TEST(test_conv2d_planes),
-        TEST(test_pool_stride),    TEST(test_batch_norm),
-        TEST(test_pools),          TEST(test_weighted_sum),
-        TEST(test_gumbel_softmax), TEST(test_cross_entropy),
-        TEST(test_dropout),
+        TEST(test_operands),      TEST(test_shapes),
+        TEST(test_linear),        TEST(test_conv2d),
+        TEST(test_conv2d_range),  TEST(test_conv2d_products),
+        TEST(test_conv2d_stride), TEST(test_conv2d_steps),
+        TEST(test_pool_stride),   TEST(test_batch_norm),
+        TEST(test_pools),         TEST(test_pool_range),
+        TEST(test_weighted_sum),  TEST(test_gumbel_softmax),
+        TEST(test_cross_entropy), TEST(test_dropout),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

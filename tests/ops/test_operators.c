@@ -371,9 +371,6 @@ static void test_concat_values(void **state)
     assert_memory_equal(scene_data(y), expected, sizeof expected);
 }
 
-/* About the right share is dropped; what stays is scaled; the generator moves
- * on success only. 10000 draws of p = 0.25 deviate by sqrt(p (1 - p) n) = 43;
- * five times that is asked for. */
 /* Of two groups of three channels, taken in turn; images stay apart. */
 static void test_channel_shuffle_by_hand(void **state)
 {
@@ -394,6 +391,9 @@ static void test_channel_shuffle_by_hand(void **state)
                 UB_ERR_INVALID, "channel shuffle: 0 groups");
 }
 
+/* About the right share is dropped; what stays is scaled; the generator moves
+ * on success only. 10000 draws of p = 0.25 deviate by sqrt(p (1 - p) n) = 43;
+ * five times that is asked for. */
 static void test_dropout_values(void **state)
 {
     ub_variable *x = scene_leaf(&scene, 100, 100, 0, 0), *y = NULL;

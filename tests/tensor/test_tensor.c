@@ -107,6 +107,7 @@ static void test_view(void **state)
 {
     const int64_t shape[] = { 2, 6 }, other[] = { 3, 4 }, flat[] = { 12 };
     const int64_t wrong[] = { 13 };
+    const int64_t many[] = { (int64_t) 1 << 40, 2 };
     ub_tensor *tensor = NULL, *view = NULL, *again = NULL, *none = NULL;
 
     (void) state;
@@ -117,6 +118,7 @@ static void test_view(void **state)
     assert_int_equal(ub_tensor_view(view, 1, wrong, &none), UB_ERR_SHAPE);
     assert_string_equal(ub_context_last_error(context),
                         "tensor view: [3, 4] does not fit [13]");
+    assert_int_equal(ub_tensor_view(view, 2, many, &none), UB_ERR_RANGE);
     assert_null(none);
     assert_true(ub__tensor_shared(tensor) && ub__tensor_shared(view));
     ub_tensor_data(tensor)[7] = 3.0f;
