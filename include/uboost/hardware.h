@@ -235,16 +235,20 @@ typedef struct ub_cost_model {
  * 0.
  *
  * @param network    only read
- * @param model      prices the layers
- * @param batch      images, at least 1
+ * @param model      prices the layers, each once
+ * @param batch      images, 1 to 2^32
  * @param[out] total  .size set by the caller; may be NULL
  * @param[out] layers  one for each layer, .size of each set by the caller; or
  *                     NULL
  * @param n          number of elements of layers, at least
  *                   ub_network_layers() unless layers is NULL
  *
- * @retval UB_ERR_INVALID  an argument is not usable, or the model refuses a
- *                         layer (the text names it)
+ * @retval UB_ERR_INVALID  an argument is not usable
+ * @retval UB_ERR_RANGE    channels * batch of a matmul overflow
+ * @retval UB_ERR_NOMEM    out of memory
+ *
+ * @return what the model does, too, when it refuses a layer (the text names
+ *         it); nothing is written unless all layers have a price
  */
 UB_API_CHECK
 ub_status ub_network_cost(const ub_network *network, const ub_cost_model *model,
