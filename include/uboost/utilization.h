@@ -277,9 +277,13 @@ void ub_util_table_destroy(ub_util_table **table);
  * @param layer  the layer at its largest widths
  * @param model  asked once for each pair of widths; not kept
  *
- * @retval UB_ERR_INVALID  the layer makes no sense, or the model refuses it
- * @retval UB_ERR_RANGE    more than 2^24 entries for one layer
- * @retval UB_ERR_NOMEM    out of memory
+ * @retval UB_ERR_INVALID      the layer or the model makes no sense
+ * @retval UB_ERR_UNSUPPORTED  a field of the layer is set that this library
+ *                             does not know
+ * @retval UB_ERR_RANGE        more than 2^24 entries for one layer
+ * @retval UB_ERR_NOMEM        out of memory
+ *
+ * @return what the model does, too, when it refuses a pair of widths
  */
 UB_API_CHECK
 ub_status ub_util_table_add(ub_util_table *table, const ub_cost_layer *layer,

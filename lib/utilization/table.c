@@ -404,10 +404,14 @@ ub_status ub_util_table_add(ub_util_table *table, const ub_cost_layer *layer,
 
     if (table == NULL)
         return UB_ERR_INVALID;
-    status = ub__cost_layer_in(layer, &copy, &l);
-    if (status != UB_OK || model == NULL || model->evaluate == NULL)
+    if (model == NULL || model->size < sizeof(*model) ||
+        model->evaluate == NULL)
         return ub__fail(table->context, UB_ERR_INVALID,
-                        "look-up table: the layer or the model makes no sense");
+                        "look-up table: no model");
+    status = ub__cost_layer_in(layer, &copy, &l);
+    if (status != UB_OK)
+        return ub__fail(table->context, status,
+                        "look-up table: the layer makes no sense");
     if (l->kind == UB_COST_FREE)
         return UB_OK;
     if (l->kind != UB_COST_SEPARABLE)

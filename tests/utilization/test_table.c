@@ -353,14 +353,25 @@ static void bad_input(void **state)
     ub_context *context = test_context(1);
     ub_util_table *table = NULL;
     const ub_cost_model model = { sizeof(model), "mule", refuse, NULL };
+    const ub_cost_model no_size = { 0, "mule", refuse, NULL };
     ub_cost_layer l = layer(UB_COST_CONV, 64, 48);
+    struct {
+        ub_cost_layer layer;
+        int64_t unknown;
+    } newer = { l, 1 };
 
     (void) state;
+    newer.layer.size = sizeof(newer);
     assert_int_equal(ub_util_table_create(context, 0, &table), UB_ERR_INVALID);
     assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
     assert_int_equal(ub_util_table_add(table, &l, &model), UB_ERR_INVALID);
     assert_non_null(strstr(ub_context_last_error(context), "mule"));
     assert_int_equal(ub_util_table_add(table, &l, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_util_table_add(table, NULL, &model), UB_ERR_INVALID);
+    assert_int_equal(ub_util_table_add(table, &l, &no_size), UB_ERR_INVALID);
+    assert_null(strstr(ub_context_last_error(context), "mule"));
+    assert_int_equal(ub_util_table_add(table, &newer.layer, &model),
+                     UB_ERR_UNSUPPORTED);
     l.in_channels = 1e15;
     assert_int_equal(ub_util_table_add(table, &l, &model), UB_ERR_RANGE);
     assert_int_equal(ub_util_table_entries(table), 0);
