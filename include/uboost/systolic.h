@@ -320,7 +320,9 @@ typedef struct ub_systolic_machine {
 /**
  * The simulator as a cost model, "simulator". Widths are rounded to the
  * nearest integer, at least 1; the halves of a separable convolution follow
- * each other. It has no derivatives.
+ * each other. As cost models are not told the stride, it is the input map's
+ * size over the output map's, rounded up, without padding or dilation, which
+ * says how much of the input map is loaded. It has no derivatives.
  *
  * @param machine   borrowed: must outlive the model, as what it points to
  * @param[out] out  .size set by the caller

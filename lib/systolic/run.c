@@ -208,6 +208,16 @@ static int64_t rounded(double channels)
     return channels < 1.5 ? 1 : (int64_t) floor(channels + 0.5);
 }
 
+/* The layer does not tell it. Where windows overlap all of the map is read with
+ * any stride, where they do not it is as many times larger as the stride. */
+static int64_t stride_of(const ub_cost_layer *l)
+{
+    const int64_t down = ub__ceil_div(l->in_height, l->out_height);
+    const int64_t across = ub__ceil_div(l->in_width, l->out_width);
+
+    return down > across ? down : across;
+}
+
 /* A conv, depthwise or linear layer as matrix products. By way of a layer of a
  * network, so that there is one account of what a layer is. */
 static ub_status to_gemm(const ub_cost_layer *l, int32_t kind,
@@ -232,6 +242,7 @@ static ub_status to_gemm(const ub_cost_layer *l, int32_t kind,
     if (kind != UB_COST_LINEAR) {
         layer.kernel_height = kernel_height;
         layer.kernel_width = kernel_width;
+        layer.stride = stride_of(l);
         info.in_height = l->in_height;
         info.in_width = l->in_width;
         info.out_height = l->out_height;
