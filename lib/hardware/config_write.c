@@ -117,7 +117,7 @@ static ub_status print_value(const ub__config *c, const ub__config_key *k,
         return UB_ERR_INVALID;
     if (k->type == UB__CONFIG_CHOICE)
         snprintf(out, VALUE_SIZE, "%s", k->choices[number - k->low]);
-    else if (k->type == UB__CONFIG_FLAG)
+    else if (k->type == UB__CONFIG_FLAG && number <= 1)
         snprintf(out, VALUE_SIZE, "%s", number ? "True" : "False");
     else
         snprintf(out, VALUE_SIZE, "%lld", (long long) number);
