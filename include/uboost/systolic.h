@@ -428,7 +428,10 @@ typedef struct ub_systolic_csim_stats {
  * layer are those of the layer alone, and do not add up to it; by
  * ub_systolic_layer() and ub_systolic_gemm(), which then take memory (of
  * malloc()) while they run and may return UB_ERR_NOMEM; and by
- * ub_systolic_model(). In ub_systolic_stats macs and utilization are of what
+ * ub_systolic_model(). A product alone does not tell of what kernel it is:
+ * ub_systolic_gemm() takes none of its inputs to overlap, so that tiles of a
+ * convolution's take kernel height * width times the bytes. In
+ * ub_systolic_stats macs and utilization are of what
  * ran, stall_inputs has the stalls in which all weights were there,
  * output_bytes is partial_bytes, shares are 0; giving up is UB_ERR_RANGE.
  *
