@@ -565,8 +565,9 @@ typedef struct ub_systolic_accesses {
  * Differences of UB_SYSTOLIC_COMPAT_SCALESIM, beside those of
  * ub_systolic_folds: the last cycle's number instead of the number of cycles
  * in cycles_with_prefetch, too; results that leave may be counted a few too
- * many; the utilization is of dense MACs for sparse layers, too; percentages
- * are summed fold by fold, which only the last digits show.
+ * many, and stationary ones are written in the order that ub_systolic_trace()
+ * has; the utilization is of dense MACs for sparse layers, too; percentages are
+ * summed fold by fold, which only the last digits show.
  */
 typedef struct ub_systolic_report {
     size_t size;    /**< sizeof(ub_systolic_report), set by the caller */

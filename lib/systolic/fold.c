@@ -49,6 +49,7 @@ ub__fold ub__fold_of(int64_t m, int64_t k, int64_t n, const ub_hardware *h,
         f.columns = n;
         f.stream = k;
         f.drain = o->os_drain ? (int32_t) h->rows : 0;
+        f.upward = o->os_drain || o->compat == UB_SYSTOLIC_COMPAT_SCALESIM;
         f.cycles = h->rows + h->columns + k - 2 + f.drain;
         break;
     case UB_DATAFLOW_IS:

@@ -13,8 +13,9 @@ typedef struct ub__fold {
     int64_t row_folds, column_folds;
     int64_t cycles; /* of a fold */
     int32_t dataflow;
-    int32_t
-        drain; /* cycles of a fold in which results leave, beyond its skew */
+    /* stationary outputs: cycles of a fold in which results leave, beyond its
+     * skew, and whether the array's last row comes first */
+    int32_t drain, upward;
 } ub__fold;
 
 /* Leave out of the products what a sparse layer does not store: of every

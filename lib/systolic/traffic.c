@@ -21,7 +21,9 @@ static batch batch_of(const ub__fold *f, int64_t fold)
     b.lanes = ub__fold_columns(f, fold / f->row_folds);
     if (f->dataflow == UB_DATAFLOW_OS) {
         b.length = ub__fold_rows(f, row_fold);
-        b.start += f->stream - 1 + f->array_rows - b.length + f->drain;
+        b.start += f->stream - 1 + f->drain;
+        if (f->upward)
+            b.start += f->array_rows - b.length;
     } else {
         b.length = f->stream;
         b.start += 2 * f->array_rows - 1;
