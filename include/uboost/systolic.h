@@ -169,8 +169,10 @@ typedef struct ub_systolic_options {
     int32_t count_memory;   /**< level 2 of ub_systolic_run(), and reports: 1
                                  counts external memory traffic as SCALE-Sim's
                                  CALC mode does, 2 as its USER mode; 0 */
-    int32_t sparsity;       /**< level 2: a ub_systolic_sparsity;
-                                 UB_SYSTOLIC_ELLPACK */
+    int32_t sparsity;       /**< a ub_systolic_sparsity, of levels 0 and 2;
+                                 level 1 takes all layers as dense, level 3 and
+                                 traces refuse sparse ones unless this is
+                                 UB_SYSTOLIC_DENSE; UB_SYSTOLIC_ELLPACK */
     int64_t tile_m;         /**< level 1: rows of an input tile, up to 2^32
                                  (stationary outputs: as tile_k); 0: rows of
                                  the array */
