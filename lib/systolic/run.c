@@ -91,7 +91,7 @@ static const char *reason(ub_status status, const ub_layer *layer,
         return "takes too many cycles to count";
     if (known && hardware->arrays > 1 && o.level != 1)
         return "does not run: several arrays are for level 1";
-    if (known && hardware->dataflow != UB_DATAFLOW_WS && o.level == 2 &&
+    if (known && hardware->dataflow != UB_DATAFLOW_WS && o.level != 1 &&
         layer->sparse_block != 0)
         return "does not run: sparse weights have to be stationary";
     return "does not run: the hardware or the options make no sense, or a bank "

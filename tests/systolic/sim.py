@@ -305,8 +305,10 @@ def stale(root, csv):
     check("no trace of sparse weights", done.returncode == 1 and
           "sparse weights" in done.stderr and files(folder) == names,
           done.stderr[-300:])
-    refuse("sparse weights that move", "have to be stationary", "-c", config,
-           "-t", sparse, "-p", out, "--dataflow", "os")
+    for level in "02":
+        refuse(f"level {level}: sparse weights that move",
+               "have to be stationary", "-c", config, "-t", sparse, "-p", out,
+               "--level", level, "--dataflow", "os")
     run("-t", csv, "-p", out, "--array", "8x4", "--trace")
     check("a sparse layer's report goes",
           "SPARSE_REPORT.csv" not in files(folder))
