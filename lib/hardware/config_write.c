@@ -153,7 +153,7 @@ static ub_status put_key(ub__writer *file, const ub__config *c, int i)
 
 static int64_t whole_kb(const ub_hardware *h, int64_t bytes)
 {
-    const int64_t kb = (bytes > 0 ? bytes : h->bank_bytes) /
+    const int64_t kb = ub__or_else(bytes, h->bank_bytes) /
                        (1024 * h->element_bytes);
 
     return kb > 0 ? kb : 1;

@@ -39,9 +39,6 @@ ub_status ub__fold_counts(const ub_gemm *g, const ub_hardware *h,
 /* Cycles of one fold that the compute utilization is of. */
 int64_t ub__utilization_cycles(const ub__fold *f, int32_t compat);
 
-/* `bytes`, or the common size when it is 0. */
-int64_t ub__bytes_of(int64_t bytes, const ub_hardware *h);
-
 /* Levels 0 and 2 of ub_systolic_gemm(); h, o and g are checked, and g->k is as
  * stored. */
 ub_status ub__fold_stats(const ub_gemm *g, const ub_hardware *h,

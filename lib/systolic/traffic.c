@@ -169,7 +169,7 @@ static int64_t rate_of(double own, int64_t bytes, const ub_hardware *h)
 {
     const double bandwidth = own > 0.0 ? own : h->bandwidth;
     const double rate = bandwidth / h->clock_hz /
-                        (double) (bytes > 0 ? bytes : h->element_bytes);
+                        (double) ub__or_else(bytes, h->element_bytes);
 
     return rate >= 1.0 && rate <= 1e15 ? (int64_t) (rate + 1e-6) : 0;
 }

@@ -332,12 +332,6 @@ void ub_util_options_init(ub_util_options *options, size_t size)
     ub__options_out(options, size, &defaults, sizeof(defaults));
 }
 
-/* A size of its own, or the common one where it is 0. */
-static int64_t or_else(int64_t own, int64_t common)
-{
-    return own > 0 ? own : common;
-}
-
 ub_status ub_util_options_from(const ub_hardware *hardware,
                                ub_util_options *options)
 {
@@ -359,12 +353,12 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
     full.columns = h.columns;
     full.clock_hz = h.clock_hz;
     full.bandwidth = h.bandwidth;
-    full.input_bank_bytes = or_else(h.input_bank_bytes, h.bank_bytes);
-    full.weight_bank_bytes = or_else(h.weight_bank_bytes, h.bank_bytes);
-    full.output_bank_bytes = or_else(h.output_bank_bytes, h.bank_bytes);
-    full.input_bytes = or_else(h.input_bytes, h.element_bytes);
-    full.weight_bytes = or_else(h.weight_bytes, h.element_bytes);
-    full.output_bytes = or_else(h.output_bytes, h.element_bytes);
+    full.input_bank_bytes = ub__or_else(h.input_bank_bytes, h.bank_bytes);
+    full.weight_bank_bytes = ub__or_else(h.weight_bank_bytes, h.bank_bytes);
+    full.output_bank_bytes = ub__or_else(h.output_bank_bytes, h.bank_bytes);
+    full.input_bytes = ub__or_else(h.input_bytes, h.element_bytes);
+    full.weight_bytes = ub__or_else(h.weight_bytes, h.element_bytes);
+    full.output_bytes = ub__or_else(h.output_bytes, h.element_bytes);
     full.partial_bytes = h.partial_bytes;
     ub__options_out(options, options->size, &full, sizeof(full));
     return UB_OK;
