@@ -291,7 +291,7 @@ typedef struct ub_hardware_config {
     int64_t weight_banks;          /**< 10 */
     int64_t weight_bank_ports;     /**< 2 */
     int64_t sparse_block_size;     /**< 8 */
-    uint64_t sparse_seed;          /**< 40 */
+    uint64_t sparse_seed;          /**< up to 2^60; 40 */
     int32_t bandwidth_mode;        /**< a ub_bandwidth_mode; CALC */
     int32_t ramulator;             /**< 1: times of a DRAM simulator; 0 */
     int32_t input_layout;          /**< 1: inputs lie in banks; 0 */
@@ -313,7 +313,7 @@ typedef struct ub_hardware_config {
     int64_t tile_m;         /**< 0 */
     int64_t tile_k;         /**< 0 */
     int64_t tile_n;         /**< 0 */
-    uint64_t seed;          /**< 1 */
+    uint64_t seed;          /**< up to 2^63 - 1; 1 */
     int32_t packed;         /**< 0 */
     int32_t reserved;       /**< 0 */
 } ub_hardware_config;
