@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "utilization/utilization.h"
-
-#include <math.h>
+#include "utilization/amount.h"
 
 #define MAX_SIDE  ((int64_t) 1 << 16)
 #define MAX_BYTES 64
 
-typedef ub__util_amount amount;
 typedef ub__util_part part;
 typedef ub__util_part_fn part_fn;
 
@@ -181,12 +178,6 @@ static part roofline_published_part(const ub_util_options *o,
 
 /* -- from parts to costs -------------------------------------------------- */
 
-static amount sum(amount a, amount b)
-{
-    return (amount){ a.value + b.value, a.by_in + b.by_in,
-                     a.by_out + b.by_out };
-}
-
 static amount utilization(const ub_util_options *o, const part *p)
 {
     const double u = p->macs.value / (p->cycles.value * elements(o));
@@ -237,12 +228,11 @@ static part separable(const ub_util_options *o, const ub_cost_layer *layer,
     ub__util_halves(layer, &depthwise, &pointwise);
     first = fn(o, &depthwise);
     second = fn(o, &pointwise);
-    both.macs = sum(first.macs, second.macs);
-    both.cycles = sum(first.cycles, second.cycles);
+    both.macs = add(first.macs, second.macs);
+    both.cycles = add(first.cycles, second.cycles);
     *u = utilization(o, &both);
     if (o->average) {
-        *u = sum(utilization(o, &first), utilization(o, &second));
-        *u = (amount){ u->value / 2.0, u->by_in / 2.0, u->by_out / 2.0 };
+        *u = scale(add(utilization(o, &first), utilization(o, &second)), 0.5);
     }
     return both;
 }
