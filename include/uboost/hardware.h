@@ -132,7 +132,8 @@ typedef struct ub_gemm {
  * @param batch     images, at least 1
  * @param[out] out  .size set by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID  batch is below 1, or a size is not set
+ * @retval UB_ERR_INVALID  batch, groups, stride or dilation is below 1, or a
+ *                         size or the layer is not set
  * @retval UB_ERR_RANGE    MACs or bytes of the batch overflow
  */
 UB_API_CHECK
@@ -185,7 +186,7 @@ void ub_cost_layer_init(ub_cost_layer *layer, size_t size);
  * @param batch     images, at least 1
  * @param[out] out  of the size that out->size says, set by the caller
  *
- * @retval UB_ERR_INVALID  batch is below 1, or a size is not set
+ * @retval UB_ERR_INVALID  batch is below 1, or a size or the layer is not set
  * @retval UB_ERR_RANGE    channels * batch of a matmul overflow
  */
 UB_API_CHECK

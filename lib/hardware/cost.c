@@ -190,8 +190,8 @@ ub_status ub_cost_layer_from(const ub_layer_info *layer, int64_t batch,
     ub_cost_layer full = defaults;
     ub_status status = UB_OK;
 
-    if (layer == NULL || layer->size < sizeof(*layer) || out == NULL ||
-        out->size < sizeof(*out) || batch < 1)
+    if (layer == NULL || layer->size < sizeof(*layer) || layer->layer == NULL ||
+        out == NULL || out->size < sizeof(*out) || batch < 1)
         return UB_ERR_INVALID;
     full.kind = cost_kind(layer);
     full.groups = full.kind == UB_COST_CONV ? layer->layer->groups : 1;

@@ -108,6 +108,31 @@ static void products(void **state)
     ub_context_destroy(&context);
 }
 
+/* Made by hand, with what a network does not let in. */
+static void senseless_layers(void **state)
+{
+    ub_layer layer;
+    ub_layer_info info = { .size = sizeof(info), .layer = &layer };
+    ub_gemm g = { .size = sizeof(g), .m = -7 };
+    ub_cost_layer l = { .size = sizeof(l), .batch = -7 };
+
+    (void) state;
+    info.in_channels = info.out_channels = 4;
+    info.in_height = info.in_width = info.out_height = info.out_width = 5;
+    for (int i = 0; i < 3; i++) {
+        ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+        layer.groups = i != 0;
+        layer.stride = i != 1;
+        layer.dilation = i != 2;
+        assert_int_equal(ub_layer_gemm(&info, 1, &g), UB_ERR_INVALID);
+    }
+    info.layer = NULL;
+    assert_int_equal(ub_layer_gemm(&info, 1, &g), UB_ERR_INVALID);
+    assert_int_equal(ub_cost_layer_from(&info, 1, &l), UB_ERR_INVALID);
+    assert_int_equal(g.m, -7);
+    assert_int_equal(l.batch, -7);
+}
+
 /* Elements that windows read, counted one by one. */
 static int64_t count_read(int64_t extent, int64_t kernel, int64_t stride,
                           int64_t dilation, int64_t pad, int64_t out)
@@ -362,7 +387,8 @@ int main(void)
         cmocka_unit_test(arrays),        cmocka_unit_test(products),
         cmocka_unit_test(elements_read), cmocka_unit_test(products_of_maps),
         cmocka_unit_test(cost_layers),   cmocka_unit_test(network_cost),
-        cmocka_unit_test(priced_once),   cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(priced_once),   cmocka_unit_test(senseless_layers),
+        cmocka_unit_test(out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
