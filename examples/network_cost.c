@@ -23,7 +23,6 @@ static const char usage[] =
     "                systolic-smooth, flops, roofline, systolic-full,\n"
     "                systolic-full-smooth, roofline-published, blackbox\n"
     "                or blackbox-interp\n"
-    "  --level N     of the simulator; 1 is the only one\n"
     "  --help        this text\n";
 
 /* The closed forms in the order of ub_util_kind, then the tables. */
@@ -35,20 +34,19 @@ static const char *const models[] = {
 
 enum { CLOSED_FORMS = 7, BLACKBOX = CLOSED_FORMS, MODELS = 9 };
 
-enum { ARRAY = 256, BATCH, HW, LEVEL, HELP };
+enum { ARRAY = 256, BATCH, HW, HELP };
 
 static const struct option long_options[] = {
     { "array", required_argument, NULL, ARRAY },
     { "batch", required_argument, NULL, BATCH },
     { "hw", required_argument, NULL, HW },
-    { "level", required_argument, NULL, LEVEL },
     { "help", no_argument, NULL, HELP },
     { NULL, 0, NULL, 0 },
 };
 
 typedef struct request {
     const char *path;
-    int64_t rows, columns, batch, level;
+    int64_t rows, columns, batch;
     int32_t model; /* of the list above */
 } request;
 
@@ -63,7 +61,6 @@ static int apply(request *r, int option, const char *text)
     case ARRAY: return parse_array("--array", text, &r->rows, &r->columns);
     case BATCH: return parse_integer("--batch", text, 1, INT32_MAX, &r->batch);
     case HW: return parse_choice("--hw", text, model_name, &r->model);
-    case LEVEL: return parse_integer("--level", text, 1, 1, &r->level);
     default: fputs("see network_cost --help\n", stderr); return 0;
     }
 }
@@ -205,7 +202,6 @@ static ub_status run(ub_context *context, const request *r)
     ub_systolic_options_init(&options, sizeof(options));
     ub_util_options_init(&util, sizeof(util));
     options.batch = r->batch;
-    options.level = (int32_t) r->level;
     if (status == UB_OK)
         status = ub_hardware_set_array(&hardware, r->rows, r->columns);
     if (status == UB_OK)
@@ -221,7 +217,7 @@ static ub_status run(ub_context *context, const request *r)
 
 int main(int argc, char **argv)
 {
-    request r = { NULL, 128, 128, 1, 1, 0 };
+    request r = { NULL, 128, 128, 1, 0 };
     ub_context *context;
     ub_status status;
 

@@ -137,7 +137,7 @@ static int parse_tile(const char *text, int64_t *tile)
         return 0;
     }
     for (int i = 0; i < 3; i++) {
-        if (!parse_integer("--tile", part[i], 1, 1 << 20, &tile[i]))
+        if (!parse_integer("--tile", part[i], 1, (int64_t) 1 << 32, &tile[i]))
             return 0;
     }
     return 1;

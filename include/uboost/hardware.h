@@ -132,7 +132,8 @@ typedef struct ub_gemm {
  * @param batch     images, at least 1
  * @param[out] out  .size set by the caller; untouched on failure
  *
- * @retval UB_ERR_INVALID  batch is below 1, or a size is not set
+ * @retval UB_ERR_INVALID  batch, groups, stride or dilation is below 1, or a
+ *                         size or the layer is not set
  * @retval UB_ERR_RANGE    MACs or bytes of the batch overflow
  */
 UB_API_CHECK
@@ -185,7 +186,7 @@ void ub_cost_layer_init(ub_cost_layer *layer, size_t size);
  * @param batch     images, at least 1
  * @param[out] out  of the size that out->size says, set by the caller
  *
- * @retval UB_ERR_INVALID  batch is below 1, or a size is not set
+ * @retval UB_ERR_INVALID  batch is below 1, or a size or the layer is not set
  * @retval UB_ERR_RANGE    channels * batch of a matmul overflow
  */
 UB_API_CHECK
@@ -235,16 +236,20 @@ typedef struct ub_cost_model {
  * 0.
  *
  * @param network    only read
- * @param model      prices the layers
- * @param batch      images, at least 1
+ * @param model      prices the layers, each once
+ * @param batch      images, 1 to 2^32
  * @param[out] total  .size set by the caller; may be NULL
  * @param[out] layers  one for each layer, .size of each set by the caller; or
  *                     NULL
  * @param n          number of elements of layers, at least
  *                   ub_network_layers() unless layers is NULL
  *
- * @retval UB_ERR_INVALID  an argument is not usable, or the model refuses a
- *                         layer (the text names it)
+ * @retval UB_ERR_INVALID  an argument is not usable
+ * @retval UB_ERR_RANGE    channels * batch of a matmul overflow
+ * @retval UB_ERR_NOMEM    out of memory
+ *
+ * @return what the model does, too, when it refuses a layer (the text names
+ *         it); nothing is written unless all layers have a price
  */
 UB_API_CHECK
 ub_status ub_network_cost(const ub_network *network, const ub_cost_model *model,
@@ -287,7 +292,7 @@ typedef struct ub_hardware_config {
     int64_t weight_banks;          /**< 10 */
     int64_t weight_bank_ports;     /**< 2 */
     int64_t sparse_block_size;     /**< 8 */
-    uint64_t sparse_seed;          /**< 40 */
+    uint64_t sparse_seed;          /**< up to 2^60; 40 */
     int32_t bandwidth_mode;        /**< a ub_bandwidth_mode; CALC */
     int32_t ramulator;             /**< 1: times of a DRAM simulator; 0 */
     int32_t input_layout;          /**< 1: inputs lie in banks; 0 */
@@ -309,7 +314,7 @@ typedef struct ub_hardware_config {
     int64_t tile_m;         /**< 0 */
     int64_t tile_k;         /**< 0 */
     int64_t tile_n;         /**< 0 */
-    uint64_t seed;          /**< 1 */
+    uint64_t seed;          /**< up to 2^63 - 1; 1 */
     int32_t packed;         /**< 0 */
     int32_t reserved;       /**< 0 */
 } ub_hardware_config;

@@ -169,8 +169,10 @@ typedef struct ub_systolic_options {
     int32_t count_memory;   /**< level 2 of ub_systolic_run(), and reports: 1
                                  counts external memory traffic as SCALE-Sim's
                                  CALC mode does, 2 as its USER mode; 0 */
-    int32_t sparsity;       /**< level 2: a ub_systolic_sparsity;
-                                 UB_SYSTOLIC_ELLPACK */
+    int32_t sparsity;       /**< a ub_systolic_sparsity, of levels 0 and 2;
+                                 level 1 takes all layers as dense, level 3 and
+                                 traces refuse sparse ones unless this is
+                                 UB_SYSTOLIC_DENSE; UB_SYSTOLIC_ELLPACK */
     int64_t tile_m;         /**< level 1: rows of an input tile, up to 2^32
                                  (stationary outputs: as tile_k); 0: rows of
                                  the array */
@@ -320,7 +322,9 @@ typedef struct ub_systolic_machine {
 /**
  * The simulator as a cost model, "simulator". Widths are rounded to the
  * nearest integer, at least 1; the halves of a separable convolution follow
- * each other. It has no derivatives.
+ * each other. As cost models are not told the stride, it is the input map's
+ * size over the output map's, rounded up, without padding or dilation, which
+ * says how much of the input map is loaded. It has no derivatives.
  *
  * @param machine   borrowed: must outlive the model, as what it points to
  * @param[out] out  .size set by the caller
@@ -426,7 +430,10 @@ typedef struct ub_systolic_csim_stats {
  * layer are those of the layer alone, and do not add up to it; by
  * ub_systolic_layer() and ub_systolic_gemm(), which then take memory (of
  * malloc()) while they run and may return UB_ERR_NOMEM; and by
- * ub_systolic_model(). In ub_systolic_stats macs and utilization are of what
+ * ub_systolic_model(). A product alone does not tell of what kernel it is:
+ * ub_systolic_gemm() takes none of its inputs to overlap, so that tiles of a
+ * convolution's take kernel height * width times the bytes. In
+ * ub_systolic_stats macs and utilization are of what
  * ran, stall_inputs has the stalls in which all weights were there,
  * output_bytes is partial_bytes, shares are 0; giving up is UB_ERR_RANGE.
  *
@@ -560,8 +567,9 @@ typedef struct ub_systolic_accesses {
  * Differences of UB_SYSTOLIC_COMPAT_SCALESIM, beside those of
  * ub_systolic_folds: the last cycle's number instead of the number of cycles
  * in cycles_with_prefetch, too; results that leave may be counted a few too
- * many; the utilization is of dense MACs for sparse layers, too; percentages
- * are summed fold by fold, which only the last digits show.
+ * many, and stationary ones are written in the order that ub_systolic_trace()
+ * has; the utilization is of dense MACs for sparse layers, too; percentages are
+ * summed fold by fold, which only the last digits show.
  */
 typedef struct ub_systolic_report {
     size_t size;    /**< sizeof(ub_systolic_report), set by the caller */

@@ -86,7 +86,7 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
  * Terms far from x are 0 or 1 in double precision, so only those near x are
  * computed: the time does not depend on x, and x has no upper limit.
  *
- * @param x                any number; the value at and below 0 is near 0
+ * @param x                any finite number; the value at and below 0 is near 0
  * @param[out] derivative  by x; may be NULL
  *
  * @return the sum
@@ -277,9 +277,13 @@ void ub_util_table_destroy(ub_util_table **table);
  * @param layer  the layer at its largest widths
  * @param model  asked once for each pair of widths; not kept
  *
- * @retval UB_ERR_INVALID  the layer makes no sense, or the model refuses it
- * @retval UB_ERR_RANGE    more than 2^24 entries for one layer
- * @retval UB_ERR_NOMEM    out of memory
+ * @retval UB_ERR_INVALID      the layer or the model makes no sense
+ * @retval UB_ERR_UNSUPPORTED  a field of the layer is set that this library
+ *                             does not know
+ * @retval UB_ERR_RANGE        more than 2^24 entries for one layer
+ * @retval UB_ERR_NOMEM        out of memory
+ *
+ * @return what the model does, too, when it refuses a pair of widths
  */
 UB_API_CHECK
 ub_status ub_util_table_add(ub_util_table *table, const ub_cost_layer *layer,
@@ -305,8 +309,8 @@ ub_status ub_util_table_model(const ub_util_table *table, ub_cost_model *out);
 /**
  * As ub_util_table_model(), "blackbox-interp": bilinear between the four widths
  * around a layer's, in MACs, cycles, latency and utilization, with derivatives.
- * Below the quantum and beyond the largest width the price is that of the
- * nearest width of the table, and does not change. At widths of the table the
+ * Below the first width and beyond the largest the price is that of the nearest
+ * width of the table, and does not change. At widths of the table the
  * derivative is that of the step above.
  *
  * @param table     borrowed: must outlive the model

@@ -14,7 +14,7 @@ typedef struct ub__config {
 typedef enum ub__config_type {
     UB__CONFIG_INT64,
     UB__CONFIG_INT32,
-    UB__CONFIG_FLAG,   /* int32_t */
+    UB__CONFIG_FLAG,   /* int32_t; a number beyond 1 */
     UB__CONFIG_CHOICE, /* int32_t, counted from low */
     UB__CONFIG_FIRST,  /* int64_t, the first of a list */
     UB__CONFIG_DOUBLE, /* low 1: not 0; high 1: may be infinite */

@@ -106,15 +106,20 @@ static ub_status set_flag(reader *r, int key, int at, const char *value)
 {
     static const char *const words[] = { "false", "true", "no", "yes",
                                          "off",   "on",   "0",  "1" };
+    const ub__config_key *k = &ub__config_keys[key];
+    int64_t number = -1;
 
     for (int i = 0; i < 8; i++) {
-        if (ub__config_same(words[i], value)) {
-            *(int32_t *) (void *) ((char *) r->out +
-                                   ub__config_keys[key].offset) = i & 1;
-            return UB_OK;
-        }
+        if (ub__config_same(words[i], value))
+            number = i & 1;
     }
-    return fail_value(r, key, at, value, "true or false");
+    if (number < 0 && k->high > 1 && !parse_integer(value, &number))
+        number = -1;
+    if (number < 0 || number > k->high)
+        return fail_value(r, key, at, value,
+                          k->high > 1 ? "true, false or 2" : "true or false");
+    *(int32_t *) (void *) ((char *) r->out + k->offset) = (int32_t) number;
+    return UB_OK;
 }
 
 static ub_status set_choice(reader *r, int key, int at, const char *value)

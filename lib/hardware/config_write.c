@@ -117,7 +117,7 @@ static ub_status print_value(const ub__config *c, const ub__config_key *k,
         return UB_ERR_INVALID;
     if (k->type == UB__CONFIG_CHOICE)
         snprintf(out, VALUE_SIZE, "%s", k->choices[number - k->low]);
-    else if (k->type == UB__CONFIG_FLAG)
+    else if (k->type == UB__CONFIG_FLAG && number <= 1)
         snprintf(out, VALUE_SIZE, "%s", number ? "True" : "False");
     else
         snprintf(out, VALUE_SIZE, "%lld", (long long) number);
@@ -153,7 +153,7 @@ static ub_status put_key(ub__writer *file, const ub__config *c, int i)
 
 static int64_t whole_kb(const ub_hardware *h, int64_t bytes)
 {
-    const int64_t kb = (bytes > 0 ? bytes : h->bank_bytes) /
+    const int64_t kb = ub__or_else(bytes, h->bank_bytes) /
                        (1024 * h->element_bytes);
 
     return kb > 0 ? kb : 1;

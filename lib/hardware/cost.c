@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hardware/hardware.h"
 
+#include <string.h>
+
 /* Large enough for any network, small enough that no product of a layer's
  * sizes overflows a double or loses its meaning. */
 #define MAX_SIZE     ((int64_t) 1 << 32)
@@ -188,8 +190,8 @@ ub_status ub_cost_layer_from(const ub_layer_info *layer, int64_t batch,
     ub_cost_layer full = defaults;
     ub_status status = UB_OK;
 
-    if (layer == NULL || layer->size < sizeof(*layer) || out == NULL ||
-        out->size < sizeof(*out) || batch < 1)
+    if (layer == NULL || layer->size < sizeof(*layer) || layer->layer == NULL ||
+        out == NULL || out->size < sizeof(*out) || batch < 1)
         return UB_ERR_INVALID;
     full.kind = cost_kind(layer);
     full.groups = full.kind == UB_COST_CONV ? layer->layer->groups : 1;
@@ -216,29 +218,38 @@ ub_status ub_network_cost(const ub_network *network, const ub_cost_model *model,
                           int64_t n)
 {
     ub_cost sum = { .size = sizeof(sum), .utilization = 1.0 };
-    ub_cost one;
+    ub_cost *each = NULL;
     double done = 0.0;
+    size_t count;
     ub_status status;
 
     if (network == NULL)
         return UB_ERR_INVALID;
     status = check_call(network, model, batch, total, layers, n);
-    /* Outputs stay untouched unless every layer has a price. */
-    for (int64_t i = 0; i < ub_network_layers(network) && status == UB_OK;
-         i++) {
-        status = price(network, model, i, batch, &one);
-        if (status == UB_OK)
-            add(&sum, &one, &done);
-    }
     if (status != UB_OK)
         return status;
+    count = (size_t) ub_network_layers(network);
+    /* Outputs stay untouched unless every layer has a price. */
+    if (layers != NULL) {
+        each = ub__alloc(ub_network_context(network), count, sizeof(*each));
+        if (each == NULL)
+            return UB_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < count && status == UB_OK; i++) {
+        ub_cost one;
+
+        status = price(network, model, (int64_t) i, batch, &one);
+        if (status == UB_OK)
+            add(&sum, &one, &done);
+        if (status == UB_OK && each != NULL)
+            each[i] = one;
+    }
     if (sum.latency_ms > 0.0)
         sum.utilization = done / sum.latency_ms;
-    for (int64_t i = 0; layers != NULL && i < ub_network_layers(network); i++) {
-        if (price(network, model, i, batch, &one) == UB_OK)
-            layers[i] = one;
-    }
-    if (total != NULL)
+    if (status == UB_OK && layers != NULL)
+        memcpy(layers, each, count * sizeof(*each));
+    if (status == UB_OK && total != NULL)
         ub__options_out(total, total->size, &sum, sizeof(sum));
-    return UB_OK;
+    ub__free(ub_network_context(network), each);
+    return status;
 }

@@ -97,6 +97,9 @@ static ub_status fill(const ub_layer_info *info, int64_t batch, ub_gemm *g)
     const axis down = axis_of(info, 1), across = axis_of(info, 0);
     int64_t map;
 
+    /* divided by; no layer of a network has them */
+    if (layer->groups < 1 || layer->stride < 1 || layer->dilation < 1)
+        return UB_ERR_INVALID;
     g->count = layer->groups;
     g->n = info->out_channels / layer->groups;
     if (!product(info->in_channels / layer->groups, layer->kernel_height,
@@ -130,8 +133,8 @@ ub_status ub_layer_gemm(const ub_layer_info *layer, int64_t batch, ub_gemm *out)
     ub_gemm g = { .size = sizeof(g) };
     ub_status status = UB_OK;
 
-    if (layer == NULL || layer->size < sizeof(*layer) || out == NULL ||
-        out->size < sizeof(*out) || batch < 1)
+    if (layer == NULL || layer->size < sizeof(*layer) || layer->layer == NULL ||
+        out == NULL || out->size < sizeof(*out) || batch < 1)
         return UB_ERR_INVALID;
     if (layer->layer->kind == UB_LAYER_CONV ||
         layer->layer->kind == UB_LAYER_LINEAR)

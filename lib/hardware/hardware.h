@@ -15,6 +15,12 @@ ub_status ub__cost_layer_in(const ub_cost_layer *layer, ub_cost_layer *copy,
 /* UB_ERR_INVALID when the caller did not set out->size. */
 ub_status ub__cost_out(ub_cost *out, const ub_cost *full);
 
+/* A field, or what stands for it where it is 0. */
+static inline int64_t ub__or_else(int64_t value, int64_t otherwise)
+{
+    return value > 0 ? value : otherwise;
+}
+
 /* A layer that costs nothing. */
 extern const ub_cost ub__cost_free;
 

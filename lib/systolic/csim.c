@@ -115,11 +115,6 @@ ub_status ub__csim_simulate(ub_context *context, const ub__csim_layer *layers,
 
 /* -- machine --------------------------------------------------------------- */
 
-static int64_t or_else(int64_t value, int64_t otherwise)
-{
-    return value > 0 ? value : otherwise;
-}
-
 static ub_status options_in(const ub_systolic_options *options,
                             ub_systolic_options *out)
 {
@@ -166,15 +161,16 @@ static ub_status machine_of(const ub_hardware *hardware,
         return UB_ERR_UNSUPPORTED;
     *out = (ub__csim_machine){
         .hardware = h,
-        .tile_m = or_else(o->tile_m, h.rows),
-        .tile_k = or_else(o->tile_k, h.rows),
-        .tile_n = or_else(o->tile_n, h.columns),
+        .tile_m = ub__or_else(o->tile_m, h.rows),
+        .tile_k = ub__or_else(o->tile_k, h.rows),
+        .tile_n = ub__or_else(o->tile_n, h.columns),
         .repeats = repeats,
-        .bank = { or_else(h.input_bank_bytes, h.bank_bytes),
-                  or_else(h.weight_bank_bytes, h.bank_bytes),
-                  or_else(h.output_bank_bytes, h.bank_bytes) },
-        .bytes = { or_else(h.input_bytes, h.element_bytes),
-                   or_else(h.weight_bytes, h.element_bytes), h.partial_bytes },
+        .bank = { ub__or_else(h.input_bank_bytes, h.bank_bytes),
+                  ub__or_else(h.weight_bank_bytes, h.bank_bytes),
+                  ub__or_else(h.output_bank_bytes, h.bank_bytes) },
+        .bytes = { ub__or_else(h.input_bytes, h.element_bytes),
+                   ub__or_else(h.weight_bytes, h.element_bytes),
+                   h.partial_bytes },
         .prefetch = o->prefetch,
     };
     /* in csim's order: GiB/s times cycles of a GiB */

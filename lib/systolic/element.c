@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "systolic/element.h"
+#include "systolic/fold.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define MAX_UPDATES 1099511627776.0 /* 2^40 */
@@ -42,11 +44,6 @@ typedef struct machine {
 static int64_t min_of(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-static int64_t parts(int64_t extent, int64_t size)
-{
-    return (extent - 1) / size + 1;
 }
 
 /* -- the edges of the array ----------------------------------------------- */
@@ -287,91 +284,11 @@ static void set_product(machine *a, const ub_gemm *g, int32_t dataflow,
     a->result_transposed = turned;
 }
 
-/* -- statistics ----------------------------------------------------------- */
-
-typedef struct folds {
-    int64_t rows, columns, stream; /* of the folded matrix, of each fold */
-    int64_t across, down;          /* folds */
-    int64_t cycles;                /* of one */
-} folds;
-
-static folds folds_of(const ub_gemm *g, const ub_hardware *h, int drain)
-{
-    const int os = h->dataflow == UB_DATAFLOW_OS;
-    folds f = { .rows = os ? g->m : g->k, .columns = g->n, .stream = g->m };
-
-    if (os)
-        f.stream = g->k;
-    if (h->dataflow == UB_DATAFLOW_IS) {
-        f.columns = g->m;
-        f.stream = g->n;
-    }
-    f.down = parts(f.rows, h->rows);
-    f.across = parts(f.columns, h->columns);
-    f.cycles = h->rows + h->columns + f.stream - 2;
-    if (!os || drain)
-        f.cycles += h->rows;
-    return f;
-}
-
-static void count_bytes(const ub_gemm *g, const ub_hardware *h, const folds *f,
-                        ub_systolic_stats *s)
-{
-    const int64_t input = h->input_bytes > 0 ? h->input_bytes
-                                             : h->element_bytes;
-    const int64_t weight = h->weight_bytes > 0 ? h->weight_bytes
-                                               : h->element_bytes;
-    const int64_t output = h->output_bytes > 0 ? h->output_bytes
-                                               : h->element_bytes;
-    const int os = h->dataflow == UB_DATAFLOW_OS;
-    const int is = h->dataflow == UB_DATAFLOW_IS;
-    const int64_t results = g->m * g->n * g->count;
-    const int64_t partial = os ? 0 : results * (f->down - 1) * h->partial_bytes;
-
-    s->sram_read_bytes = g->m * g->k * g->count * (is ? 1 : f->across) * input +
-                         g->k * g->n * g->count *
-                             (is   ? f->across
-                              : os ? f->down
-                                   : 1) *
-                             weight +
-                         partial;
-    s->sram_write_bytes = results * output + partial;
-}
-
-static ub_systolic_stats stats_of(const ub_gemm *g, const ub_hardware *h,
-                                  int drain, int64_t cycles)
-{
-    const folds f = folds_of(g, h, drain);
-    const double used_rows = (double) f.rows / (double) (f.down * h->rows);
-    const double used_columns = (double) f.columns /
-                                (double) (f.across * h->columns);
-    const double stream = (double) f.stream / (double) f.cycles;
-    const int os = h->dataflow == UB_DATAFLOW_OS;
-    ub_systolic_stats s = { .size = sizeof(s),
-                            .cycles = cycles,
-                            .macs = g->m * g->k * g->n * g->count,
-                            .rounds = f.down * f.across * g->count };
-
-    s.latency_ms = (double) cycles / h->clock_hz * 1e3;
-    s.utilization = (double) s.macs /
-                    ((double) cycles * (double) h->rows * (double) h->columns);
-    s.share_busy = s.utilization;
-    s.share_unused_rows = (1.0 - used_rows) * stream;
-    s.share_unused_columns = used_rows * (1.0 - used_columns) * stream;
-    s.share_weight_load = os ? 0.0 : (double) h->rows / (double) f.cycles;
-    s.share_fill = (double) (h->rows - 1) / (double) f.cycles;
-    s.share_drain = (double) (h->columns - 1 + (os && drain ? h->rows : 0)) /
-                    (double) f.cycles;
-    count_bytes(g, h, &f, &s);
-    return s;
-}
-
 /* -- public --------------------------------------------------------------- */
 
 static ub_status check_gemm(ub_context *context, const ub_gemm *g,
-                            const ub_hardware *h, int drain)
+                            const ub_hardware *h, const ub_systolic_options *o)
 {
-    folds f;
     double updates;
 
     if (g == NULL || g->size < sizeof(*g) || g->count < 0 ||
@@ -382,9 +299,11 @@ static ub_status check_gemm(ub_context *context, const ub_gemm *g,
         return UB_OK;
     updates = (double) g->m * (double) g->k * (double) g->n * (double) g->count;
     if (updates <= MAX_UPDATES) {
-        f = folds_of(g, h, drain);
-        updates = (double) f.down * (double) f.across * (double) g->count *
-                  (double) f.cycles * (double) h->rows * (double) h->columns;
+        const ub__fold f = ub__fold_of(g->m, g->k, g->n, h, o);
+
+        updates = (double) f.row_folds * (double) f.column_folds *
+                  (double) g->count * (double) f.cycles * (double) h->rows *
+                  (double) h->columns;
     }
     if (!(updates <= MAX_UPDATES))
         return ub__fail(context, UB_ERR_RANGE,
@@ -399,10 +318,11 @@ static ub_status check_gemm(ub_context *context, const ub_gemm *g,
     return UB_OK;
 }
 
+/* `folds`: options for level 2, whose folds these are. */
 static ub_status check_call(ub_context *context, const ub_gemm *g,
                             const ub_hardware *hardware,
                             const ub_systolic_options *options, ub_hardware *h,
-                            int *drain)
+                            ub_systolic_options *folds)
 {
     ub_systolic_options o;
     ub_status status = ub__hardware_in(hardware, h);
@@ -423,18 +343,20 @@ static ub_status check_call(ub_context *context, const ub_gemm *g,
                         "systolic: level 3 has one array, not %lld, and no "
                         "simulator's defects",
                         (long long) h->arrays);
-    *drain = o.os_drain;
-    return check_gemm(context, g, h, o.os_drain);
+    ub_systolic_options_init(folds, sizeof(*folds));
+    folds->level = 2;
+    folds->os_drain = o.os_drain;
+    return check_gemm(context, g, h, folds);
 }
 
 ub_status ub__element_check(ub_context *context, const ub_gemm *gemm,
                             const ub_hardware *hardware,
                             const ub_systolic_options *options)
 {
+    ub_systolic_options folds;
     ub_hardware h;
-    int drain;
 
-    return check_call(context, gemm, hardware, options, &h, &drain);
+    return check_call(context, gemm, hardware, options, &h, &folds);
 }
 
 static ub_status allocate(ub_context *context, machine *a)
@@ -462,12 +384,13 @@ ub_status ub__element_multiply(ub_context *context, const ub_gemm *gemm,
 {
     ub_systolic_stats s = { .size = sizeof(s), .utilization = 1.0 };
     machine a = { .watch = watch };
+    ub_systolic_options o;
     ub_hardware h;
     ub_status status;
 
     if (context == NULL)
         return UB_ERR_INVALID;
-    status = check_call(context, gemm, hardware, options, &h, &a.drain);
+    status = check_call(context, gemm, hardware, options, &h, &o);
     if (status != UB_OK)
         return status;
     if ((gemm->count > 0 &&
@@ -477,11 +400,12 @@ ub_status ub__element_multiply(ub_context *context, const ub_gemm *gemm,
                         "systolic: an operand is missing, or the size of a "
                         "ub_systolic_stats is not set");
     if (gemm->count > 0) {
-        const folds f = folds_of(gemm, &h, a.drain);
+        const ub__fold f = ub__fold_of(gemm->m, gemm->k, gemm->n, &h, &o);
 
+        a.drain = o.os_drain;
         a.rows = h.rows;
         a.columns = h.columns;
-        a.pitch = parts(h.columns, WIDTH) * WIDTH;
+        a.pitch = ub__ceil_div(h.columns, WIDTH) * WIDTH;
         status = allocate(context, &a);
         if (status != UB_OK)
             return status;
@@ -493,11 +417,12 @@ ub_status ub__element_multiply(ub_context *context, const ub_gemm *gemm,
         }
         ub__free(context, a.sum);
         ub__free(context, a.right);
-        s = stats_of(gemm, &h, a.drain, a.cycle);
+        status = ub__fold_stats(gemm, &h, &o, &s);
+        assert(status == UB_OK && s.cycles == a.cycle);
     }
-    if (stats != NULL)
+    if (status == UB_OK && stats != NULL)
         ub__options_out(stats, stats->size, &s, sizeof(s));
-    return UB_OK;
+    return status;
 }
 
 ub_status ub_systolic_multiply(ub_context *context, const ub_gemm *gemm,

@@ -257,11 +257,6 @@ static double hops(const ub_hardware *h)
     }
 }
 
-static int64_t own_or(int64_t bytes, int64_t shared)
-{
-    return bytes > 0 ? bytes : shared;
-}
-
 ub_status ub_energy_of(const ub_energy_table *table,
                        const ub_hardware *hardware,
                        const ub_systolic_stats *stats, ub_energy *out)
@@ -279,9 +274,9 @@ ub_status ub_energy_of(const ub_energy_table *table,
         return UB_ERR_INVALID;
     elements = (double) h.rows * (double) h.columns * (double) h.arrays;
     element_cycles = elements * (double) stats->cycles;
-    input = (double) own_or(h.input_bank_bytes, h.bank_bytes);
-    weight = (double) own_or(h.weight_bank_bytes, h.bank_bytes);
-    output = (double) own_or(h.output_bank_bytes, h.bank_bytes);
+    input = (double) ub__or_else(h.input_bank_bytes, h.bank_bytes);
+    weight = (double) ub__or_else(h.weight_bank_bytes, h.bank_bytes);
+    output = (double) ub__or_else(h.output_bank_bytes, h.bank_bytes);
     bytes = (double) stats->sram_read_bytes + (double) stats->sram_write_bytes;
     e.mac = (double) stats->macs * table->mac;
     e.idle = fmax(0.0, element_cycles - (double) stats->macs) * table->idle;

@@ -8,11 +8,6 @@ static int64_t min_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t parts(int64_t extent, int64_t size)
-{
-    return (extent - 1) / size + 1;
-}
-
 ub_status ub__stored_gemm(const ub_layer_info *info,
                           const ub_hardware *hardware,
                           const ub_systolic_options *o, ub_gemm *g)
@@ -49,6 +44,7 @@ ub__fold ub__fold_of(int64_t m, int64_t k, int64_t n, const ub_hardware *h,
         f.columns = n;
         f.stream = k;
         f.drain = o->os_drain ? (int32_t) h->rows : 0;
+        f.upward = o->os_drain || o->compat == UB_SYSTOLIC_COMPAT_SCALESIM;
         f.cycles = h->rows + h->columns + k - 2 + f.drain;
         break;
     case UB_DATAFLOW_IS:
@@ -64,8 +60,8 @@ ub__fold ub__fold_of(int64_t m, int64_t k, int64_t n, const ub_hardware *h,
         f.cycles = 2 * h->rows + h->columns + m - 2;
         break;
     }
-    f.row_folds = parts(f.rows, h->rows);
-    f.column_folds = parts(f.columns, h->columns);
+    f.row_folds = ub__ceil_div(f.rows, h->rows);
+    f.column_folds = ub__ceil_div(f.columns, h->columns);
     return f;
 }
 
@@ -175,20 +171,18 @@ ub_status ub_systolic_fold(const ub_gemm *gemm, const ub_hardware *hardware,
 
 /* -- stats ---------------------------------------------------------------- */
 
-int64_t ub__bytes_of(int64_t bytes, const ub_hardware *h)
-{
-    return bytes > 0 ? bytes : h->element_bytes;
-}
-
 static void count_bytes(const ub_systolic_folds *c, const ub_hardware *h,
                         ub_systolic_stats *out)
 {
     const int64_t results = c->output_writes - c->partial_writes;
 
-    out->sram_read_bytes = c->input_reads * ub__bytes_of(h->input_bytes, h) +
-                           c->weight_reads * ub__bytes_of(h->weight_bytes, h) +
+    out->sram_read_bytes = c->input_reads *
+                               ub__or_else(h->input_bytes, h->element_bytes) +
+                           c->weight_reads *
+                               ub__or_else(h->weight_bytes, h->element_bytes) +
                            c->partial_reads * h->partial_bytes;
-    out->sram_write_bytes = results * ub__bytes_of(h->output_bytes, h) +
+    out->sram_write_bytes = results *
+                                ub__or_else(h->output_bytes, h->element_bytes) +
                             c->partial_writes * h->partial_bytes;
 }
 

@@ -13,8 +13,9 @@ typedef struct ub__fold {
     int64_t row_folds, column_folds;
     int64_t cycles; /* of a fold */
     int32_t dataflow;
-    int32_t
-        drain; /* cycles of a fold in which results leave, beyond its skew */
+    /* stationary outputs: cycles of a fold in which results leave, beyond its
+     * skew, and whether the array's last row comes first */
+    int32_t drain, upward;
 } ub__fold;
 
 /* Leave out of the products what a sparse layer does not store: of every
@@ -37,9 +38,6 @@ ub_status ub__fold_counts(const ub_gemm *g, const ub_hardware *h,
 
 /* Cycles of one fold that the compute utilization is of. */
 int64_t ub__utilization_cycles(const ub__fold *f, int32_t compat);
-
-/* `bytes`, or the common size when it is 0. */
-int64_t ub__bytes_of(int64_t bytes, const ub_hardware *h);
 
 /* Levels 0 and 2 of ub_systolic_gemm(); h, o and g are checked, and g->k is as
  * stored. */

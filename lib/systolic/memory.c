@@ -427,7 +427,8 @@ static ub_status estimate(ub_context *context, const demand *d, int64_t words,
 
 int64_t ub__bank_words(int64_t bank, const ub_hardware *h, int64_t bytes)
 {
-    return (bank > 0 ? bank : h->bank_bytes) / ub__bytes_of(bytes, h);
+    return ub__or_else(bank, h->bank_bytes) /
+           ub__or_else(bytes, h->element_bytes);
 }
 
 static demand input_demand(const ub__fold *f, const operand *p)

@@ -313,11 +313,13 @@ ub_status ub__layer_with_memory(ub_context *context, const ub_layer_info *layer,
     if (status != UB_OK)
         return status;
     if (o.charge_inputs && !layer->layer->on_chip)
-        out->input_bytes = r.dram_input.count * ub__bytes_of(h.input_bytes, &h);
-    out->weight_bytes = r.dram_weight.count * ub__bytes_of(h.weight_bytes, &h);
+        out->input_bytes = r.dram_input.count *
+                           ub__or_else(h.input_bytes, h.element_bytes);
+    out->weight_bytes = r.dram_weight.count *
+                        ub__or_else(h.weight_bytes, h.element_bytes);
     if (o.charge_outputs)
         out->output_bytes = r.dram_output.count *
-                            ub__bytes_of(h.output_bytes, &h);
+                            ub__or_else(h.output_bytes, h.element_bytes);
     out->sram_write_bytes += out->input_bytes + out->weight_bytes;
     return UB_OK;
 }

@@ -91,7 +91,7 @@ static const char *reason(ub_status status, const ub_layer *layer,
         return "takes too many cycles to count";
     if (known && hardware->arrays > 1 && o.level != 1)
         return "does not run: several arrays are for level 1";
-    if (known && hardware->dataflow != UB_DATAFLOW_WS && o.level == 2 &&
+    if (known && hardware->dataflow != UB_DATAFLOW_WS && o.level != 1 &&
         layer->sparse_block != 0)
         return "does not run: sparse weights have to be stationary";
     return "does not run: the hardware or the options make no sense, or a bank "
@@ -208,38 +208,49 @@ static int64_t rounded(double channels)
     return channels < 1.5 ? 1 : (int64_t) floor(channels + 0.5);
 }
 
-/* A conv, depthwise or linear layer as matrix products. By way of a layer of a
- * network, so that there is one account of what a layer is. */
-static ub_status to_gemm(const ub_cost_layer *l, int32_t kind,
-                         int64_t kernel_height, int64_t kernel_width,
-                         ub_gemm *out)
+/* The layer does not tell it. Where windows overlap all of the map is read with
+ * any stride, where they do not it is as many times larger as the stride. */
+static int64_t stride_of(const ub_cost_layer *l)
 {
-    ub_layer layer;
-    ub_layer_info info = { .size = sizeof(info), .layer = &layer };
+    const int64_t down = ub__ceil_div(l->in_height, l->out_height);
+    const int64_t across = ub__ceil_div(l->in_width, l->out_width);
+
+    return down > across ? down : across;
+}
+
+/* A conv, depthwise or linear layer as one of a network, so that there is one
+ * account of what a layer is. */
+static ub_status to_layer(const ub_cost_layer *l, int32_t kind,
+                          int64_t kernel_height, int64_t kernel_width,
+                          ub_layer *layer, ub_layer_info *info)
+{
     const int64_t in = rounded(l->in_channels);
 
-    ub_layer_init(&layer, sizeof(layer),
+    ub_layer_init(layer, sizeof(*layer),
                   kind == UB_COST_LINEAR ? UB_LAYER_LINEAR : UB_LAYER_CONV);
-    info.in_channels = in;
-    info.out_channels = kind == UB_COST_DEPTHWISE ? in
-                                                  : rounded(l->out_channels);
-    info.in_height = info.in_width = 1;
-    info.out_height = info.out_width = 1;
+    *info = (ub_layer_info){ .size = sizeof(*info), .layer = layer };
+    info->in_channels = in;
+    info->out_channels = kind == UB_COST_DEPTHWISE ? in
+                                                   : rounded(l->out_channels);
+    info->in_height = info->in_width = 1;
+    info->out_height = info->out_width = 1;
     if (kind == UB_COST_DEPTHWISE)
-        layer.groups = in;
+        layer->groups = in;
     if (kind == UB_COST_CONV && l->kind == UB_COST_CONV)
-        layer.groups = l->groups;
+        layer->groups = l->groups;
     if (kind != UB_COST_LINEAR) {
-        layer.kernel_height = kernel_height;
-        layer.kernel_width = kernel_width;
-        info.in_height = l->in_height;
-        info.in_width = l->in_width;
-        info.out_height = l->out_height;
-        info.out_width = l->out_width;
+        layer->kernel_height = kernel_height;
+        layer->kernel_width = kernel_width;
+        layer->stride = stride_of(l);
+        info->in_height = l->in_height;
+        info->in_width = l->in_width;
+        info->out_height = l->out_height;
+        info->out_width = l->out_width;
     }
-    if (info.in_channels < layer.groups || info.out_channels < layer.groups)
-        return UB_ERR_INVALID;
-    return ub_layer_gemm(&info, l->batch, out);
+    return info->in_channels < layer->groups ||
+                   info->out_channels < layer->groups
+               ? UB_ERR_INVALID
+               : UB_OK;
 }
 
 static ub_status price(const ub_systolic_machine *machine,
@@ -247,13 +258,18 @@ static ub_status price(const ub_systolic_machine *machine,
                        int64_t kernel_height, int64_t kernel_width,
                        ub_systolic_stats *sum)
 {
-    ub_gemm g = { .size = sizeof(g) };
+    ub_layer layer;
+    ub_layer_info info;
+    ub_systolic_options o;
     ub_systolic_stats stats = { .size = sizeof(stats) };
-    ub_status status = to_gemm(l, kind, kernel_height, kernel_width, &g);
+    ub_status status = ub__systolic_options_in(machine->options, &o);
 
     if (status == UB_OK)
-        status = ub_systolic_gemm(&g, machine->hardware, machine->options,
-                                  &stats);
+        status = to_layer(l, kind, kernel_height, kernel_width, &layer, &info);
+    if (status != UB_OK)
+        return status;
+    o.batch = l->batch;
+    status = ub_systolic_layer(&info, machine->hardware, &o, &stats);
     if (status == UB_OK && !add_stats(sum, &stats))
         status = UB_ERR_RANGE;
     return status;

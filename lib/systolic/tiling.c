@@ -24,11 +24,6 @@ int64_t ub__ceil_div(int64_t n, int64_t size)
 
 /* -- the machine ---------------------------------------------------------- */
 
-static int64_t or_else(int64_t value, int64_t otherwise)
-{
-    return value > 0 ? value : otherwise;
-}
-
 /* A channel of its own, or the first one. */
 static int channel(ub__tiling *t, const ub_hardware *h, double bandwidth)
 {
@@ -107,7 +102,7 @@ static void set_interconnect(ub__tiling *t, const ub_hardware *h)
 /* Bytes of the banks of all arrays used. */
 static int64_t room(int64_t own, const ub_hardware *h, int64_t arrays)
 {
-    const int64_t bank = or_else(own, h->bank_bytes);
+    const int64_t bank = ub__or_else(own, h->bank_bytes);
 
     return bank > INT64_MAX / arrays ? INT64_MAX : bank * arrays;
 }
@@ -143,22 +138,22 @@ ub__tiling ub__tiling_cut(const ub_gemm *gemm, const ub_hardware *h,
 {
     const ub_gemm g = oriented(gemm, h);
     const int64_t arrays = split->groups * split->m * split->k * split->n;
-    const int64_t tile_m = or_else(o->tile_m, h->rows);
-    const int64_t tile_k = or_else(o->tile_k, h->rows);
-    const int64_t tile_n = or_else(o->tile_n, h->columns);
+    const int64_t tile_m = ub__or_else(o->tile_m, h->rows);
+    const int64_t tile_k = ub__or_else(o->tile_k, h->rows);
+    const int64_t tile_n = ub__or_else(o->tile_n, h->columns);
     ub__operand inputs = { 0 }, weights = { 0 };
     ub__tiling t = { .gemm = g, .split = *split };
 
-    inputs.bytes = or_else(h->input_bytes, h->element_bytes);
+    inputs.bytes = ub__or_else(h->input_bytes, h->element_bytes);
     inputs.ratio = (double) g.input_elements * (double) inputs.bytes /
                    ((double) gemm->m * (double) gemm->k);
     inputs.bank = room(h->input_bank_bytes, h, arrays);
     inputs.charged = o->charge_inputs;
-    weights.bytes = or_else(h->weight_bytes, h->element_bytes);
+    weights.bytes = ub__or_else(h->weight_bytes, h->element_bytes);
     weights.ratio = (double) weights.bytes;
     weights.bank = room(h->weight_bank_bytes, h, arrays);
     weights.charged = 1;
-    t.results.bytes = or_else(h->output_bytes, h->element_bytes);
+    t.results.bytes = ub__or_else(h->output_bytes, h->element_bytes);
     t.results.ratio = (double) t.results.bytes;
     t.results.bank = room(h->output_bank_bytes, h, arrays);
     t.results.charged = o->charge_outputs;

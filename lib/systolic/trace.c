@@ -48,11 +48,6 @@ static int64_t min_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t parts(int64_t extent, int64_t size)
-{
-    return (extent - 1) / size + 1;
-}
-
 /* -- addresses ------------------------------------------------------------ */
 
 static axis straight(int64_t offset)
@@ -233,8 +228,8 @@ static void set_schedule(trace *t, const ub_layer_info *info, const ub_gemm *g,
     t->extent_r = os ? g->m : g->k;
     t->extent_c = flow == UB_DATAFLOW_IS ? g->m : g->n;
     t->stream = os ? g->k : flow == UB_DATAFLOW_IS ? g->n : g->m;
-    t->folds_r = parts(t->extent_r, t->rows);
-    t->folds_c = parts(t->extent_c, t->columns);
+    t->folds_r = ub__ceil_div(t->extent_r, t->rows);
+    t->folds_c = ub__ceil_div(t->extent_c, t->columns);
     t->fold_cycles = t->rows + t->columns + t->stream - 2;
     if (!os || call->options->os_drain)
         t->fold_cycles += t->rows;

@@ -21,7 +21,9 @@ static batch batch_of(const ub__fold *f, int64_t fold)
     b.lanes = ub__fold_columns(f, fold / f->row_folds);
     if (f->dataflow == UB_DATAFLOW_OS) {
         b.length = ub__fold_rows(f, row_fold);
-        b.start += f->stream - 1 + f->array_rows - b.length + f->drain;
+        b.start += f->stream - 1 + f->drain;
+        if (f->upward)
+            b.start += f->array_rows - b.length;
     } else {
         b.length = f->stream;
         b.start += 2 * f->array_rows - 1;
@@ -167,7 +169,7 @@ static int64_t rate_of(double own, int64_t bytes, const ub_hardware *h)
 {
     const double bandwidth = own > 0.0 ? own : h->bandwidth;
     const double rate = bandwidth / h->clock_hz /
-                        (double) (bytes > 0 ? bytes : h->element_bytes);
+                        (double) ub__or_else(bytes, h->element_bytes);
 
     return rate >= 1.0 && rate <= 1e15 ? (int64_t) (rate + 1e-6) : 0;
 }

@@ -35,11 +35,6 @@ static int elements_read(const ub_layer_info *layer, int64_t n_inputs,
     }
 }
 
-static int64_t width(int64_t bytes, const ub_hardware *h)
-{
-    return bytes > 0 ? bytes : h->element_bytes;
-}
-
 ub_status ub__systolic_vector(const ub_layer_info *layer, int64_t n_inputs,
                               int64_t batch, const ub_hardware *h,
                               ub_systolic_stats *stats)
@@ -60,8 +55,10 @@ ub_status ub__systolic_vector(const ub_layer_info *layer, int64_t n_inputs,
     stats->cycles = ub__ceil_div(elements, h->vector_lanes);
     if (stats->cycles > MAX_CYCLES)
         return UB_ERR_RANGE;
-    stats->sram_read_bytes = elements * width(h->input_bytes, h);
-    stats->sram_write_bytes = made * width(h->output_bytes, h);
+    stats->sram_read_bytes = elements *
+                             ub__or_else(h->input_bytes, h->element_bytes);
+    stats->sram_write_bytes = made *
+                              ub__or_else(h->output_bytes, h->element_bytes);
     stats->latency_ms = (double) stats->cycles / h->clock_hz * 1e3;
     stats->utilization = 0.0;
     stats->share_vector = 1.0;

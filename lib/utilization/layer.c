@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "utilization/utilization.h"
-
-#include <math.h>
+#include "utilization/amount.h"
 
 #define MAX_SIDE  ((int64_t) 1 << 16)
 #define MAX_BYTES 64
 
-typedef ub__util_amount amount;
 typedef ub__util_part part;
 typedef ub__util_part_fn part_fn;
 
@@ -181,12 +178,6 @@ static part roofline_published_part(const ub_util_options *o,
 
 /* -- from parts to costs -------------------------------------------------- */
 
-static amount sum(amount a, amount b)
-{
-    return (amount){ a.value + b.value, a.by_in + b.by_in,
-                     a.by_out + b.by_out };
-}
-
 static amount utilization(const ub_util_options *o, const part *p)
 {
     const double u = p->macs.value / (p->cycles.value * elements(o));
@@ -237,12 +228,11 @@ static part separable(const ub_util_options *o, const ub_cost_layer *layer,
     ub__util_halves(layer, &depthwise, &pointwise);
     first = fn(o, &depthwise);
     second = fn(o, &pointwise);
-    both.macs = sum(first.macs, second.macs);
-    both.cycles = sum(first.cycles, second.cycles);
+    both.macs = add(first.macs, second.macs);
+    both.cycles = add(first.cycles, second.cycles);
     *u = utilization(o, &both);
     if (o->average) {
-        *u = sum(utilization(o, &first), utilization(o, &second));
-        *u = (amount){ u->value / 2.0, u->by_in / 2.0, u->by_out / 2.0 };
+        *u = scale(add(utilization(o, &first), utilization(o, &second)), 0.5);
     }
     return both;
 }
@@ -332,12 +322,6 @@ void ub_util_options_init(ub_util_options *options, size_t size)
     ub__options_out(options, size, &defaults, sizeof(defaults));
 }
 
-/* A size of its own, or the common one where it is 0. */
-static int64_t or_else(int64_t own, int64_t common)
-{
-    return own > 0 ? own : common;
-}
-
 ub_status ub_util_options_from(const ub_hardware *hardware,
                                ub_util_options *options)
 {
@@ -359,12 +343,12 @@ ub_status ub_util_options_from(const ub_hardware *hardware,
     full.columns = h.columns;
     full.clock_hz = h.clock_hz;
     full.bandwidth = h.bandwidth;
-    full.input_bank_bytes = or_else(h.input_bank_bytes, h.bank_bytes);
-    full.weight_bank_bytes = or_else(h.weight_bank_bytes, h.bank_bytes);
-    full.output_bank_bytes = or_else(h.output_bank_bytes, h.bank_bytes);
-    full.input_bytes = or_else(h.input_bytes, h.element_bytes);
-    full.weight_bytes = or_else(h.weight_bytes, h.element_bytes);
-    full.output_bytes = or_else(h.output_bytes, h.element_bytes);
+    full.input_bank_bytes = ub__or_else(h.input_bank_bytes, h.bank_bytes);
+    full.weight_bank_bytes = ub__or_else(h.weight_bank_bytes, h.bank_bytes);
+    full.output_bank_bytes = ub__or_else(h.output_bank_bytes, h.bank_bytes);
+    full.input_bytes = ub__or_else(h.input_bytes, h.element_bytes);
+    full.weight_bytes = ub__or_else(h.weight_bytes, h.element_bytes);
+    full.output_bytes = ub__or_else(h.output_bytes, h.element_bytes);
     full.partial_bytes = h.partial_bytes;
     ub__options_out(options, options->size, &full, sizeof(full));
     return UB_OK;

@@ -210,9 +210,9 @@ typedef struct place {
     double share, slope;
 } place;
 
-static place find_place(const ub_util_table *table, double channels, int64_t n)
+static place find_place(int64_t step, double channels, int64_t n)
 {
-    const double at = channels / (double) table->quantum - 1.0;
+    const double at = channels / (double) step - 1.0;
     const double below = floor(at);
 
     if (at < 0.0)
@@ -220,7 +220,7 @@ static place find_place(const ub_util_table *table, double channels, int64_t n)
     if (at >= (double) (n - 1))
         return (place){ n - 1, n - 1, 0.0, 0.0 };
     return (place){ (int64_t) below, (int64_t) below + 1, at - below,
-                    1.0 / (double) table->quantum };
+                    1.0 / (double) step };
 }
 
 /* Of one quantity, from its values at the corners, in which the output
@@ -242,12 +242,13 @@ static ub_status interpolate(const ub_util_table *table,
 {
     const block *b = find_block(table, layer);
     double macs[4], cycles[4], ms[4], use[4], r[4][3];
-    place in, across;
+    place in, across = { 0, 0, 0.0, 0.0 };
 
     if (b == NULL)
         return UB_ERR_UNSUPPORTED;
-    in = find_place(table, layer->in_channels, b->n_in);
-    across = find_place(table, layer->out_channels, b->n_out);
+    in = find_place(b->step, layer->in_channels, b->n_in);
+    if (layer->kind != UB_COST_DEPTHWISE)
+        across = find_place(b->step, layer->out_channels, b->n_out);
     for (int i = 0; i < 4; i++) {
         const int64_t row = i / 2 ? in.high : in.low;
         const int64_t column = i % 2 ? across.high : across.low;
@@ -403,10 +404,14 @@ ub_status ub_util_table_add(ub_util_table *table, const ub_cost_layer *layer,
 
     if (table == NULL)
         return UB_ERR_INVALID;
-    status = ub__cost_layer_in(layer, &copy, &l);
-    if (status != UB_OK || model == NULL || model->evaluate == NULL)
+    if (model == NULL || model->size < sizeof(*model) ||
+        model->evaluate == NULL)
         return ub__fail(table->context, UB_ERR_INVALID,
-                        "look-up table: the layer or the model makes no sense");
+                        "look-up table: no model");
+    status = ub__cost_layer_in(layer, &copy, &l);
+    if (status != UB_OK)
+        return ub__fail(table->context, status,
+                        "look-up table: the layer makes no sense");
     if (l->kind == UB_COST_FREE)
         return UB_OK;
     if (l->kind != UB_COST_SEPARABLE)

@@ -23,7 +23,6 @@ REFUSED = [
     (NETWORK_COST, [TINY, "--batch"], "requires an argument"),
     (NETWORK_COST, [TINY, "--batch", "4x"], "--batch 4x: expected a whole"),
     (NETWORK_COST, [TINY, "--hw", "mule"], "--hw mule: expected systolic"),
-    (NETWORK_COST, [TINY, "--level", "2"], "from 1 to 1"),
     (NETWORK_COST, [TINY, "--wrong"], "see network_cost --help"),
     (NETWORK_COST, [TINY, TINY], "expected one network"),
     (NETWORK_COST, [], "no network given"),

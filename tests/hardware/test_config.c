@@ -263,6 +263,11 @@ static void own_section(void **state)
     assert_true(isinf(b.h.bandwidth));
     assert_close(b.h.input_bandwidth, 12.5 * GIB, 0.0);
     assert_round_trip(context, &b);
+    b = read_ok(context, ARRAY "[uboost]\ncount_memory: 2\n");
+    assert_int_equal(b.c.count_memory, 2);
+    assert_round_trip(context, &b);
+    b = read_ok(context, ARRAY "[uboost]\ncount_memory: True\n");
+    assert_int_equal(b.c.count_memory, 1);
     /* memory of no whole kB, numbers without a short form */
     ub_hardware_init(&b.h, sizeof(b.h));
     b.h.bank_bytes = 1023;
@@ -316,6 +321,8 @@ static const struct {
     { ARRAY "[uboost]\nbandwidth: [1]\n", "cfg:5: bandwidth is '[1]'" },
     { ARRAY "[uboost]\nprefetch: 128\n", "cfg:5: prefetch is '128'" },
     { ARRAY "[uboost]\narrays: 0\n", "cfg:5: arrays is '0'" },
+    { ARRAY "[uboost]\ncount_memory: 3\n", "'3', must be true, false or 2" },
+    { ARRAY "[uboost]\npacked: 2\n", "packed is '2', must be true or false" },
     { ARRAY "[general]\nrun_name: a\001b\n", "cfg:5: run_name" },
     { ARRAY "[general]\nrun_name: a\n  b\n", "cfg:5: run_name" },
 };

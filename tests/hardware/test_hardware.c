@@ -108,6 +108,31 @@ static void products(void **state)
     ub_context_destroy(&context);
 }
 
+/* Made by hand, with what a network does not let in. */
+static void senseless_layers(void **state)
+{
+    ub_layer layer;
+    ub_layer_info info = { .size = sizeof(info), .layer = &layer };
+    ub_gemm g = { .size = sizeof(g), .m = -7 };
+    ub_cost_layer l = { .size = sizeof(l), .batch = -7 };
+
+    (void) state;
+    info.in_channels = info.out_channels = 4;
+    info.in_height = info.in_width = info.out_height = info.out_width = 5;
+    for (int i = 0; i < 3; i++) {
+        ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+        layer.groups = i != 0;
+        layer.stride = i != 1;
+        layer.dilation = i != 2;
+        assert_int_equal(ub_layer_gemm(&info, 1, &g), UB_ERR_INVALID);
+    }
+    info.layer = NULL;
+    assert_int_equal(ub_layer_gemm(&info, 1, &g), UB_ERR_INVALID);
+    assert_int_equal(ub_cost_layer_from(&info, 1, &l), UB_ERR_INVALID);
+    assert_int_equal(g.m, -7);
+    assert_int_equal(l.batch, -7);
+}
+
 /* Elements that windows read, counted one by one. */
 static int64_t count_read(int64_t extent, int64_t kernel, int64_t stride,
                           int64_t dilation, int64_t pad, int64_t out)
@@ -292,12 +317,78 @@ static void network_cost(void **state)
     ub_context_destroy(&context);
 }
 
+/* Counts its calls. */
+static ub_status counted(const void *user, const ub_cost_layer *layer,
+                         ub_cost *out)
+{
+    static const int refuse = 0;
+    int *const *calls = user;
+
+    ++**calls;
+    return toy(&refuse, layer, out);
+}
+
+/* Once each, with or without prices of single layers: a simulator takes long,
+ * and one that allocates might fail the second time. */
+static void priced_once(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_network *net = sample(context);
+    int n = 0, *calls = &n;
+    const ub_cost_model model = { sizeof(model), "counted", counted, &calls };
+    ub_cost total = { .size = sizeof(total) }, layers[5];
+
+    (void) state;
+    for (int i = 0; i < 5; i++)
+        layers[i] = (ub_cost){ .size = sizeof(layers[i]) };
+    assert_int_equal(ub_network_cost(net, &model, 2, &total, NULL, 0), UB_OK);
+    assert_int_equal(n, 5);
+    assert_int_equal(ub_network_cost(net, &model, 2, NULL, layers, 5), UB_OK);
+    assert_int_equal(n, 10);
+    assert_close(layers[1].cycles + layers[2].cycles + layers[4].cycles,
+                 total.cycles, 0.0);
+    ub_network_destroy(&net);
+    ub_context_destroy(&context);
+}
+
+static ub_status build_and_price(ub_context *context, void *arg)
+{
+    static const int refuse = 0;
+    const ub_cost_model model = { sizeof(model), "toy", toy, &refuse };
+    ub_cost layers[2] = { { .size = sizeof(ub_cost) },
+                          { .size = sizeof(ub_cost) } };
+    ub_network *net = NULL;
+    int64_t zero = 0;
+    ub_layer layer;
+    ub_status status = ub_network_create(context, "net", 4, 9, 7, &net);
+
+    (void) arg;
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+    layer.out_channels = 8;
+    if (status == UB_OK)
+        status = ub_network_add(net, "conv", &layer, 1, &zero, NULL);
+    if (status == UB_OK)
+        status = ub_network_cost(net, &model, 1, NULL, layers, 2);
+    if (status != UB_OK)
+        assert_close(layers[1].cycles, 0.0, 0.0);
+    ub_network_destroy(&net);
+    return status;
+}
+
+static void out_of_memory(void **state)
+{
+    (void) state;
+    assert_survives_oom(build_and_price, 1, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrays),        cmocka_unit_test(products),
         cmocka_unit_test(elements_read), cmocka_unit_test(products_of_maps),
         cmocka_unit_test(cost_layers),   cmocka_unit_test(network_cost),
+        cmocka_unit_test(priced_once),   cmocka_unit_test(senseless_layers),
+        cmocka_unit_test(out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,8 @@ def errors(root, csv):
                         ("--bandwidth", "nan"), ("--threads", "0")):
         refuse(f"{name} {value}", f"{name} {value}: expected", "-t", csv, "-p",
                out, name, value)
+    refuse("too large a tile", "expected a whole number", "-t", csv, "-p", out,
+           "--tile", "4294967297x4x4")
     refuse("--level without number", "--level", "-t", csv, "--level")
     refuse("scalesim at level 1", "level 2", "-t", csv, "-p", out, "--level",
            "1", "--compat", "scalesim")
@@ -149,6 +151,15 @@ def levels(root, csv):
         check(f"level {level}: shares add to 1", not wrong, ", ".join(wrong))
     check("levels 2 and 3 agree", cycles.get("2") == cycles.get("3"))
     check("level 0 is the least", cycles.get("0") == min(cycles.values()))
+
+
+def largest_tile(root, csv):
+    """All that is streamed in one tile, as much as --help allows."""
+    out = os.path.join(root, "tile")
+    done = run("-t", csv, "-p", out, "--array", "8x4", "--level", "1",
+               "--tile", "4294967296x8x4")
+    check("largest tile", done.returncode == 0 and result(out + "/uboost")
+          ["options"]["tile_m"] == 1 << 32, done.stderr[-300:])
 
 
 def best(root, csv, level):
@@ -294,8 +305,10 @@ def stale(root, csv):
     check("no trace of sparse weights", done.returncode == 1 and
           "sparse weights" in done.stderr and files(folder) == names,
           done.stderr[-300:])
-    refuse("sparse weights that move", "have to be stationary", "-c", config,
-           "-t", sparse, "-p", out, "--dataflow", "os")
+    for level in "02":
+        refuse(f"level {level}: sparse weights that move",
+               "have to be stationary", "-c", config, "-t", sparse, "-p", out,
+               "--level", level, "--dataflow", "os")
     run("-t", csv, "-p", out, "--array", "8x4", "--trace")
     check("a sparse layer's report goes",
           "SPARSE_REPORT.csv" not in files(folder))
@@ -493,6 +506,7 @@ def main():
         csv = write(root, "conv.csv", TOPOLOGY)
         errors(root, csv)
         levels(root, csv)
+        largest_tile(root, csv)
         best(root, csv, "1")
         best(root, csv, "2")
         networks(root)

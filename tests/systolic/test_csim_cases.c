@@ -155,6 +155,36 @@ static void as_level_1(void **state)
     ub_context_destroy(&context);
 }
 
+/* The cost model knows that windows overlap, and which do not. */
+static void model_of_windows(void **state)
+{
+    ub_hardware h = machine(1, 16);
+    const ub_systolic_options o = compat();
+    const ub_systolic_machine price = { sizeof(price), &h, &o };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_layer layer;
+    ub_layer_info info = { .size = sizeof(info), .layer = &layer };
+
+    (void) state;
+    h.bandwidth = 1e9;
+    assert_int_equal(ub_systolic_model(&price, &model), UB_OK);
+    ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+    layer.kernel_height = layer.kernel_width = 3;
+    layer.pad_height = layer.pad_width = 1;
+    info.in_channels = info.out_channels = 16;
+    info.in_height = info.in_width = info.out_height = info.out_width = 8;
+    for (layer.groups = 1; layer.groups <= 16; layer.groups *= 4) {
+        ub_systolic_stats s = { .size = sizeof(s) };
+        ub_cost_layer l = { .size = sizeof(l) };
+        ub_cost cost = { .size = sizeof(cost) };
+
+        assert_int_equal(ub_systolic_layer(&info, &h, &o, &s), UB_OK);
+        assert_int_equal(ub_cost_layer_from(&info, 1, &l), UB_OK);
+        assert_int_equal(model.evaluate(model.user, &l, &cost), UB_OK);
+        assert_close(cost.cycles, (double) s.cycles, 0.0);
+    }
+}
+
 /* Inputs on chip: by the layer, or for all layers. */
 static void inputs_on_chip(void **state)
 {
@@ -426,6 +456,7 @@ int main(void)
         cmocka_unit_test(first_weights_restart),
         cmocka_unit_test(last_round_never_runs),
         cmocka_unit_test(as_level_1),
+        cmocka_unit_test(model_of_windows),
         cmocka_unit_test(inputs_on_chip),
         cmocka_unit_test(groups_are_products),
         cmocka_unit_test(refusals),

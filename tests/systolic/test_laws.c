@@ -337,6 +337,40 @@ static void separable_model(void **state)
     assert_int_equal(model.evaluate(model.user, &l, &b), UB_ERR_RANGE);
 }
 
+/* A cost model is not told the stride, but has to load what the layer does. */
+static void strided_model(void **state)
+{
+    ub_hardware h = array(32, 32);
+    const ub_systolic_machine machine = { sizeof(machine), &h, NULL };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_layer layer;
+    ub_layer_info info = { .size = sizeof(info), .layer = &layer };
+
+    (void) state;
+    h.bandwidth = 4e9; /* four bytes per cycle: loads are what counts */
+    assert_int_equal(ub_systolic_model(&machine, &model), UB_OK);
+    for (int code = 0; code < 3 * 2 * 7 * 2; code++) {
+        const int64_t kernel = 1 + 2 * (code % 3), stride = 1 + code / 3 % 2;
+        const int64_t extent = 8 + code / 6 % 7;
+        ub_systolic_stats s = { .size = sizeof(s) };
+        ub_cost_layer l = { .size = sizeof(l) };
+        ub_cost cost = { .size = sizeof(cost) };
+
+        ub_layer_init(&layer, sizeof(layer), UB_LAYER_CONV);
+        layer.kernel_height = layer.kernel_width = kernel;
+        layer.pad_height = layer.pad_width = kernel / 2;
+        layer.stride = stride;
+        info.in_channels = info.out_channels = 48;
+        layer.groups = code < 42 ? 1 : 48;
+        info.in_height = info.in_width = extent;
+        info.out_height = info.out_width = (extent - 1) / stride + 1;
+        assert_int_equal(ub_systolic_layer(&info, &h, NULL, &s), UB_OK);
+        assert_int_equal(ub_cost_layer_from(&info, 1, &l), UB_OK);
+        assert_int_equal(model.evaluate(model.user, &l, &cost), UB_OK);
+        assert_close(cost.cycles, (double) s.cycles, 0.0);
+    }
+}
+
 /* Where maps are large and memory is fast, the closed form and the simulator
  * tell the same within what the closed form leaves out: one load of the
  * weights, and one cycle per round of `rows`. */
@@ -404,6 +438,7 @@ int main(void)
         cmocka_unit_test(bad_input),
         cmocka_unit_test(networks),
         cmocka_unit_test(separable_model),
+        cmocka_unit_test(strided_model),
         cmocka_unit_test(agrees_with_closed_form),
         cmocka_unit_test(out_of_memory),
     };

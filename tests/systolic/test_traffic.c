@@ -26,6 +26,7 @@ typedef struct problem {
     ub_hardware h;
     int64_t batch, m, k, n; /* k as stored */
     int64_t rows, columns, stream, fold, row_folds, column_folds;
+    int32_t compat, drain;
 } problem;
 
 /* -- requests ------------------------------------------------------------- */
@@ -178,7 +179,9 @@ static void write_one(bank *b, int64_t now)
         empty_once(b, now);
 }
 
-/* Whether a result leaves the column in the cycle of the fold. */
+/* Whether a result leaves the column in the cycle of the fold: of stationary
+ * outputs in that of its last product, or shifting down, or as SCALE-Sim writes
+ * them. */
 static int writes(const problem *p, int64_t fc, int64_t fr, int64_t cycle,
                   int64_t lane)
 {
@@ -187,9 +190,10 @@ static int writes(const problem *p, int64_t fc, int64_t fr, int64_t cycle,
     if (fc * p->h.columns + lane >= p->columns)
         return 0;
     if (p->h.dataflow == UB_DATAFLOW_OS) {
-        const int64_t up = cycle - (p->k - 1) - lane;
+        const int64_t at = cycle - (p->k - 1) - lane - (p->drain ? r : 0);
+        const int64_t row = p->drain || p->compat ? r - 1 - at : at;
 
-        return up >= 0 && up < r && fr * r + r - 1 - up < p->m;
+        return at >= 0 && at < r && fr * r + row < p->m;
     }
     cycle -= 2 * r - 1 + lane;
     return cycle >= 0 && cycle < p->stream;
@@ -275,7 +279,7 @@ static void random_problem(ub_rng *rng, problem *p)
                 : h->dataflow == UB_DATAFLOW_IS ? p->n
                                                 : p->m;
     p->fold = h->rows + h->columns + p->stream - 2 +
-              (h->dataflow == UB_DATAFLOW_OS ? 0 : h->rows);
+              (h->dataflow == UB_DATAFLOW_OS && !p->drain ? 0 : h->rows);
     p->row_folds = (p->rows + h->rows - 1) / h->rows;
     p->column_folds = (p->columns + h->columns - 1) / h->columns;
 }
@@ -297,7 +301,7 @@ static void check_reads(const problem *p, int input, int64_t words,
     assert_int_equal(dram->count, e.count * groups);
 }
 
-static void check_problem(ub_context *context, const problem *p, int32_t compat)
+static void check_problem(ub_context *context, const problem *p)
 {
     static bank b;
     ub_systolic_report r = { .size = sizeof(r) };
@@ -306,24 +310,25 @@ static void check_problem(ub_context *context, const problem *p, int32_t compat)
     const int64_t groups = p->l.layer.groups;
     reads in_bank;
 
-    o.compat = compat;
+    o.compat = p->compat;
+    o.os_drain = p->drain;
     o.batch = p->batch;
     if (ub_systolic_report_layer(context, &p->l.info, &p->h, &o, &r) != UB_OK)
         fail_msg("%s", ub_context_last_error(context));
-    assert_int_equal(r.cycles, (later - compat) * groups);
+    assert_int_equal(r.cycles, (later - p->compat) * groups);
     check_reads(p, 1, p->h.input_bank_bytes, &r.sram_input, &r.dram_input);
     check_reads(p, 0, p->h.weight_bank_bytes, &r.sram_weight, &r.dram_weight);
     expect_writes(p, p->h.output_bank_bytes, &b, &in_bank);
     assert_int_equal(r.sram_output.start, in_bank.first);
     assert_int_equal(r.sram_output.stop, in_bank.last + (groups - 1) * later);
-    if (compat == UB_SYSTOLIC_COMPAT_NONE)
+    if (p->compat == UB_SYSTOLIC_COMPAT_NONE)
         assert_int_equal(r.sram_output.count, in_bank.count * groups);
     assert_int_equal(r.dram_output.start, b.start);
     assert_int_equal(r.dram_output.stop, b.stop + (groups - 1) * later);
     assert_int_equal(r.dram_output.count,
-                     (compat ? b.gone : in_bank.count) * groups);
+                     (p->compat ? b.gone : in_bank.count) * groups);
     assert_int_equal(r.cycles_with_prefetch,
-                     r.dram_output.stop + 1 - compat -
+                     r.dram_output.stop + 1 - p->compat -
                          min_of(r.dram_input.start, r.dram_weight.start));
 }
 
@@ -336,9 +341,12 @@ static void every_request(void **state)
     (void) state;
     ub_rng_init(&rng, 11, 0);
     for (int i = 0; i < 300; i++) {
+        p.drain = i % 3 == 0;
         random_problem(&rng, &p);
-        check_problem(context, &p, UB_SYSTOLIC_COMPAT_NONE);
-        check_problem(context, &p, UB_SYSTOLIC_COMPAT_SCALESIM);
+        p.compat = UB_SYSTOLIC_COMPAT_NONE;
+        check_problem(context, &p);
+        p.compat = UB_SYSTOLIC_COMPAT_SCALESIM;
+        check_problem(context, &p);
     }
     ub_context_destroy(&context);
 }

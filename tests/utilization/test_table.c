@@ -228,17 +228,22 @@ static void depthwise_output(void **state)
     ub_util_table *table = NULL;
     ub_cost_model from = { .size = sizeof(from) };
     ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_model between = { .size = sizeof(between) };
     ub_cost_layer l = layer(UB_COST_DEPTHWISE, 64, NAN);
 
     (void) state;
     assert_int_equal(ub_util_model(UB_UTIL_EXACT, NULL, &from), UB_OK);
     assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
     assert_int_equal(ub_util_table_model(table, &model), UB_OK);
+    assert_int_equal(ub_util_table_interpolated(table, &between), UB_OK);
     assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
     assert_int_equal(ub_util_table_entries(table), 4);
-    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+        l = layer(UB_COST_DEPTHWISE, 64, outputs[i]);
+        assert_priced(&between, &from, l, 64, 1);
         assert_priced(&model, &from, layer(UB_COST_DEPTHWISE, 33, outputs[i]),
                       32, 1);
+    }
     ub_util_table_destroy(&table);
     ub_context_destroy(&context);
 }
@@ -267,6 +272,37 @@ static void grouped(void **state)
     assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
     assert_int_equal(ub_util_table_entries(table), 3 * 2 + 5 * 3);
     assert_priced(&model, &from, l, 72, 54);
+    ub_util_table_destroy(&table);
+    ub_context_destroy(&context);
+}
+
+/* Between those widths, with the slopes of their steps. */
+static void grouped_interpolation(void **state)
+{
+    ub_context *context = test_context(1);
+    ub_util_table *table = NULL;
+    const ub_cost_model from = { sizeof(from), "product", product_price, NULL };
+    ub_cost_model model = { .size = sizeof(model) };
+    ub_cost_layer l = layer(UB_COST_CONV, 96, 128);
+
+    (void) state;
+    assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
+    assert_int_equal(ub_util_table_interpolated(table, &model), UB_OK);
+    l.groups = 32;
+    assert_int_equal(ub_util_table_add(table, &l, &from), UB_OK);
+    for (double c = 32.0; c < 96.0; c += 6.7) {
+        for (double f = 32.0; f < 128.0; f += 9.1) {
+            ub_cost a, b;
+
+            l.in_channels = c;
+            l.out_channels = f;
+            a = ask(&model, &l);
+            b = ask(&from, &l);
+            assert_close(a.cycles, b.cycles, 1e-12 * b.cycles);
+            assert_close(a.dcycles_din, 3.0 + f, 1e-9);
+            assert_close(a.dcycles_dout, 0.5 + c, 1e-9);
+        }
+    }
     ub_util_table_destroy(&table);
     ub_context_destroy(&context);
 }
@@ -317,14 +353,25 @@ static void bad_input(void **state)
     ub_context *context = test_context(1);
     ub_util_table *table = NULL;
     const ub_cost_model model = { sizeof(model), "mule", refuse, NULL };
+    const ub_cost_model no_size = { 0, "mule", refuse, NULL };
     ub_cost_layer l = layer(UB_COST_CONV, 64, 48);
+    struct {
+        ub_cost_layer layer;
+        int64_t unknown;
+    } newer = { l, 1 };
 
     (void) state;
+    newer.layer.size = sizeof(newer);
     assert_int_equal(ub_util_table_create(context, 0, &table), UB_ERR_INVALID);
     assert_int_equal(ub_util_table_create(context, 16, &table), UB_OK);
     assert_int_equal(ub_util_table_add(table, &l, &model), UB_ERR_INVALID);
     assert_non_null(strstr(ub_context_last_error(context), "mule"));
     assert_int_equal(ub_util_table_add(table, &l, NULL), UB_ERR_INVALID);
+    assert_int_equal(ub_util_table_add(table, NULL, &model), UB_ERR_INVALID);
+    assert_int_equal(ub_util_table_add(table, &l, &no_size), UB_ERR_INVALID);
+    assert_null(strstr(ub_context_last_error(context), "mule"));
+    assert_int_equal(ub_util_table_add(table, &newer.layer, &model),
+                     UB_ERR_UNSUPPORTED);
     l.in_channels = 1e15;
     assert_int_equal(ub_util_table_add(table, &l, &model), UB_ERR_RANGE);
     assert_int_equal(ub_util_table_entries(table), 0);
@@ -366,6 +413,7 @@ int main(void)
         cmocka_unit_test(interpolated_separable),
         cmocka_unit_test(depthwise_output),
         cmocka_unit_test(grouped),
+        cmocka_unit_test(grouped_interpolation),
         cmocka_unit_test(half_refused),
         cmocka_unit_test(bad_input),
         cmocka_unit_test(out_of_memory),
