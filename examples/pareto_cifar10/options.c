@@ -45,9 +45,10 @@ static const char usage[] =
     "  --label NAME      for runs with other options beside those of the same\n"
     "                    DIR: in DIR/METHOD-NAME-lambdaF-seedN\n"
     "  --out DIR         folder for the results\n"
-    "  --summary DIR     folder with results; needs no data; without the runs "
-    "of\n"
-    "                    all --lambda and --seeds there are no verdicts\n"
+    "  --summary DIR     folder with results; needs no data; without runs of "
+    "as\n"
+    "                    many lambdas and seeds as --lambda and --seeds name\n"
+    "                    there are no verdicts\n"
     "  --png             pictures as PNG, too\n"
     "  --quiet           no progress, no table\n"
     "  --help            this text\n";

@@ -99,7 +99,7 @@ typedef struct pareto_results {
 } pareto_results;
 
 typedef struct pareto_moments {
-    double mean, deviation; /* of a sample; 0 for one */
+    double mean, deviation; /* of a sample; NaN: of fewer than two */
 } pareto_moments;
 
 /* Runs with a label beside the main runs of the same method, lambda, seed. */

@@ -33,7 +33,7 @@ static int complain(ub_context *context)
 
 pareto_moments pareto_find_moments(const double *x, int64_t n)
 {
-    pareto_moments m = { 0.0, 0.0 };
+    pareto_moments m = { 0.0, NAN };
     double squares = 0.0;
 
     if (n == 0)

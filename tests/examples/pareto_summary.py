@@ -362,6 +362,11 @@ def check_variants(summary, text):
                    area([changed(SHARED[pair[1]], *pair) for pair in pairs])),
           saving)
     norm = points["before-norm", 0.1]["comparison"]
+    single = points["before-norm", 0.1]
+    check("one run has no deviation", all(
+        moments["mean"] is not None and moments["deviation"] is None
+        for moments in (single["accuracy"], *single["latency_ms"],
+                        *single["utilization"], norm["accuracy_change"])))
     check("ablation", norm["pairs"] == 1
           and near(norm["latency_change"]["mean"], NORM[1] - 1)
           and near(norm["accuracy_change"]["mean"], NORM[0])
@@ -378,8 +383,12 @@ def variants(root, whole, plain):
     folder, again = root / "variants", root / "again"
     shutil.copytree(whole, folder)
     write_variants(folder)
-    status, _, errors = run(folder)
+    status, output, errors = run(folder)
     check("summary with variants", status == 0, errors)
+    check("one run has no deviation on the terminal", all(
+        (" +- " in line) != line.startswith(
+            ("systolic, before-norm ", "systolic, far "))
+        for line in output.split("\n\n")[0].splitlines()[1:]), output)
     if status != 0:
         return
     summary = json.loads((folder / "summary.json").read_text("utf-8"))
