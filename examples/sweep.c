@@ -3,9 +3,7 @@
  * heat maps. */
 #include "common/command_line.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_SIDES 64
@@ -40,6 +38,8 @@ static const struct option long_options[] = {
     { "help", no_argument, NULL, HELP },
     { NULL, 0, NULL, 0 },
 };
+
+enum { N_OPTIONS = sizeof(long_options) / sizeof(long_options[0]) - 1 };
 
 typedef struct sides {
     int64_t n, values[MAX_SIDES];
@@ -102,27 +102,24 @@ static int apply(arguments *a, int option, const char *text)
 /* 1, or 0 after a message; exits after --help. */
 static int parse(arguments *a, int argc, char **argv)
 {
-    int option;
+    static const char *const help[] = { usage, NULL };
+    const char *values[N_OPTIONS] = { NULL };
 
     *a = (arguments){ .level = 1, .batch = 1 };
     (void) parse_sides("--rows", "8,16,32,64,128,256", &a->rows);
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (option == HELP) {
-            fputs(usage, stdout);
-            exit(0);
-        }
-        if (!apply(a, option, optarg))
+    if (!parse_command_line(argc, argv, long_options, help, values))
+        return 0;
+    for (int option = NETWORK; option < HELP; option++) {
+        const char *text = values[option - NETWORK];
+
+        if (text != NULL && !apply(a, option, text))
             return 0;
     }
-    if (optind < argc || a->network == NULL) {
-        fputs(optind < argc ? "unexpected argument\n"
-                            : "--network FILE is needed\n",
-              stderr);
-        return 0;
-    }
+    if (a->network == NULL)
+        fputs("--network FILE is needed\n", stderr);
     if (a->columns.n == 0)
         a->columns = a->rows;
-    return 1;
+    return a->network != NULL;
 }
 
 /* -- work ----------------------------------------------------------------- */
@@ -283,6 +280,8 @@ int main(int argc, char **argv)
             status = fill(network, &a, &g, stdout);
         if (status != UB_OK)
             fprintf(stderr, "%s\n", ub_context_last_error(context));
+        else if (!finish_output())
+            status = UB_ERR_IO;
     }
     ub_network_destroy(&network);
     ub_context_destroy(&context);

@@ -47,7 +47,7 @@ int parse_number(const char *option, const char *text, double low, double high,
                 text, low, high);
         return 0;
     }
-    *out = value;
+    *out = value + 0.0; /* folders and lists know one zero: -0 is 0 */
     return 1;
 }
 
@@ -85,6 +85,16 @@ int parse_array(const char *option, const char *text, int64_t *rows,
            parse_integer(option, cross + 1, 1, 1 << 16, columns);
 }
 
+int finish_output(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 1;
+    fprintf(stderr, "standard output: %s\n",
+            errno ? strerror(errno) : "cannot be written");
+    return 0;
+}
+
 int parse_command_line(int argc, char **argv, const struct option *options,
                        const char *const *help, const char **values)
 {
@@ -101,7 +111,7 @@ int parse_command_line(int argc, char **argv, const struct option *options,
         if (strcmp(options[option - first].name, "help") == 0) {
             for (; *help != NULL; help++)
                 fputs(*help, stdout);
-            exit(0);
+            exit(finish_output() ? 0 : 1);
         }
         values[option - first] = optarg ? optarg : "";
     }

@@ -29,6 +29,10 @@ int parse_array(const char *option, const char *text, int64_t *rows,
 int parse_command_line(int argc, char **argv, const struct option *options,
                        const char *const *help, const char **values);
 
+/* Whether all that was printed is where it should be; 0 after a message, when
+ * the disk is full for one. */
+int finish_output(void);
+
 /* One line that is rewritten on a terminal, one line per epoch elsewhere;
  * SIGINT and SIGTERM ask the library to stop after the step. */
 int print_progress(void *user, const ub_progress *progress);
