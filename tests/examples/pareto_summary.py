@@ -72,32 +72,34 @@ def widths(method, seed):
     return [16, 17 if seed == 1 else 32] if method == "systolic" else [8, 35]
 
 
-def network(method, seed):
-    first, second = widths(method, seed)
+def network(method, seed, times=1):
+    """At so many times the widths."""
+    first, second = (times * width for width in widths(method, seed))
     return {"format": "uboost-network", "version": 1, "name": "made-up",
             "input": {"name": "input", "channels": 3, "height": SIDE,
                       "width": SIDE},
             "layers": [
-                conv("stem", "input", 16),
+                conv("stem", "input", 16 * times),
                 conv("cell0.input0", "stem", first),
                 conv("cell0.edge0.separable3x3.0", "cell0.input0", first,
                      groups=first),
                 conv("cell0.edge0.separable3x3.1", "cell0.edge0.separable3x3.0",
                      second, kernel=1),
-                conv("cell0.edge0.align", "cell0.edge0.separable3x3.1", 20,
-                     kernel=1),
+                conv("cell0.edge0.align", "cell0.edge0.separable3x3.1",
+                     20 * times, kernel=1),
                 {"name": "classifier.flatten", "kind": "flatten",
                  "inputs": ["cell0.edge0.align"]},
                 {"name": "classifier", "kind": "linear", "bias": True,
                  "inputs": ["classifier.flatten"], "out_channels": 10}]}
 
 
-def size(method, seed):
+def size(method, seed, times=1):
     """MACs and parameters at the trained width."""
-    first, second = widths(method, seed)
-    weights = (9 * 3 * 16 + 9 * 16 * first + 9 * first + first * second
-               + second * 20)
-    into = 20 * SIDE * SIDE
+    first, second = (times * width for width in widths(method, seed))
+    stem, last = 16 * times, 20 * times
+    weights = (9 * 3 * stem + 9 * stem * first + 9 * first + first * second
+               + second * last)
+    into = last * SIDE * SIDE
     return weights * SIDE * SIDE + into * 10, weights + into * 10 + 10
 
 
@@ -128,7 +130,8 @@ def write_run(folder, method, rate, seed, name=None, options=None, reached=None,
               **results):
     """A variant has a name, options and results of its own."""
     accuracy, latency = reached or figures(method, rate, seed)
-    macs, parameters = size(method, seed)
+    times = SCALE // (options or {}).get("cost_scale", SCALE)
+    macs, parameters = size(method, seed, times)
     at = folder / (name or name_of(method, rate, seed))
     at.mkdir(parents=True)
     own = {"preset": "paper8", "seed": seed, "hw": method, "lambda": rate,
@@ -146,7 +149,7 @@ def write_run(folder, method, rate, seed, name=None, options=None, reached=None,
               "simulated_utilization_hw_batch": 0.5, "seconds_micro": 1.0,
               "seconds_channels": 2.0, "seconds_train": 3.0, **results}
     for name, content in (("config", config), ("result", result),
-                          ("network", network(method, seed))):
+                          ("network", network(method, seed, times))):
         (at / f"{name}.json").write_text(json.dumps(content), "utf-8")
 
 
@@ -316,6 +319,9 @@ def write_variants(folder):
               changed(NORM, 0.1, 1))
     write_run(folder, "systolic", 7.0, 1, "systolic-far-lambda7-seed1", {},
               (0.5, 0.25))
+    # twice as wide for half the scale: the network that is priced is the same
+    write_run(folder, "systolic", 0.1, 1, "systolic-wide-lambda0.1-seed1",
+              {"cost_scale": SCALE // 2})
 
 
 def check_comparison(name, found, change, rates, moves):
@@ -387,7 +393,7 @@ def variants(root, whole, plain):
     check("summary with variants", status == 0, errors)
     check("one run has no deviation on the terminal", all(
         (" +- " in line) != line.startswith(
-            ("systolic, before-norm ", "systolic, far "))
+            ("systolic, before-norm ", "systolic, far ", "systolic, wide "))
         for line in output.split("\n\n")[0].splitlines()[1:]), output)
     if status != 0:
         return
@@ -402,9 +408,16 @@ def variants(root, whole, plain):
           == plain["points"])
     check("a picture of them",
           (folder / "variants.svg").exists() or "without cairo" in errors)
+    rows = {}
     with (folder / "runs.csv").open(encoding="utf-8", newline="") as file:
         for row in reversed(list(csv.DictReader(file))):
             shutil.copytree(folder / row["run"], again / row["run"])
+            rows[row["run"]] = row
+    wide, narrow = (rows[name] for name in ("systolic-wide-lambda0.1-seed1",
+                                            name_of("systolic", 0.1, 1)))
+    check("trained wider, priced alike", all(
+        wide[key] == narrow[key] for key in
+        ("widths", "systolic_ms_batch_1", "blackbox_ms_hw_batch")), wide)
     run(again)
     check("runs.csv has all that it is made of",
           contents(again) == contents(folder))
