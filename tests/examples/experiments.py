@@ -94,6 +94,9 @@ def wider(folder):
     write_program(program, STAND_IN)
     write_grid(grid)
     call = [ROOT / "bench" / "wider.py", program, "data", grid, out]
+    status, _, errors = run(*call, "--scale", "3", LOG=str(log))
+    check("wider: a scale that cannot be priced alike", status != 0
+          and "cost scale of 8" in errors and not log.exists(), errors)
     status, _, errors = run(*call, FAILING="2", LOG=str(log))
     check("wider: a failed run is the last", status != 0 and "output.txt"
           in errors and len(log.read_text().splitlines()) == 6, errors)
