@@ -64,24 +64,15 @@ static int parse_sides(const char *option, const char *text, sides *out)
 {
     char item[32];
 
-    out->n = 0;
-    while (*text != '\0') {
-        const size_t length = strcspn(text, ",");
-
-        if (length >= sizeof(item) || out->n == MAX_SIDES) {
+    for (out->n = 0; next_part(&text, ',', item, sizeof(item)); out->n++) {
+        if (out->n == MAX_SIDES) {
             fprintf(stderr, "%s: at most %d numbers\n", option, MAX_SIDES);
             return 0;
         }
-        memcpy(item, text, length);
-        item[length] = '\0';
         if (!parse_integer(option, item, 1, 1 << 16, &out->values[out->n]))
             return 0;
-        out->n++;
-        text += length + (text[length] == ',');
     }
-    if (out->n == 0)
-        fprintf(stderr, "%s: no number\n", option);
-    return out->n > 0;
+    return 1;
 }
 
 static int apply(arguments *a, int option, const char *text)

@@ -67,6 +67,44 @@ int parse_choice(const char *option, const char *text,
     return 0;
 }
 
+int next_part(const char **text, char between, char *out, size_t size)
+{
+    const char *begin = *text, *end;
+    size_t n;
+
+    if (begin == NULL)
+        return 0;
+    end = strchr(begin, between);
+    n = end ? (size_t) (end - begin) : strlen(begin);
+    *text = end ? end + 1 : NULL;
+    if (n >= size) {
+        begin = "...";
+        n = 3;
+    }
+    memcpy(out, begin, n);
+    out[n] = '\0';
+    return 1;
+}
+
+int parse_three(const char *option, const char *text, char between,
+                int64_t *const to[3], int64_t least_last)
+{
+    const char *at = text;
+    char item[32];
+    int n = 0;
+
+    for (; n < 3 && next_part(&at, between, item, sizeof(item)); n++) {
+        if (!parse_integer(option, item, n == 2 ? least_last : 0, 1 << 20,
+                           to[n]))
+            return 0;
+    }
+    if (n == 3 && at == NULL)
+        return 1;
+    fprintf(stderr, "%s %s: expected three numbers A%cB%cC\n", option, text,
+            between, between);
+    return 0;
+}
+
 int parse_array(const char *option, const char *text, int64_t *rows,
                 int64_t *columns)
 {

@@ -33,6 +33,7 @@ REFUSED = [
     (["--out", "x", "--lambda", "1,,2"], "--lambda : expected a number"),
     (["--out", "x", "--lambda", "1,1.0"], "--lambda: 1 is there twice"),
     (["--out", "x", "--lambda", "0,-0"], "--lambda: 0 is there twice"),
+    (["--out", "x", "--seeds", "1," + 99 * "0" + "2"], "--seeds ...: expected"),
     (["--out", "x", "--seeds", "1,-1"], "--seeds -1: expected a whole"),
     (["--out", "x", "--jobs", "0"], "--jobs 0: expected a whole"),
     (["--out", "x", "--reading", "loud"], "--reading loud: expected code|plain"),

@@ -52,7 +52,10 @@ REFUSED = [
     (COSEARCH, ["--wrong"], "see cosearch_cifar10 --help"),
     (SWEEP, [], "--network FILE is needed"),
     (SWEEP, ["--network", TINY, "--rows", "8,0"], "--rows 0: expected a whole"),
-    (SWEEP, ["--network", TINY, "--rows", ""], "--rows: no number"),
+    (SWEEP, ["--network", TINY, "--rows", ""], "--rows : expected a whole"),
+    (SWEEP, ["--network", TINY, "--rows", ",".join(["1"] * 65)], "at most 64"),
+    (SEARCH, ["--epochs", "1,2," + 99 * "0" + "3"], "--epochs ...: expected"),
+    (COSEARCH, ["--fps", "1,2,3"], "--fps 1,2,3: expected LOW,HIGH"),
     (SWEEP, ["--network", TINY, "8"], "8: unexpected argument"),
     (SWEEP, ["--wrong"], "see sweep --help"),
 ]
