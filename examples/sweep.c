@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_SIDES 64
+#define MAX_NAME  4000
 
 static const char usage[] =
     "usage: sweep --network FILE [options]\n"
@@ -75,6 +76,15 @@ static int parse_sides(const char *option, const char *text, sides *out)
     return 1;
 }
 
+/* An ending has to fit behind it. */
+static int check_out(const char *name)
+{
+    if (strlen(name) <= MAX_NAME)
+        return 1;
+    fputs("--out: the name is too long\n", stderr);
+    return 0;
+}
+
 static int apply(arguments *a, int option, const char *text)
 {
     switch (option) {
@@ -85,7 +95,7 @@ static int apply(arguments *a, int option, const char *text)
     case BATCH: return parse_integer("--batch", text, 1, 1 << 20, &a->batch);
     case BANDWIDTH:
         return parse_number("--bandwidth", text, 0.0, 1e9, &a->bandwidth);
-    case OUT: a->out = text; return 1;
+    case OUT: a->out = text; return check_out(text);
     default: return 0;
     }
 }

@@ -57,6 +57,7 @@ REFUSED = [
     (SEARCH, ["--epochs", "1,2," + 99 * "0" + "3"], "--epochs ...: expected"),
     (COSEARCH, ["--fps", "1,2,3"], "--fps 1,2,3: expected LOW,HIGH"),
     (SWEEP, ["--network", TINY, "8"], "8: unexpected argument"),
+    (SWEEP, ["--network", TINY, "--out", 4001 * "a"], "--out: the name is too"),
     (SWEEP, ["--wrong"], "see sweep --help"),
 ]
 failed = 0
