@@ -103,17 +103,17 @@ def size(method, seed, times=1):
     return weights * SIDE * SIDE + into * 10, weights + into * 10 + 10
 
 
-def cycles(method, seed, batch):
+def cycles(method, seed, batch, array=128):
     """Of the closed form, and MACs, of the network at eight times the width."""
     first, second = (SCALE * width for width in widths(method, seed))
     pixels, total, macs = SIDE * SIDE * batch, 0, 0
     for kernel, into, out in ((9, 3, 16 * SCALE), (9, 16 * SCALE, first),
                               (1, first, second), (1, second, 20 * SCALE)):
-        total += (math.ceil(kernel * into / 128) * math.ceil(out / 128)
+        total += (math.ceil(kernel * into / array) * math.ceil(out / array)
                   * pixels)
         macs += kernel * into * out * pixels
     into = 20 * SCALE * SIDE * SIDE
-    total += first * pixels + math.ceil(into / 128) * batch
+    total += first * pixels + math.ceil(into / array) * batch
     return total, macs + 9 * first * pixels + into * 10 * batch
 
 
@@ -344,6 +344,9 @@ def write_variants(folder):
     # twice as wide for half the scale: the network that is priced is the same
     write_run(folder, "systolic", 0.1, 1, "systolic-wide-lambda0.1-seed1",
               {"cost_scale": SCALE // 2})
+    # on an array of which neither 128 nor 136 is nearly a multiple
+    write_run(folder, "systolic", 0.1, 1, "systolic-array-lambda0.1-seed1",
+              {"rows": 100, "columns": 100})
 
 
 def check_comparison(name, found, change, rates, moves):
@@ -415,7 +418,8 @@ def variants(root, whole, plain):
     check("summary with variants", status == 0, errors)
     check("one run has no deviation on the terminal", all(
         (" +- " in line) != line.startswith(
-            ("systolic, before-norm ", "systolic, far ", "systolic, wide "))
+            ("systolic, array ", "systolic, before-norm ", "systolic, far ",
+             "systolic, wide "))
         for line in output.split("\n\n")[0].splitlines()[1:]), output)
     if status != 0:
         return
@@ -440,6 +444,12 @@ def variants(root, whole, plain):
     check("trained wider, priced alike", all(
         wide[key] == narrow[key] for key in
         ("widths", "systolic_ms_batch_1", "blackbox_ms_hw_batch")), wide)
+    count, _ = cycles("systolic", 1, 1, 100)
+    other = rows["systolic-array-lambda0.1-seed1"]
+    near_share = {row["label"]: row["near_share"] for row in summary["methods"]
+                  if row["hw"] == "systolic"}
+    check("an array of its own", near_share["array"] == 0.0
+          and near(float(other["systolic_ms_batch_1"]), count / 1e6), other)
     run(again)
     check("runs.csv has all that it is made of",
           contents(again) == contents(folder))
