@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # usage: bench/ablations.sh PARETO_CIFAR10 DATA OUT [OPTION of pareto_cifar10...]
 # What doc/REPRODUCTION.md has beside the grid that is judged: models that the
-# paper has not, or has otherwise, and systolic with one option changed, at
-# lambda 1 and both seeds. OUT holds the grid's runs; what is complete is not
-# repeated. The options, --jobs for one, go to every call.
+# paper has not, or has otherwise; systolic with one option changed, at lambda 1;
+# systolic polished, and sharing its searches (seed 1). OUT holds the grid's
+# runs; what is complete is not repeated. The options, --jobs for one, go to
+# every call.
 set -eu
 if [ $# -lt 3 ]; then
-    sed -n '3,7s/^# //p' "$0" >&2
+    sed -n '3,8s/^# //p' "$0" >&2
     exit 1
 fi
 program=$1

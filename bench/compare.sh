@@ -95,7 +95,9 @@ END { exit !found }' "$lines.peer" >>"$lines" || {
 # OpenMP's threads wait for each other by spinning: beside another program the
 # peer can take ten times as long.
 busy=$("$root/bench/busy.sh")
-echo "{\"bench\": \"machine\", \"busy\": $busy}" >>"$lines"
+date=$(date -u +%Y-%m-%d)
+echo "{\"bench\": \"machine\", \"busy\": $busy, \"date\": \"$date\"}" \
+    >>"$lines"
 if awk -v busy="$busy" 'BEGIN { exit busy < 0.1 }'; then
     echo "the machine is not quiet: the ratios will be wrong" >&2
 fi

@@ -93,10 +93,6 @@ class Point:
     def mean(self, figure):
         return statistics.mean(self.values(figure))
 
-    def spread(self, figure):
-        values = self.values(figure)
-        return statistics.stdev(values) if len(values) > 1 else 0.0
-
     def beaten_by(self, other):
         return (other.accuracy >= self.accuracy and other.fps >= self.fps
                 and (other.accuracy > self.accuracy or other.fps > self.fps))
@@ -139,8 +135,12 @@ def setup(options, points):
 
 
 def plus_minus(point, figure, scale, digits):
-    return (f"{scale * point.mean(figure):.{digits}f} +- "
-            f"{scale * point.spread(figure):.{digits}f}")
+    """Of one run there is no deviation."""
+    text = f"{scale * point.mean(figure):.{digits}f}"
+    if len(point.runs) > 1:
+        deviation = statistics.stdev(point.values(figure))
+        text += f" +- {scale * deviation:.{digits}f}"
+    return text
 
 
 def weight_text(point):

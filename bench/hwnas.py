@@ -70,8 +70,10 @@ def picture(out, name, pictures):
 
 
 def mean(values):
-    return (f"{statistics.mean(values):.2f} +- "
-            f"{statistics.stdev(values) if len(values) > 1 else 0:.2f}")
+    text = f"{statistics.mean(values):.2f}"
+    if len(values) > 1:
+        text += f" +- {statistics.stdev(values):.2f}"
+    return text
 
 
 def searched(hwnas, strategy, device, budget, seeds):

@@ -57,10 +57,12 @@ BEGIN { printf "%-6s %-8s %10s %10s\n", "seed", "lambda", "cycles", "accuracy" }
     printf "%-6d %-8s %10d %10.4f\n", $1, $2, $3, $4
     cycles[$2] += $3
     accuracy[$2] += $4
-    n[$2]++
+    if (!n[$2]++)
+        lambdas[++count] = $2
 }
 END {
-    for (l in n) {
+    for (i = 1; i <= count; i++) {
+        l = lambdas[i]
         cycles[l] /= n[l]
         accuracy[l] /= n[l]
         printf "%-6s %-8s %10.0f %10.4f\n", "mean", l, cycles[l], accuracy[l]

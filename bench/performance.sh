@@ -5,10 +5,11 @@
 # run.txt go to OUT (doc/results/performance); there, the tables go into
 # doc/PERFORMANCE.md too.
 # --peer: run bench/compare.sh with it. --data: what the data loader reads
-# (synthetic images). --quick: one run of everything, to see that it runs.
+# (synthetic images). --quick: one run of everything, to see that it runs; what
+# is kept stays as it is then, unless OUT is given.
 set -eu
 usage() {
-    sed -n '3,8s/^# //p' "$0" >&2
+    sed -n '3,9s/^# //p' "$0" >&2
     exit 1
 }
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -33,6 +34,10 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+if [ -z "$out" ] && [ -n "$quick" ]; then
+    out=$(mktemp -d)
+    trap 'rm -rf "$out"' EXIT
+fi
 out=${out:-$kept}
 mkdir -p "$out"
 programs=$("$root/bench/build.sh")

@@ -13,6 +13,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 folder=$1
 shift
 last=$(find "$folder" -name result.json -exec ls -t {} + | head -n 1)
+[ -n "$last" ] || {
+    echo "$folder: no result.json in it" >&2
+    exit 1
+}
 echo "command: $*"
 echo "ended:   $(date -u -r "$last" '+%Y-%m-%d %H:%M UTC')"
 echo "seconds: $(find "$folder" -name result.json -exec cat {} + |

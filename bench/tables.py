@@ -94,13 +94,15 @@ def compare(lines):
                      f"{memory[1]:.0f}", f"{memory[0]:.0f}",
                      f"{memory[1] / memory[0]:.2f}", "2",
                      f"{middle(group, 'share'):.2f}"))
-    date = datetime.datetime.fromtimestamp(
+    changed = datetime.datetime.fromtimestamp(
         (lines.folder / "compare.jsonl").stat().st_mtime,
         datetime.timezone.utc)
+    date = next((line["date"] for line in every if "date" in line),
+                f"{changed:%Y-%m-%d}")
     runs = len(ours) // len(grouped(ours, "channels"))
     busy = next((line["busy"] for line in every if "busy" in line), 0.0)
     note = "" if busy < 0.1 else ", NOT QUIET: the ratios are wrong"
-    return (f"{where(ours, 'batch')}; {date:%Y-%m-%d}; medians of {runs} runs "
+    return (f"{where(ours, 'batch')}; {date}; medians of {runs} runs "
             f"in turn; {busy:.2f} processors busy before{note}.\n\n" + table(
                 ("channels", "PyTorch ms", "ours ms", "PyTorch / ours", "of the runs",
                  "goal", "PyTorch MiB", "ours MiB", "PyTorch / ours", "goal",
@@ -210,6 +212,10 @@ def conv(lines):
     if not every:
         return None
     gemm = [line["gflops"] for line in lines("conv", bench="gemm")]
+    # Lines have shares of what BLIS reached before them, which something else
+    # may have slowed down.
+    for line in every:
+        line["share"] *= gemm[0] / max(gemm)
     triad = lines("conv", bench="triad")[0]["gb_per_second"]
     dense, depthwise = [], []
     for key, group in grouped(every, "operator", "channels", "out_channels",
@@ -236,8 +242,9 @@ def conv(lines):
     depthwise.sort(key=order)
     heads = ("forward", "by data", "by weight")
     return (f"{where(every, 'batch')}; BLIS 1024^3 {gemm[0]:.0f} GFLOP/s "
-            f"before and {gemm[-1]:.0f} after, triad {triad:.1f} GB/s.\n\nAll convolutions of a step, GFLOP/s and "
-            "shares of BLIS:\n\n" + by_network(every)
+            f"before and {gemm[-1]:.0f} after, of which the faster counts; "
+            f"triad {triad:.1f} GB/s.\n\nAll convolutions of a step, GFLOP/s "
+            "and shares of BLIS:\n\n" + by_network(every)
             + "\n\nOne by one, GFLOP/s and shares of BLIS; \"roof\" is the "
             "share that memory allows at the triad's rate:\n\n" + table(
                 ("operator / stride", "channels", "map", "inside", "roof",

@@ -27,6 +27,9 @@ def train_command(options, folder):
     """As the run in the folder was trained and priced, but for the widths."""
     of = json.loads((folder / "config.json").read_text("utf-8"))
     images = of["train_images"]
+    if of["cost_scale"] % options.scale:
+        sys.exit(f"{folder.name}: its cost scale of {of['cost_scale']} is not "
+                 f"divisible by --scale {options.scale}")
     return [options.program, "--data", options.data,
             "--network", folder / "network.json", "--scale", options.scale,
             "--epochs", of["train_epochs"], "--batch", of["train_batch"],

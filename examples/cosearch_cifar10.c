@@ -130,45 +130,12 @@ static const char *value_of(const arguments *a, int option)
 
 /* -- numbers and names ---------------------------------------------------- */
 
-/* The next of several texts with commas between; 0 behind the last, where
- * *text is NULL. */
-static int next_part(const char **text, char *out, size_t size)
-{
-    size_t length;
-
-    if (*text == NULL)
-        return 0;
-    length = strcspn(*text, ",");
-    snprintf(out, size, "%.*s", (int) length, *text);
-    *text = (*text)[length] == ',' ? *text + length + 1 : NULL;
-    return 1;
-}
-
-static int count_parts(const char *text)
-{
-    char part[32];
-    int n = 0;
-
-    while (next_part(&text, part, sizeof(part)))
-        n++;
-    return n;
-}
-
 static int parse_epochs(const char *text, ub_cosearch_options *o)
 {
     int64_t *const to[3] = { &o->warmup_epochs, &o->search_epochs,
                              &o->train_epochs };
-    char part[32];
 
-    if (count_parts(text) != 3) {
-        fprintf(stderr, "--epochs %s: expected three numbers W,S,T\n", text);
-        return 0;
-    }
-    for (int i = 0; next_part(&text, part, sizeof(part)); i++) {
-        if (!parse_integer("--epochs", part, i == 2, 1 << 20, to[i]))
-            return 0;
-    }
-    return 1;
+    return parse_three("--epochs", text, ',', to, 1);
 }
 
 static int parse_bits(const char *text, ub_cosearch_options *o)
@@ -176,7 +143,7 @@ static int parse_bits(const char *text, ub_cosearch_options *o)
     char part[32];
     int n = 0;
 
-    for (const char *at = text; next_part(&at, part, sizeof(part)); n++) {
+    for (const char *at = text; next_part(&at, ',', part, sizeof(part)); n++) {
         int64_t bits;
 
         if (n == UB_CHUNK_MAX_BITS) {
@@ -196,17 +163,17 @@ static int parse_bits(const char *text, ub_cosearch_options *o)
 static int parse_fps(const char *text, ub_cosearch_options *o)
 {
     double *const to[2] = { &o->fps_low, &o->fps_high };
+    const char *at = text;
     char part[32];
+    int n = 0;
 
-    if (count_parts(text) != 2) {
-        fprintf(stderr, "--fps %s: expected LOW,HIGH\n", text);
-        return 0;
-    }
-    for (int i = 0; next_part(&text, part, sizeof(part)); i++) {
-        if (!parse_number("--fps", part, 0, 1e12, to[i]))
+    for (; n < 2 && next_part(&at, ',', part, sizeof(part)); n++) {
+        if (!parse_number("--fps", part, 0, 1e12, to[n]))
             return 0;
     }
-    return 1;
+    if (n < 2 || at != NULL)
+        fprintf(stderr, "--fps %s: expected LOW,HIGH\n", text);
+    return n == 2 && at == NULL;
 }
 
 static const char *engine_name(int32_t i)

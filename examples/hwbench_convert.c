@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);
-        return EXIT_SUCCESS;
+        return finish_output() ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (argc != 3) {
         fputs("expected TABLES and FILE; see hwbench_convert --help\n", stderr);
@@ -32,5 +32,5 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     done = convert_tables(context, argv[1], argv[2]);
     ub_context_destroy(&context);
-    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+    return done && finish_output() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -29,8 +29,10 @@ static int summarize(ub_context *context, const pareto_plan *plan)
                             &summary);
     if (good) {
         good = write_all(context, &summary, plan->summary, plan->png);
-        if (good && !plan->quiet)
+        if (good && !plan->quiet) {
             pareto_print(&summary, stdout);
+            good = finish_output();
+        }
         pareto_summary_free(&summary);
     }
     pareto_results_free(&results);

@@ -3,12 +3,11 @@
  * heat maps. */
 #include "common/command_line.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_SIDES 64
+#define MAX_NAME  4000
 
 static const char usage[] =
     "usage: sweep --network FILE [options]\n"
@@ -41,6 +40,8 @@ static const struct option long_options[] = {
     { NULL, 0, NULL, 0 },
 };
 
+enum { N_OPTIONS = sizeof(long_options) / sizeof(long_options[0]) - 1 };
+
 typedef struct sides {
     int64_t n, values[MAX_SIDES];
 } sides;
@@ -64,24 +65,24 @@ static int parse_sides(const char *option, const char *text, sides *out)
 {
     char item[32];
 
-    out->n = 0;
-    while (*text != '\0') {
-        const size_t length = strcspn(text, ",");
-
-        if (length >= sizeof(item) || out->n == MAX_SIDES) {
+    for (out->n = 0; next_part(&text, ',', item, sizeof(item)); out->n++) {
+        if (out->n == MAX_SIDES) {
             fprintf(stderr, "%s: at most %d numbers\n", option, MAX_SIDES);
             return 0;
         }
-        memcpy(item, text, length);
-        item[length] = '\0';
         if (!parse_integer(option, item, 1, 1 << 16, &out->values[out->n]))
             return 0;
-        out->n++;
-        text += length + (text[length] == ',');
     }
-    if (out->n == 0)
-        fprintf(stderr, "%s: no number\n", option);
-    return out->n > 0;
+    return 1;
+}
+
+/* An ending has to fit behind it. */
+static int check_out(const char *name)
+{
+    if (strlen(name) <= MAX_NAME)
+        return 1;
+    fputs("--out: the name is too long\n", stderr);
+    return 0;
 }
 
 static int apply(arguments *a, int option, const char *text)
@@ -94,7 +95,7 @@ static int apply(arguments *a, int option, const char *text)
     case BATCH: return parse_integer("--batch", text, 1, 1 << 20, &a->batch);
     case BANDWIDTH:
         return parse_number("--bandwidth", text, 0.0, 1e9, &a->bandwidth);
-    case OUT: a->out = text; return 1;
+    case OUT: a->out = text; return check_out(text);
     default: return 0;
     }
 }
@@ -102,27 +103,24 @@ static int apply(arguments *a, int option, const char *text)
 /* 1, or 0 after a message; exits after --help. */
 static int parse(arguments *a, int argc, char **argv)
 {
-    int option;
+    static const char *const help[] = { usage, NULL };
+    const char *values[N_OPTIONS] = { NULL };
 
     *a = (arguments){ .level = 1, .batch = 1 };
     (void) parse_sides("--rows", "8,16,32,64,128,256", &a->rows);
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (option == HELP) {
-            fputs(usage, stdout);
-            exit(0);
-        }
-        if (!apply(a, option, optarg))
+    if (!parse_command_line(argc, argv, long_options, help, values))
+        return 0;
+    for (int option = NETWORK; option < HELP; option++) {
+        const char *text = values[option - NETWORK];
+
+        if (text != NULL && !apply(a, option, text))
             return 0;
     }
-    if (optind < argc || a->network == NULL) {
-        fputs(optind < argc ? "unexpected argument\n"
-                            : "--network FILE is needed\n",
-              stderr);
-        return 0;
-    }
+    if (a->network == NULL)
+        fputs("--network FILE is needed\n", stderr);
     if (a->columns.n == 0)
         a->columns = a->rows;
-    return 1;
+    return a->network != NULL;
 }
 
 /* -- work ----------------------------------------------------------------- */
@@ -283,6 +281,8 @@ int main(int argc, char **argv)
             status = fill(network, &a, &g, stdout);
         if (status != UB_OK)
             fprintf(stderr, "%s\n", ub_context_last_error(context));
+        else if (!finish_output())
+            status = UB_ERR_IO;
     }
     ub_network_destroy(&network);
     ub_context_destroy(&context);

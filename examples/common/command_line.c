@@ -47,7 +47,7 @@ int parse_number(const char *option, const char *text, double low, double high,
                 text, low, high);
         return 0;
     }
-    *out = value;
+    *out = value + 0.0; /* folders and lists know one zero: -0 is 0 */
     return 1;
 }
 
@@ -64,6 +64,44 @@ int parse_choice(const char *option, const char *text,
     for (int32_t i = 1; name(i) != NULL; i++)
         fprintf(stderr, "%s%s", name(i + 1) == NULL ? " or " : ", ", name(i));
     fputc('\n', stderr);
+    return 0;
+}
+
+int next_part(const char **text, char between, char *out, size_t size)
+{
+    const char *begin = *text, *end;
+    size_t n;
+
+    if (begin == NULL)
+        return 0;
+    end = strchr(begin, between);
+    n = end ? (size_t) (end - begin) : strlen(begin);
+    *text = end ? end + 1 : NULL;
+    if (n >= size) {
+        begin = "...";
+        n = 3;
+    }
+    memcpy(out, begin, n);
+    out[n] = '\0';
+    return 1;
+}
+
+int parse_three(const char *option, const char *text, char between,
+                int64_t *const to[3], int64_t least_last)
+{
+    const char *at = text;
+    char item[32];
+    int n = 0;
+
+    for (; n < 3 && next_part(&at, between, item, sizeof(item)); n++) {
+        if (!parse_integer(option, item, n == 2 ? least_last : 0, 1 << 20,
+                           to[n]))
+            return 0;
+    }
+    if (n == 3 && at == NULL)
+        return 1;
+    fprintf(stderr, "%s %s: expected three numbers A%cB%cC\n", option, text,
+            between, between);
     return 0;
 }
 
@@ -85,6 +123,16 @@ int parse_array(const char *option, const char *text, int64_t *rows,
            parse_integer(option, cross + 1, 1, 1 << 16, columns);
 }
 
+int finish_output(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 1;
+    fprintf(stderr, "standard output: %s\n",
+            errno ? strerror(errno) : "cannot be written");
+    return 0;
+}
+
 int parse_command_line(int argc, char **argv, const struct option *options,
                        const char *const *help, const char **values)
 {
@@ -101,7 +149,7 @@ int parse_command_line(int argc, char **argv, const struct option *options,
         if (strcmp(options[option - first].name, "help") == 0) {
             for (; *help != NULL; help++)
                 fputs(*help, stdout);
-            exit(0);
+            exit(finish_output() ? 0 : 1);
         }
         values[option - first] = optarg ? optarg : "";
     }

@@ -18,9 +18,18 @@ int parse_number(const char *option, const char *text, double low, double high,
 /* The place of a name; name(i) is NULL behind the last. */
 int parse_choice(const char *option, const char *text,
                  const char *(*name)(int32_t), int32_t *out);
+/* Three whole numbers with something between them, from 0 or, the last, from
+ * `least_last` to 2^20. */
+int parse_three(const char *option, const char *text, char between,
+                int64_t *const to[3], int64_t least_last);
 /* "16x32" */
 int parse_array(const char *option, const char *text, int64_t *rows,
                 int64_t *columns);
+
+/* The next of several texts with something between them; 0 behind the last,
+ * where *text is NULL. One that does not fit is "...", which is neither a
+ * number nor a name. */
+int next_part(const char **text, char between, char *out, size_t size);
 
 /* The whole line: `options`, ended by an empty one, are numbered without gaps
  * from above any character. What is given goes to the same place of `values`,
@@ -28,6 +37,10 @@ int parse_array(const char *option, const char *text, int64_t *rows,
  * ends in NULL. */
 int parse_command_line(int argc, char **argv, const struct option *options,
                        const char *const *help, const char **values);
+
+/* Whether all that was printed is where it should be; 0 after a message, when
+ * the disk is full for one. */
+int finish_output(void);
 
 /* One line that is rewritten on a terminal, one line per epoch elsewhere;
  * SIGINT and SIGTERM ask the library to stop after the step. */

@@ -53,21 +53,23 @@ int is_leftover(const char *name, const char *of)
 
 void remove_leftovers(const char *path)
 {
-    /* others are small */
-    static const char *const large[] = { "checkpoint.safetensors",
-                                         "supernet.safetensors",
-                                         "weights.safetensors" };
+    static const char *const files[] = {
+        "accelerator.json",     "channels.json",       "checkpoint.safetensors",
+        "config.json",          "log.jsonl",           "micro.json",
+        "network.dot",          "network.json",        "result.json",
+        "supernet.safetensors", "weights.safetensors",
+    };
     char name[4608];
     DIR *all = opendir(path);
     const struct dirent *entry;
 
     while (all != NULL && (entry = readdir(all)) != NULL) {
-        for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
             const int n = snprintf(name, sizeof(name), "%s/%s", path,
                                    entry->d_name);
 
             if (n > 0 && (size_t) n < sizeof(name) &&
-                is_leftover(entry->d_name, large[i]))
+                is_leftover(entry->d_name, files[i]))
                 unlink(name);
         }
     }

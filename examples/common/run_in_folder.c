@@ -14,7 +14,9 @@ static ub_status run_with_data(ub_context *context, const char *data,
 
     if (open_data(context, data, &train, &test)) {
         status = run(user, context, train, test);
-        if (status == UB_ERR_INTERRUPTED)
+        if (status == UB_OK && !finish_output())
+            status = UB_ERR_IO;
+        else if (status == UB_ERR_INTERRUPTED)
             fputs("\nstopped; to go on, repeat the command with --resume\n",
                   stderr);
         else if (status != UB_OK)

@@ -163,31 +163,6 @@ int name_search_option(const char *key, int64_t value, char *out, size_t size)
     return 1;
 }
 
-/* Three numbers with something between them. */
-static int parse_three(const char *option, const char *text, char between,
-                       int64_t *const to[3], int64_t least_last)
-{
-    char copy[96];
-    char *at = copy;
-
-    snprintf(copy, sizeof(copy), "%s", text);
-    for (int i = 0; i < 3; i++) {
-        char *end = strchr(at, between);
-        if ((end == NULL) != (i == 2)) {
-            fprintf(stderr, "%s %s: expected three numbers A%cB%cC\n", option,
-                    text, between, between);
-            return 0;
-        }
-        if (end != NULL)
-            *end = '\0';
-        if (!parse_integer(option, at, i == 2 ? least_last : 0, 1 << 20, to[i]))
-            return 0;
-        if (end != NULL)
-            at = end + 1;
-    }
-    return 1;
-}
-
 static int read_other(int index, const char *text, ub_search_options *o)
 {
     int64_t *const epochs[3] = { &o->micro_epochs, &o->channel_epochs,

@@ -16,7 +16,7 @@
 typedef struct entry {
     pareto_run run;
     json_t *config;
-    int64_t hw_batch;
+    int64_t hw_batch, cost_scale, rows;
 } entry;
 
 typedef struct loading {
@@ -117,7 +117,13 @@ static int read_configs(loading *l)
             return 0;
         e->config = pareto_read_json(path);
         if (e->config == NULL ||
-            !pareto_read_config(path, e->config, &e->run, &e->hw_batch))
+            !pareto_read_config(path, e->config, &e->run, &e->hw_batch) ||
+            !pareto_read_integer(path, e->config, "cost_scale", 1, 1 << 10,
+                                 &e->cost_scale) ||
+            !pareto_read_integer(path, e->config, "rows", 1, 1 << 16,
+                                 &e->rows) ||
+            !pareto_read_integer(path, e->config, "columns", 1, 1 << 16,
+                                 &e->run.columns))
             return 0;
     }
     return 1;
@@ -182,6 +188,9 @@ static int read_common(loading *l)
     char path[PATH_SIZE];
 
     r->hw_batch = l->entries[0].hw_batch;
+    r->cost_scale = l->entries[0].cost_scale;
+    r->rows = l->entries[0].rows;
+    r->columns = l->entries[0].run.columns;
     if (path_of(l, l->entries[0].run.name, "config.json", path) &&
         pareto_read_text(path, c, "preset", r->preset) &&
         pareto_read_text(path, c, "data", r->data) &&
@@ -199,10 +208,6 @@ static int read_common(loading *l)
                             &r->epochs[2]) &&
         pareto_read_integer(path, c, "train_batch", 2, 1 << 16,
                             &r->train_batch) &&
-        pareto_read_integer(path, c, "rows", 1, 1 << 16, &r->rows) &&
-        pareto_read_integer(path, c, "columns", 1, 1 << 16, &r->columns) &&
-        pareto_read_integer(path, c, "cost_scale", 1, 1 << 10,
-                            &r->cost_scale) &&
         pareto_read_integer(path, c, "widths_low", 1, 1 << 16,
                             &r->widths.low) &&
         pareto_read_integer(path, c, "widths_high", r->widths.low, 1 << 16,
@@ -347,6 +352,26 @@ static int find_all_options(loading *l)
 /* -- their results ----------------------------------------------------------
  */
 
+/* On the array of the run, which is mostly that of the others. */
+static int price(const loading *l, const char *path, const ub_network *priced,
+                 entry *e, pareto_pricing *common)
+{
+    pareto_results own = *l->results;
+    pareto_pricing pricing;
+    int good;
+
+    if (e->rows == own.rows && e->run.columns == own.columns)
+        return pareto_price(common, path, priced, e->hw_batch, &e->run);
+    own.rows = e->rows;
+    own.columns = e->run.columns;
+    if (!pareto_pricing_open(l->context, &own, &pricing))
+        return 0;
+    good = pareto_price(&pricing, path, priced, e->hw_batch, &e->run);
+    common->n_changed += pricing.n_changed;
+    pareto_pricing_close(&pricing);
+    return good;
+}
+
 static int read_run(loading *l, entry *e, pareto_pricing *pricing)
 {
     ub_network *priced = NULL;
@@ -360,10 +385,9 @@ static int read_run(loading *l, entry *e, pareto_pricing *pricing)
     good = result != NULL && pareto_read_result(path, result, &e->run) &&
            path_of(l, e->run.name, "network.json", path);
     if (good)
-        priced = pareto_read_network(l->context, path, l->results->cost_scale,
-                                     result);
+        priced = pareto_read_network(l->context, path, e->cost_scale, result);
     good = priced != NULL && pareto_read_widths(priced, &e->run) &&
-           pareto_price(pricing, path, priced, e->hw_batch, &e->run);
+           price(l, path, priced, e, pricing);
     ub_network_destroy(&priced);
     json_decref(result);
     return good;

@@ -380,6 +380,17 @@ int pareto_write_markdown(const pareto_summary *summary, const char *folder)
 /* -- a terminal -------------------------------------------------------------
  */
 
+/* The mean, and behind it the deviation, or blanks as wide. */
+static void print_moments(FILE *f, const pareto_moments *m, double factor,
+                          int width, int digits, int deviation_width)
+{
+    fprintf(f, " %*.*f", width, digits, factor * m->mean);
+    if (isfinite(m->deviation))
+        fprintf(f, " +- %*.*f", deviation_width, digits, factor * m->deviation);
+    else
+        fprintf(f, "%*s", deviation_width + 4, "");
+}
+
 void pareto_print(const pareto_summary *s, FILE *f)
 {
     pareto_claim claims[PARETO_CLAIMS];
@@ -392,14 +403,12 @@ void pareto_print(const pareto_summary *s, FILE *f)
             "front, slower");
     for (int64_t i = 0; i < s->n_points; i++) {
         const pareto_point *p = &s->points[i];
-        const pareto_moments *t = &p->latency_ms[0], *u = &p->utilization[0];
 
-        fprintf(f,
-                "%-22s %7g %5" PRId64
-                " %8.2f +- %4.2f %9.1f +- %5.1f %6.1f +- %4.1f  ",
-                NAME(p), p->lambda, p->n, 100.0 * p->accuracy.mean,
-                100.0 * p->accuracy.deviation, PARETO_US(t->mean),
-                PARETO_US(t->deviation), 100.0 * u->mean, 100.0 * u->deviation);
+        fprintf(f, "%-22s %7g %5" PRId64, NAME(p), p->lambda, p->n);
+        print_moments(f, &p->accuracy, 100.0, 8, 2, 4);
+        print_moments(f, &p->latency_ms[0], PARETO_US(1), 9, 1, 5);
+        print_moments(f, &p->utilization[0], 100.0, 6, 1, 4);
+        fputs("  ", f);
         if (isfinite(p->speedup[0]))
             fprintf(f, "%11.2f x\n", p->speedup[0]);
         else

@@ -45,9 +45,10 @@ static const char usage[] =
     "  --label NAME      for runs with other options beside those of the same\n"
     "                    DIR: in DIR/METHOD-NAME-lambdaF-seedN\n"
     "  --out DIR         folder for the results\n"
-    "  --summary DIR     folder with results; needs no data; without the runs "
-    "of\n"
-    "                    all --lambda and --seeds there are no verdicts\n"
+    "  --summary DIR     folder with results; needs no data; without runs of "
+    "as\n"
+    "                    many lambdas and seeds as --lambda and --seeds name\n"
+    "                    there are no verdicts\n"
     "  --png             pictures as PNG, too\n"
     "  --quiet           no progress, no table\n"
     "  --help            this text\n";
@@ -172,22 +173,16 @@ static int read_variant(pareto_plan *p, const char *text)
     return 1;
 }
 
-/* Every item between commas. */
 static int read_list(pareto_plan *p, const char *text,
                      int (*read)(pareto_plan *, const char *))
 {
     char item[64];
 
-    for (;;) {
-        const size_t n = strcspn(text, ",");
-
-        snprintf(item, sizeof(item), "%.*s", n < 60 ? (int) n : 60, text);
+    while (next_part(&text, ',', item, sizeof(item))) {
         if (!read(p, item))
             return 0;
-        if (text[n] == '\0')
-            return 1;
-        text += n + 1;
     }
+    return 1;
 }
 
 static const char *given(const char *value, const char *otherwise)

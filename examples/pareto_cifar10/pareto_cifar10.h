@@ -59,7 +59,7 @@ typedef struct pareto_run {
     int32_t method;           /* a ub_search_hardware */
     int32_t repaired;         /* decisions of the cell that pruning changed */
     double lambda;
-    int64_t seed;
+    int64_t seed, columns;              /* of the array it was searched for */
     double accuracy;                    /* of the test, 0 to 1 */
     double latency_ms[PARETO_BATCHES];  /* simulated, level 1 */
     double utilization[PARETO_BATCHES]; /* simulated */
@@ -78,8 +78,8 @@ typedef struct pareto_run {
     double predicted_ms[PARETO_MODELS][PARETO_BATCHES]; /* NaN: not known */
 } pareto_run;
 
-/* What the runs have in common, and the runs: the main ones, then the labels'
- * in the order of pareto_label_order(); by method, lambda, seed. */
+/* What the main runs have in common, and the runs: the main ones, then the
+ * labels' in the order of pareto_label_order(); by method, lambda, seed. */
 typedef struct pareto_results {
     char preset[PARETO_NAME], data[PARETO_NAME];
     int64_t data_images, test_images, train_images; /* train_images 0: all */
@@ -99,7 +99,7 @@ typedef struct pareto_results {
 } pareto_results;
 
 typedef struct pareto_moments {
-    double mean, deviation; /* of a sample; 0 for one */
+    double mean, deviation; /* of a sample; NaN: of fewer than two */
 } pareto_moments;
 
 /* Runs with a label beside the main runs of the same method, lambda, seed. */

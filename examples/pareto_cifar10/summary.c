@@ -33,7 +33,7 @@ static int complain(ub_context *context)
 
 pareto_moments pareto_find_moments(const double *x, int64_t n)
 {
-    pareto_moments m = { 0.0, 0.0 };
+    pareto_moments m = { 0.0, NAN };
     double squares = 0.0;
 
     if (n == 0)
@@ -278,11 +278,11 @@ static void compare_speed(pareto_summary *s, pareto_method *m, int batch)
  */
 
 /* 0 is no multiple. */
-static int is_near(const pareto_results *r, int64_t width)
+static int is_near(const pareto_results *r, int64_t columns, int64_t width)
 {
     const int64_t step = r->widths.step * r->cost_scale;
-    const int64_t above = (width + r->columns - 1) / r->columns * r->columns;
-    const int64_t below = above - r->columns;
+    const int64_t above = (width + columns - 1) / columns * columns;
+    const int64_t below = above - columns;
 
     return above - width <= step || (below > 0 && width - below <= step);
 }
@@ -292,7 +292,7 @@ int64_t pareto_count_near(const pareto_results *r, const pareto_run *run)
     int64_t near = 0;
 
     for (int64_t i = 0; i < run->n_widths; i++)
-        near += is_near(r, run->widths[i]);
+        near += is_near(r, run->columns, run->widths[i]);
     return near;
 }
 
@@ -304,7 +304,7 @@ static void set_bins(const pareto_results *r, pareto_summary *s)
     s->bin_step = r->widths.step * r->cost_scale;
     s->n_bins = (r->widths.high - r->widths.low) / r->widths.step + 1;
     for (int64_t i = 0; i < s->n_bins; i++)
-        near += is_near(r, s->bin_low + i * s->bin_step);
+        near += is_near(r, r->columns, s->bin_low + i * s->bin_step);
     s->near_chance = (double) near / (double) s->n_bins;
 }
 

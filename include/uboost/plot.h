@@ -107,7 +107,8 @@ ub_status ub_plot_series(ub_plot *plot, const char *name, ub_plot_style style,
                          int64_t n, const double *x, const double *y);
 
 /**
- * Name the categories that bars stand on; the x axis shows them.
+ * Name the categories that bars stand on; the x axis shows them all, whatever
+ * the options say of its ends and logarithm.
  *
  * @param plot   has none yet; unchanged on failure
  * @param n      1 to UB_PLOT_MAX_NAMES
@@ -137,6 +138,7 @@ ub_status ub_plot_bars(ub_plot *plot, const char *name, const double *heights);
 /**
  * Make the figure a heat map: the categories are its columns. Each cell shows
  * its colour and, where there is room, its number; the bar beside it the scale.
+ * The options' ends and logarithms are ignored.
  *
  * @param plot   has categories and nothing else; unchanged on failure
  * @param name   of what is shown, with its unit; copied

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* As many as a double has behind its first digit. */
+#define MAX_DECIMALS 15.0
+
 /* 1, 2 or 5 times a power of ten, at least `step`. */
 static double round_step(double step)
 {
@@ -46,7 +49,8 @@ static void make_linear(double low, double high, const double fixed[2],
             break;
         add_tick(axis, fabs(tick) < 1e-9 * step ? 0.0 : tick);
     }
-    axis->decimals = (int) fmax(0.0, -floor(log10(step) + 1e-9));
+    axis->decimals = (int) fmin(fmax(0.0, -floor(log10(step) + 1e-9)),
+                                MAX_DECIMALS);
 }
 
 /* Ends that are not fixed move in to the ticks next to the numbers. */
@@ -111,6 +115,10 @@ int ub__plot_axis_make(double low, double high, const double fixed[2], int log,
         make_log(low, high, fixed, wanted, &axis);
     else
         make_linear(low, high, fixed, wanted, &axis);
+    /* places are found by its extent, which a double may be too small for */
+    if (!(axis.low < axis.high) ||
+        !isfinite(log ? axis.high / axis.low : axis.high - axis.low))
+        return 0;
     *out = axis;
     return 1;
 }
@@ -140,7 +148,9 @@ void ub__plot_axis_label(const ub__plot_axis *axis, double value, char *text,
 {
     const double magnitude = fabs(value);
 
-    if (magnitude >= 1e7 || (magnitude > 0.0 && magnitude < 1e-4)) {
+    if (value == 0.0 && axis->decimals > 4) {
+        snprintf(text, size, "0"); /* beside numbers such as 2e-05 */
+    } else if (magnitude >= 1e7 || (magnitude > 0.0 && magnitude < 1e-4)) {
         snprintf(text, size, "%g", value);
     } else if (axis->log) {
         snprintf(text, size, magnitude < 1.0 ? "%g" : "%.0f", value);

@@ -7,6 +7,8 @@
 
 /* Pixels of a file, in each direction. */
 #define MAX_SIDE 16384
+/* Pixels that a point is drawn from its figure's corner at most. */
+#define FARTHEST 1e6
 
 void ub__draw_gray(ub__figure *f, double gray)
 {
@@ -123,16 +125,23 @@ static ub_status make_axes(ub__figure *f)
                     "plot: no number that the axes can show");
 }
 
+/* Behind 2^23 pixels cairo's coordinates begin anew on the other side. */
+static double keep_in_reach(double place)
+{
+    return fmin(fmax(place, -FARTHEST), FARTHEST);
+}
+
 double ub__draw_x(const ub__figure *f, double value)
 {
-    return f->frame.left +
-           ub__plot_axis_place(&f->x, value) * (f->frame.right - f->frame.left);
+    return keep_in_reach(f->frame.left + ub__plot_axis_place(&f->x, value) *
+                                             (f->frame.right - f->frame.left));
 }
 
 double ub__draw_y(const ub__figure *f, double value)
 {
-    return f->frame.bottom -
-           ub__plot_axis_place(&f->y, value) * (f->frame.bottom - f->frame.top);
+    return keep_in_reach(f->frame.bottom -
+                         ub__plot_axis_place(&f->y, value) *
+                             (f->frame.bottom - f->frame.top));
 }
 
 /* Whether names stand side by side below their columns. */

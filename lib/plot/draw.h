@@ -42,7 +42,7 @@ void ub__draw_text(ub__figure *f, double x, double y, double anchor,
 void ub__draw_turned(ub__figure *f, double x, double y, double angle,
                      double anchor, const char *text);
 
-/* Where a number lies in the frame. */
+/* Where a number lies in the frame, or outside in its direction. */
 double ub__draw_x(const ub__figure *f, double value);
 double ub__draw_y(const ub__figure *f, double value);
 

@@ -55,7 +55,8 @@ typedef struct ub__plot_axis {
 
 /* Ends and ticks for numbers between low and high. Ends that are NaN in
  * `fixed` are moved outwards to a round number. Returns 0 if there is nothing
- * to show: no number, or none above 0 on a logarithmic axis. */
+ * to show: no number, none above 0 on a logarithmic axis, or such as no double
+ * holds the extent or the step of. */
 int ub__plot_axis_make(double low, double high, const double fixed[2], int log,
                        int wanted, ub__plot_axis *out);
 /* Place on the axis, 0 at low and 1 at high. */

@@ -94,6 +94,9 @@ def wider(folder):
     write_program(program, STAND_IN)
     write_grid(grid)
     call = [ROOT / "bench" / "wider.py", program, "data", grid, out]
+    status, _, errors = run(*call, "--scale", "3", LOG=str(log))
+    check("wider: a scale that cannot be priced alike", status != 0
+          and "cost scale of 8" in errors and not log.exists(), errors)
     status, _, errors = run(*call, FAILING="2", LOG=str(log))
     check("wider: a failed run is the last", status != 0 and "output.txt"
           in errors and len(log.read_text().splitlines()) == 6, errors)
@@ -194,6 +197,28 @@ def cosearch(folder):
                                      "-2.80"), rows)
     check("cosearch: runs.csv", len((out / "runs.csv").read_text().splitlines())
           == 15)
+    missing(out, programs, call)
+
+
+def missing(out, programs, call):
+    """Runs that are not there, or not whole, or fail."""
+    broken = out / "joint-lambda1-seed2" / "result.json"
+    broken.unlink()
+    status, output, errors = run(*call)
+    check("cosearch: only what is missing is run again",
+          status == 0 and output.count("to go") == 1, output + errors)
+    broken.write_text("")
+    status, _, errors = run(*call[:call.index("--")], "--summary")
+    check("cosearch: an empty result is none", status == 0 and "13 of 14 runs"
+          in (out / "summary.md").read_text("utf-8"), errors)
+    one = row(rows_of(out / "summary.md"), "joint", "1")
+    check("cosearch: one run has no deviation", one[2:5] == ["1", "76.20",
+                                                             "399"], one)
+    write_program(programs / "train_network", "#!/bin/sh\nexit 3\n")
+    (out / "train-8bit-seed1" / "result.json").unlink()
+    status, _, errors = run(*call)
+    check("cosearch: a run that fails",
+          status == 1 and "train-8bit-seed1" in errors, errors)
 
 
 def main():

@@ -32,6 +32,8 @@ REFUSED = [
     (["--out", "x", "--hw", "flops,flops"], "--hw: flops is there twice"),
     (["--out", "x", "--lambda", "1,,2"], "--lambda : expected a number"),
     (["--out", "x", "--lambda", "1,1.0"], "--lambda: 1 is there twice"),
+    (["--out", "x", "--lambda", "0,-0"], "--lambda: 0 is there twice"),
+    (["--out", "x", "--seeds", "1," + 99 * "0" + "2"], "--seeds ...: expected"),
     (["--out", "x", "--seeds", "1,-1"], "--seeds -1: expected a whole"),
     (["--out", "x", "--jobs", "0"], "--jobs 0: expected a whole"),
     (["--out", "x", "--reading", "loud"], "--reading loud: expected code|plain"),
@@ -148,8 +150,15 @@ def grid(root):
     status, errors = locked(parts)
     check("one at a time", status == 1
           and "another pareto_cifar10 is writing there" in errors, errors)
+    killed = [parts / RUNS[0] / f"{file}.123-4.tmp" for file in
+              ("config.json", "checkpoint.safetensors", "result.json")]
+    for path in [*killed, parts / RUNS[0] / "mine.tmp"]:
+        path.touch()
     status, errors = run(*GRID, "--out", str(parts), "--jobs", "1", "--quiet")
     check("goes on, quietly", status == 0 and not errors, errors)
+    check("nothing is left of a killed run, and a stranger's file is",
+          not any(path.exists() for path in killed)
+          and (parts / RUNS[0] / "mine.tmp").exists())
     check("same seed, same networks and weights", status == 0
           and content(parts, RUNS) == once)
     variants(root, whole)

@@ -72,46 +72,48 @@ def widths(method, seed):
     return [16, 17 if seed == 1 else 32] if method == "systolic" else [8, 35]
 
 
-def network(method, seed):
-    first, second = widths(method, seed)
+def network(method, seed, times=1):
+    """At so many times the widths."""
+    first, second = (times * width for width in widths(method, seed))
     return {"format": "uboost-network", "version": 1, "name": "made-up",
             "input": {"name": "input", "channels": 3, "height": SIDE,
                       "width": SIDE},
             "layers": [
-                conv("stem", "input", 16),
+                conv("stem", "input", 16 * times),
                 conv("cell0.input0", "stem", first),
                 conv("cell0.edge0.separable3x3.0", "cell0.input0", first,
                      groups=first),
                 conv("cell0.edge0.separable3x3.1", "cell0.edge0.separable3x3.0",
                      second, kernel=1),
-                conv("cell0.edge0.align", "cell0.edge0.separable3x3.1", 20,
-                     kernel=1),
+                conv("cell0.edge0.align", "cell0.edge0.separable3x3.1",
+                     20 * times, kernel=1),
                 {"name": "classifier.flatten", "kind": "flatten",
                  "inputs": ["cell0.edge0.align"]},
                 {"name": "classifier", "kind": "linear", "bias": True,
                  "inputs": ["classifier.flatten"], "out_channels": 10}]}
 
 
-def size(method, seed):
+def size(method, seed, times=1):
     """MACs and parameters at the trained width."""
-    first, second = widths(method, seed)
-    weights = (9 * 3 * 16 + 9 * 16 * first + 9 * first + first * second
-               + second * 20)
-    into = 20 * SIDE * SIDE
+    first, second = (times * width for width in widths(method, seed))
+    stem, last = 16 * times, 20 * times
+    weights = (9 * 3 * stem + 9 * stem * first + 9 * first + first * second
+               + second * last)
+    into = last * SIDE * SIDE
     return weights * SIDE * SIDE + into * 10, weights + into * 10 + 10
 
 
-def cycles(method, seed, batch):
+def cycles(method, seed, batch, array=128):
     """Of the closed form, and MACs, of the network at eight times the width."""
     first, second = (SCALE * width for width in widths(method, seed))
     pixels, total, macs = SIDE * SIDE * batch, 0, 0
     for kernel, into, out in ((9, 3, 16 * SCALE), (9, 16 * SCALE, first),
                               (1, first, second), (1, second, 20 * SCALE)):
-        total += (math.ceil(kernel * into / 128) * math.ceil(out / 128)
+        total += (math.ceil(kernel * into / array) * math.ceil(out / array)
                   * pixels)
         macs += kernel * into * out * pixels
     into = 20 * SCALE * SIDE * SIDE
-    total += first * pixels + math.ceil(into / 128) * batch
+    total += first * pixels + math.ceil(into / array) * batch
     return total, macs + 9 * first * pixels + into * 10 * batch
 
 
@@ -128,7 +130,8 @@ def write_run(folder, method, rate, seed, name=None, options=None, reached=None,
               **results):
     """A variant has a name, options and results of its own."""
     accuracy, latency = reached or figures(method, rate, seed)
-    macs, parameters = size(method, seed)
+    times = SCALE // (options or {}).get("cost_scale", SCALE)
+    macs, parameters = size(method, seed, times)
     at = folder / (name or name_of(method, rate, seed))
     at.mkdir(parents=True)
     own = {"preset": "paper8", "seed": seed, "hw": method, "lambda": rate,
@@ -146,7 +149,7 @@ def write_run(folder, method, rate, seed, name=None, options=None, reached=None,
               "simulated_utilization_hw_batch": 0.5, "seconds_micro": 1.0,
               "seconds_channels": 2.0, "seconds_train": 3.0, **results}
     for name, content in (("config", config), ("result", result),
-                          ("network", network(method, seed))):
+                          ("network", network(method, seed, times))):
         (at / f"{name}.json").write_text(json.dumps(content), "utf-8")
 
 
@@ -257,6 +260,28 @@ def check_choices(summary):
           and near(flops["depthwise_share"], 5 / 6))
 
 
+def check_claims(root, whole, summary):
+    areas = {hw: area([figures(hw, rate, seed) for rate in LAMBDAS
+                       for seed in SEEDS]) for hw in METHODS}
+    least = min(areas[hw] for hw in METHODS[1:])
+    # flops: no point that can be compared; roofline 4 times, blackbox 1.9
+    expected = ["does not hold", "holds", "does not hold",
+                "holds" if least / areas["systolic"] >= 2 else "does not hold",
+                "holds", "holds", "-"]
+    check("verdicts", [claim["verdict"] for claim in summary["claims"]]
+          == expected, summary["claims"])
+    folder = root / "in-part"
+    shutil.copytree(whole, folder)
+    for seed in SEEDS:  # a second point of flops on its front, 5 times as slow
+        edit(folder / name_of("flops", 1.0, seed) / "result.json",
+             test_accuracy=0.86, simulated_latency_ms=0.1 + 0.01 * (seed - 1))
+    run(folder)
+    claim = json.loads((folder / "summary.json").read_text("utf-8"))["claims"][0]
+    check("a verdict on what can be compared", claim["verdict"]
+          == "holds in part" and claim["ours"].startswith("5.00 times, ")
+          and "; 1 more without" in claim["ours"], claim)
+
+
 def check_predictions(folder, summary):
     with open(folder / "runs.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -316,6 +341,12 @@ def write_variants(folder):
               changed(NORM, 0.1, 1))
     write_run(folder, "systolic", 7.0, 1, "systolic-far-lambda7-seed1", {},
               (0.5, 0.25))
+    # twice as wide for half the scale: the network that is priced is the same
+    write_run(folder, "systolic", 0.1, 1, "systolic-wide-lambda0.1-seed1",
+              {"cost_scale": SCALE // 2})
+    # on an array of which neither 128 nor 136 is nearly a multiple
+    write_run(folder, "systolic", 0.1, 1, "systolic-array-lambda0.1-seed1",
+              {"rows": 100, "columns": 100})
 
 
 def check_comparison(name, found, change, rates, moves):
@@ -362,6 +393,11 @@ def check_variants(summary, text):
                    area([changed(SHARED[pair[1]], *pair) for pair in pairs])),
           saving)
     norm = points["before-norm", 0.1]["comparison"]
+    single = points["before-norm", 0.1]
+    check("one run has no deviation", all(
+        moments["mean"] is not None and moments["deviation"] is None
+        for moments in (single["accuracy"], *single["latency_ms"],
+                        *single["utilization"], norm["accuracy_change"])))
     check("ablation", norm["pairs"] == 1
           and near(norm["latency_change"]["mean"], NORM[1] - 1)
           and near(norm["accuracy_change"]["mean"], NORM[0])
@@ -378,8 +414,13 @@ def variants(root, whole, plain):
     folder, again = root / "variants", root / "again"
     shutil.copytree(whole, folder)
     write_variants(folder)
-    status, _, errors = run(folder)
+    status, output, errors = run(folder)
     check("summary with variants", status == 0, errors)
+    check("one run has no deviation on the terminal", all(
+        (" +- " in line) != line.startswith(
+            ("systolic, array ", "systolic, before-norm ", "systolic, far ",
+             "systolic, wide "))
+        for line in output.split("\n\n")[0].splitlines()[1:]), output)
     if status != 0:
         return
     summary = json.loads((folder / "summary.json").read_text("utf-8"))
@@ -393,9 +434,22 @@ def variants(root, whole, plain):
           == plain["points"])
     check("a picture of them",
           (folder / "variants.svg").exists() or "without cairo" in errors)
+    rows = {}
     with (folder / "runs.csv").open(encoding="utf-8", newline="") as file:
         for row in reversed(list(csv.DictReader(file))):
             shutil.copytree(folder / row["run"], again / row["run"])
+            rows[row["run"]] = row
+    wide, narrow = (rows[name] for name in ("systolic-wide-lambda0.1-seed1",
+                                            name_of("systolic", 0.1, 1)))
+    check("trained wider, priced alike", all(
+        wide[key] == narrow[key] for key in
+        ("widths", "systolic_ms_batch_1", "blackbox_ms_hw_batch")), wide)
+    count, _ = cycles("systolic", 1, 1, 100)
+    other = rows["systolic-array-lambda0.1-seed1"]
+    near_share = {row["label"]: row["near_share"] for row in summary["methods"]
+                  if row["hw"] == "systolic"}
+    check("an array of its own", near_share["array"] == 0.0
+          and near(float(other["systolic_ms_batch_1"]), count / 1e6), other)
     run(again)
     check("runs.csv has all that it is made of",
           contents(again) == contents(folder))
@@ -561,6 +615,7 @@ def main():
         summary = json.loads((whole / "summary.json").read_text("utf-8"))
         check_points(summary)
         check_choices(summary)
+        check_claims(root, whole, summary)
         check_predictions(whole, summary)
         variants(root, whole, summary)
         before = contents(whole)

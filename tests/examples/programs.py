@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """usage: programs.py NETWORK_COST SEARCH_CIFAR10 TRAIN_NETWORK COSEARCH_CIFAR10
+                      SWEEP
 
-What the example programs say to wrong arguments and files: status 1, one
-message, and no crash; and what train_network notes of a run without a search.
+What the example programs say to wrong arguments and files, and where their
+output finds no room: status 1, one message, and no crash; and what
+train_network notes of a run without a search.
 Prints 'ok - NAME' and 'not ok - NAME'; fails if anything differs.
 """
 import json
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-NETWORK_COST, SEARCH, TRAIN, COSEARCH = sys.argv[1:5]
+NETWORK_COST, SEARCH, TRAIN, COSEARCH, SWEEP = sys.argv[1:6]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = str(ROOT / "examples" / "tiny_network.json")
 REFUSED = [
@@ -47,6 +49,15 @@ REFUSED = [
     (COSEARCH, ["--fps", "10"], "--fps 10: expected LOW,HIGH"),
     (COSEARCH, ["--engine", "mule"], "--engine mule: expected exact"),
     (COSEARCH, ["--wrong"], "see cosearch_cifar10 --help"),
+    (SWEEP, [], "--network FILE is needed"),
+    (SWEEP, ["--network", TINY, "--rows", "8,0"], "--rows 0: expected a whole"),
+    (SWEEP, ["--network", TINY, "--rows", ""], "--rows : expected a whole"),
+    (SWEEP, ["--network", TINY, "--rows", ",".join(["1"] * 65)], "at most 64"),
+    (SEARCH, ["--epochs", "1,2," + 99 * "0" + "3"], "--epochs ...: expected"),
+    (COSEARCH, ["--fps", "1,2,3"], "--fps 1,2,3: expected LOW,HIGH"),
+    (SWEEP, ["--network", TINY, "8"], "8: unexpected argument"),
+    (SWEEP, ["--network", TINY, "--out", 4001 * "a"], "--out: the name is too"),
+    (SWEEP, ["--wrong"], "see sweep --help"),
 ]
 failed = 0
 
@@ -67,6 +78,25 @@ def run(*command):
 def name_of(program, arguments):
     short = [pathlib.Path(argument).name for argument in arguments]
     return " ".join([pathlib.Path(program).name, *short])
+
+
+def full_disk(folder):
+    """What is printed is lost: that must not pass for success."""
+    if not pathlib.Path("/dev/full").exists():
+        print("ok - full disk # SKIP no /dev/full", flush=True)
+        return
+    for command in ([SWEEP, "--help"],
+                    [SWEEP, "--network", TINY, "--rows", "8"],
+                    [TRAIN, "--network", TINY, "--data", "synthetic",
+                     "--epochs", "1", "--train-images", "20", "--threads", "1",
+                     "--out", folder]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL,
+                                  stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=240)
+        check(name_of(command[0], command[1:3]) + " to a full disk",
+              done.returncode == 1 and "standard output: " in done.stderr,
+              f"status {done.returncode}: {done.stderr}")
 
 
 def train_quantized(folder):
@@ -124,6 +154,8 @@ def main():
             check("no epochs of a search", epochs == [0, 0, 1], str(epochs))
     with tempfile.TemporaryDirectory(prefix="uboost-programs-") as folder:
         train_quantized(folder)
+    with tempfile.TemporaryDirectory(prefix="uboost-programs-") as folder:
+        full_disk(folder)
     with tempfile.TemporaryDirectory(prefix="uboost-programs-") as folder:
         train_scaled(folder)
     return 1 if failed else 0

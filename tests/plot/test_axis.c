@@ -71,6 +71,11 @@ static void nothing_to_show(void **state)
     assert_false(ub__plot_axis_make(INFINITY, -INFINITY, none, 0, 7, &axis));
     assert_false(ub__plot_axis_make(-1.0, 5.0, none, 1, 7, &axis));
     assert_false(ub__plot_axis_make(0.0, INFINITY, none, 0, 7, &axis));
+    /* the ends of a double: a range or a step that it cannot hold */
+    assert_false(ub__plot_axis_make(-1.7e308, 1.7e308, none, 0, 7, &axis));
+    assert_false(ub__plot_axis_make(0.0, 5e-324, none, 0, 7, &axis));
+    assert_false(ub__plot_axis_make(1e308, 1.7e308, none, 1, 7, &axis));
+    assert_false(ub__plot_axis_make(1e-300, 1e300, none, 1, 7, &axis));
 }
 
 static void check_label(const ub__plot_axis *axis, double value,
@@ -87,6 +92,7 @@ static void labels(void **state)
     const ub__plot_axis whole = { .decimals = 0 };
     const ub__plot_axis fine = { .decimals = 2 };
     const ub__plot_axis decades = { .log = 1 };
+    ub__plot_axis tiny;
 
     (void) state;
     check_label(&whole, 1500000.0, "1 500 000");
@@ -94,6 +100,12 @@ static void labels(void **state)
     check_label(&whole, 1234.0, "1234");
     check_label(&whole, 2e9, "2e+09");
     check_label(&fine, 0.25, "0.25");
+    assert_true(ub__plot_axis_make(0.0, 1e-6, none, 0, 5, &tiny));
+    check_label(&tiny, tiny.ticks[0], "0");
+    check_label(&tiny, tiny.ticks[1], "2e-07");
+    assert_true(ub__plot_axis_make(0.0, 1e-300, none, 0, 5, &tiny));
+    check_label(&tiny, tiny.ticks[0], "0");
+    check_label(&fine, 0.0, "0.00");
     check_label(&decades, 0.001, "0.001");
     check_label(&decades, 1000000.0, "1 000 000");
 }

@@ -222,6 +222,35 @@ static void shared_colors(void **state)
     assert_int_equal(count(test_path("two.svg"), "stroke-dasharray"), 0);
 }
 
+/* What is far beyond the ends of an axis leaves on the right side: cairo's
+ * coordinates would begin anew. */
+static void far_outside(void **state)
+{
+    static const double high[] = { 0.5, 1e12, 0.5 };
+    ub_context *context = test_context(1);
+    ub_plot_options o;
+    ub_plot *plot = NULL;
+    ub_status status;
+
+    (void) state;
+    ub_plot_options_init(&o, sizeof(o));
+    o.y_low = 0.0;
+    o.y_high = 1.0;
+    assert_int_equal(ub_plot_create(context, &o, &plot), UB_OK);
+    assert_int_equal(ub_plot_categories(plot, 3, names), UB_OK);
+    assert_int_equal(ub_plot_bars(plot, "bars", high), UB_OK);
+    assert_int_equal(ub_plot_series(plot, "line", UB_PLOT_LINE, 3, high, high),
+                     UB_OK);
+    status = ub_plot_write(plot, test_path("far.svg"));
+    ub_plot_destroy(&plot);
+    ub_context_destroy(&context);
+    if (status == UB_ERR_UNSUPPORTED)
+        skip();
+    assert_int_equal(status, UB_OK);
+    assert_true(count(test_path("far.svg"), " -1000000 ") >= 2);
+    assert_true(count(test_path("far.svg"), " 1000000 ") >= 1);
+}
+
 /* The same figure makes the same bytes, whatever was drawn before. */
 static void repeatable(void **state)
 {
@@ -417,6 +446,7 @@ int main(void)
         cmocka_unit_test(repeatable),    cmocka_unit_test(refused),
         cmocka_unit_test(shared_colors), cmocka_unit_test(hostile_graph),
         cmocka_unit_test(graph_refused), cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(far_outside),
     };
 
     return cmocka_run_group_tests_name("plot", tests, NULL, NULL);
