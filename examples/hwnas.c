@@ -226,5 +226,5 @@ int main(int argc, char **argv)
     done = run(&h);
     ub_hwbench_destroy(&h.bench);
     ub_context_destroy(&h.context);
-    return done && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return done && finish_output() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

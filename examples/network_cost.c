@@ -233,5 +233,5 @@ int main(int argc, char **argv)
                     ? ub_context_last_error(context)
                     : ub_status_str(status));
     ub_context_destroy(&context);
-    return status == UB_OK ? 0 : 1;
+    return status == UB_OK && finish_output() ? 0 : 1;
 }

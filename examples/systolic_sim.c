@@ -243,8 +243,10 @@ int main(int argc, char **argv)
         print_table(&s);
         good = write_results(&s);
     }
-    if (good)
+    if (good) {
         printf("results in %s\n", s.folder);
+        good = finish_output();
+    }
     ub_network_destroy(&s.network);
     ub_context_destroy(&s.context);
     free(s.stats);

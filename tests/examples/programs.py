@@ -87,6 +87,7 @@ def full_disk(folder):
         return
     for command in ([SWEEP, "--help"],
                     [SWEEP, "--network", TINY, "--rows", "8"],
+                    [NETWORK_COST, TINY],
                     [TRAIN, "--network", TINY, "--data", "synthetic",
                      "--epochs", "1", "--train-images", "20", "--threads", "1",
                      "--out", folder]):
