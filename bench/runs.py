@@ -20,9 +20,12 @@ def execute(command, folder, label, left):
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{label} ({left} to go)", flush=True)
     with open(folder / "output.txt", "a", encoding="utf-8") as output:
-        done = subprocess.run([*map(str, command), "--out", str(folder),
-                               "--resume"], stdin=subprocess.DEVNULL,
-                              stdout=output, stderr=subprocess.STDOUT)
+        try:
+            done = subprocess.run([*map(str, command), "--out", str(folder),
+                                   "--resume"], stdin=subprocess.DEVNULL,
+                                  stdout=output, stderr=subprocess.STDOUT)
+        except OSError as error:
+            sys.exit(f"{label}: {error}")
     if done.returncode != 0:
         sys.exit(f"{label}: failed, see {folder / 'output.txt'}")
 

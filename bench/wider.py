@@ -162,16 +162,26 @@ def main():
     def names(text):
         return text.split(",")
 
+    def methods(text):
+        if not set(names(text)) <= set(METHODS):
+            raise argparse.ArgumentTypeError("some of " + ",".join(METHODS))
+        return names(text)
+
+    def times(text):
+        if int(text) < 1:
+            raise argparse.ArgumentTypeError("at least 1")
+        return int(text)
+
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("program", type=pathlib.Path)
     parser.add_argument("data")
     parser.add_argument("grid", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--scale", type=int, default=2)
+    parser.add_argument("--scale", type=times, default=2)
     parser.add_argument("--seeds", type=numbers, default=[1, 2])
     parser.add_argument("--lambdas", type=names, default=["0.1", "0.5", "1",
                                                           "5"])
-    parser.add_argument("--methods", type=names, default=list(METHODS))
+    parser.add_argument("--methods", type=methods, default=list(METHODS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--summary", action="store_true",
                         help="of the runs there are; run none")

@@ -93,6 +93,15 @@ def wider(folder):
     program = folder / "stand-in"
     write_program(program, STAND_IN)
     write_grid(grid)
+    for wrong in (["--scale", "0"], ["--scale", "-2"], ["--methods", "none"]):
+        status, _, errors = run(ROOT / "bench" / "wider.py", program, "data",
+                                grid, out, *wrong)
+        check("wider: " + " ".join(wrong), status == 2
+              and "argument " + wrong[0] in errors, errors)
+    status, _, errors = run(ROOT / "bench" / "wider.py", folder / "no program",
+                            "data", grid, out)
+    check("wider: no program", status == 1 and "Traceback" not in errors
+          and "No such file" in errors, errors)
     call = [ROOT / "bench" / "wider.py", program, "data", grid, out]
     status, _, errors = run(*call, "--scale", "3", LOG=str(log))
     check("wider: a scale that cannot be priced alike", status != 0
