@@ -46,7 +46,7 @@ int hwnas_find_metric(const hwnas *h, const char *name, int64_t *metric)
     *metric = ub_hwbench_find(h->bench, h->request->dataset, name);
     if (*metric >= 0)
         return 1;
-    fprintf(stderr, "hwnas: no metric %s on %s; there are", name,
+    fprintf(stderr, "hwnas: no metric '%s' on %s; there are", name,
             ub_hwbench_dataset_name(h->request->dataset));
     for (int64_t i = 0; i < ub_hwbench_metrics(h->bench); i++) {
         if (is_here(h, i))
@@ -54,20 +54,6 @@ int hwnas_find_metric(const hwnas *h, const char *name, int64_t *metric)
     }
     fputs("\n", stderr);
     return 0;
-}
-
-/* The next item of a list by commas, in `item`; its end, or NULL. */
-static const char *next_item(const char *list, char *item, size_t size)
-{
-    const size_t length = strcspn(list, ",");
-
-    if (length == 0 || length >= size) {
-        fprintf(stderr, "hwnas: %s: expected names between commas\n", list);
-        return NULL;
-    }
-    memcpy(item, list, length);
-    item[length] = '\0';
-    return list + length + (list[length] == ',');
 }
 
 int hwnas_read_metrics(const hwnas *h, const char *fallback,
@@ -78,13 +64,12 @@ int hwnas_read_metrics(const hwnas *h, const char *fallback,
     char name[UB_HWBENCH_NAME];
 
     *n = 0;
-    while (*list != '\0') {
+    while (next_part(&list, ',', name, sizeof(name))) {
         if (*n == HWNAS_MAX_METRICS) {
             fprintf(stderr, "hwnas: more than %d metrics\n", HWNAS_MAX_METRICS);
             return 0;
         }
-        list = next_item(list, name, sizeof(name));
-        if (list == NULL || !hwnas_find_metric(h, name, &metrics[*n]))
+        if (!hwnas_find_metric(h, name, &metrics[*n]))
             return 0;
         (*n)++;
     }
@@ -117,14 +102,10 @@ int hwnas_read_limits(const hwnas *h, int64_t metrics[HWNAS_MAX_METRICS],
 
     for (int64_t i = 0; i < *n; i++)
         limits[i] = NAN;
-    while (list != NULL && *list != '\0') {
-        char *value;
+    while (next_part(&list, ',', item, sizeof(item))) {
+        char *value = strchr(item, '=');
         int64_t metric, at;
 
-        list = next_item(list, item, sizeof(item));
-        if (list == NULL)
-            return 0;
-        value = strchr(item, '=');
         if (value == NULL) {
             fprintf(stderr, "hwnas: --limits %s: expected NAME=VALUE\n", item);
             return 0;

@@ -153,7 +153,7 @@ int hwnas_correlate(const hwnas *h)
 
     if (h->request->metrics == NULL)
         all_known(h, metrics, &n);
-    else if (!hwnas_read_metrics(h, "", metrics, &n))
+    else if (!hwnas_read_metrics(h, NULL, metrics, &n))
         return 0;
     if (n == 0) {
         fputs("correlate: nothing is known\n", stderr);

@@ -40,7 +40,7 @@ int hwnas_failed(const hwnas *h, ub_status status); /* message; returns 0 */
 
 /* Number of the column of that name on the request's data set. */
 int hwnas_find_metric(const hwnas *h, const char *name, int64_t *metric);
-/* Of a list of names; `fallback` when the request has none. */
+/* Of a list of names; `fallback`, NULL for none, when the request has none. */
 int hwnas_read_metrics(const hwnas *h, const char *fallback,
                        int64_t metrics[HWNAS_MAX_METRICS], int64_t *n);
 /* The limits of the request in the order of n metrics; a limit on a metric that
