@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <uboost/dataset.h>
 #include <unistd.h>
 
 static char path[4096];
@@ -109,4 +110,27 @@ int fuzz_run(const uint8_t *data, size_t size, fuzz_reader read)
     if (used != 0 || ub__seconds() - start > FUZZ_SECONDS)
         abort();
     return 0;
+}
+
+static void check_labels(const ub_dataset *dataset)
+{
+    if (ub_dataset_count(dataset) < 1)
+        abort();
+    for (int64_t i = 0; i < ub_dataset_count(dataset); i++) {
+        if (ub_dataset_label(dataset, i) < 0 ||
+            ub_dataset_label(dataset, i) >= ub_dataset_classes(dataset))
+            abort();
+    }
+}
+
+void fuzz_read_dataset(ub_context *context, const char *at)
+{
+    ub_dataset *train = NULL, *test = NULL;
+
+    if (ub_dataset_open(context, at, NULL, &train, &test) != UB_OK)
+        return;
+    check_labels(train);
+    check_labels(test);
+    ub_dataset_destroy(&train);
+    ub_dataset_destroy(&test);
 }

@@ -21,6 +21,9 @@
 typedef void (*fuzz_reader)(ub_context *context, const char *path);
 int fuzz_run(const uint8_t *data, size_t size, fuzz_reader read);
 
+/* A reader: of a data set, whose labels it checks. */
+void fuzz_read_dataset(ub_context *context, const char *at);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif
