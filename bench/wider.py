@@ -20,6 +20,8 @@ import sys
 from runs import execute_missing, result_of, table
 
 METHODS = ("systolic", "flops", "roofline", "blackbox")
+# Simulated at batch 1 and at the batch that the loss assumed.
+LATENCIES = ("simulated_latency_ms", "simulated_latency_ms_hw_batch")
 POINT = 0.01  # accuracy that counts as similar, as for the claims
 
 
@@ -67,7 +69,8 @@ class Point:
 
         self.method, self.weight, self.runs = method, weight, len(pairs)
         self.accuracy = [mean("test_accuracy", which) for which in (0, 1)]
-        self.latency = mean("simulated_latency_ms", 0)
+        self.latency = [mean(key, 0) for key in LATENCIES]
+        self.batch = pairs[0][0]["hw_batch"]
 
 
 def points_of(options):
@@ -84,25 +87,26 @@ def points_of(options):
     return sorted(points, key=lambda p: (METHODS.index(p.method), p.weight))
 
 
-def on_front(point, points, which):
-    """No other point of the method is as fast and as accurate."""
+def on_front(point, points, which, at):
+    """No other point of the method is as fast and as accurate; `which`: as
+    found or wider, `at`: of LATENCIES."""
     return not any(
         other.method == point.method
-        and other.latency <= point.latency
+        and other.latency[at] <= point.latency[at]
         and other.accuracy[which] >= point.accuracy[which]
-        and (other.latency < point.latency
+        and (other.latency[at] < point.latency[at]
              or other.accuracy[which] > point.accuracy[which])
         for other in points)
 
 
-def ratio(point, points, which):
+def ratio(point, points, which, at):
     """To the fastest systolic point of accuracy at most POINT lower; None
     where there is none, or off the method's own front."""
-    similar = [other.latency for other in points if other.method == METHODS[0]
+    similar = [other.latency[at] for other in points if other.method == METHODS[0]
                and other.accuracy[which] >= point.accuracy[which] - POINT]
-    if not similar or not on_front(point, points, which):
+    if not similar or not on_front(point, points, which, at):
         return None
-    return point.latency / min(similar)
+    return point.latency[at] / min(similar)
 
 
 # -- tables -------------------------------------------------------------------
@@ -115,29 +119,34 @@ def by_point(points):
     rows = []
     for p in points:
         before, after = p.accuracy
-        ratios = ["-", "-"] if p.method == METHODS[0] else [
-            ratio_text(ratio(p, points, which)) for which in (0, 1)]
-        rows.append([p.method, p.weight, p.runs, f"{1e3 * p.latency:.1f}",
+        ratios = [ratio_text(None if p.method == METHODS[0]
+                             else ratio(p, points, which, at))
+                  for at in (0, 1) for which in (0, 1)]
+        rows.append([p.method, p.weight, p.runs,
+                     *[f"{1e3 * latency:.1f}" for latency in p.latency],
                      f"{100 * before:.2f}", f"{100 * after:.2f}",
                      f"{100 * (after - before):+.2f}", *ratios])
-    return table(["method", "lambda", "runs", "us, 1", "accuracy %",
-                       "wider %", "gain", "/ systolic", "/ systolic, wider"],
-                      rows)
+    batches = (1, points[0].batch)
+    return table(["method", "lambda", "runs", *[f"us, {b}" for b in batches],
+                  "accuracy %", "wider %", "gain",
+                  *[f"/ systolic, {b}{more}" for b in batches
+                    for more in ("", ", wider")]], rows)
 
 
 def by_method(points):
     rows = []
     for method in METHODS[1:]:
-        row = [method]
-        for which in (0, 1):
-            found = [ratio(p, points, which) for p in points
-                     if p.method == method]
-            found = [value for value in found if value is not None]
-            row += [f"{statistics.geometric_mean(found):.2f}" if found
-                    else "-", len(found)]
-        rows.append(row)
-    return table(["method", "/ systolic", "of points",
-                       "/ systolic, wider", "of points"], rows)
+        for at, batch in enumerate((1, points[0].batch)):
+            row = [method, batch]
+            for which in (0, 1):
+                found = [ratio(p, points, which, at) for p in points
+                         if p.method == method]
+                found = [value for value in found if value is not None]
+                row += [ratio_text(statistics.geometric_mean(found) if found
+                                   else None), len(found)]
+            rows.append(row)
+    return table(["method", "batch", "/ systolic", "of points",
+                  "/ systolic, wider", "of points"], rows)
 
 
 def summary(options):

@@ -157,6 +157,9 @@ typedef struct pareto_method {
     double dominated[PARETO_BATCHES];
     /* Geometric mean over the points of its front that have one; NaN: none. */
     double speedup[PARETO_BATCHES];
+    /* The same over all points of its front, against the fastest systolic point
+     * of any accuracy: more than this is not to be had at these lambdas. */
+    double speedup_any[PARETO_BATCHES];
     int64_t compared[PARETO_BATCHES];  /* points of the front that have one */
     int64_t unmatched[PARETO_BATCHES]; /* points of the front that have none */
     int64_t n_widths;                  /* chosen, of all its runs */

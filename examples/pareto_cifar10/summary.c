@@ -229,10 +229,10 @@ static void choose_shown(const pareto_results *r, pareto_method *m)
 /* -- speed at similar accuracy ----------------------------------------------
  */
 
-/* Of the fastest systolic point of an accuracy that is at most 1.0 point lower;
- * infinite if there is none. A point less is a point less: 1e-9 forgives the
- * last digits of a mean. */
-static double systolic_latency(const pareto_summary *s, const pareto_point *p,
+/* Of the fastest systolic point of at least that accuracy; infinite if there is
+ * none. A point less is a point less: 1e-9 forgives the last digits of a
+ * mean. */
+static double systolic_latency(const pareto_summary *s, double accuracy,
                                int batch)
 {
     double fastest = INFINITY;
@@ -241,7 +241,7 @@ static double systolic_latency(const pareto_summary *s, const pareto_point *p,
         const pareto_point *q = &s->points[i];
 
         if (q->label[0] == '\0' && q->method == UB_SEARCH_SYSTOLIC &&
-            q->accuracy.mean >= p->accuracy.mean - SIMILAR - 1e-9)
+            q->accuracy.mean >= accuracy - 1e-9)
             fastest = fmin(fastest, q->latency_ms[batch].mean);
     }
     return fastest;
@@ -249,18 +249,22 @@ static double systolic_latency(const pareto_summary *s, const pareto_point *p,
 
 static void compare_speed(pareto_summary *s, pareto_method *m, int batch)
 {
-    double logs = 0.0;
+    const double fastest_of_all = systolic_latency(s, 0.0, batch);
+    double logs = 0.0, logs_any = 0.0;
+    int64_t n;
 
-    m->speedup[batch] = NAN;
+    m->speedup[batch] = m->speedup_any[batch] = NAN;
     if (m->method == UB_SEARCH_SYSTOLIC || m->method >= PARETO_JUDGED ||
         m->label[0] != '\0')
         return;
     for (int64_t i = m->first; i < m->first + m->n; i++) {
         pareto_point *p = &s->points[i];
-        const double fastest = systolic_latency(s, p, batch);
+        const double fastest = systolic_latency(s, p->accuracy.mean - SIMILAR,
+                                                batch);
 
         if (!p->on_front[batch])
             continue;
+        logs_any += log(p->latency_ms[batch].mean / fastest_of_all);
         if (isinf(fastest)) {
             m->unmatched[batch]++;
             continue;
@@ -271,6 +275,9 @@ static void compare_speed(pareto_summary *s, pareto_method *m, int batch)
     }
     if (m->compared[batch] > 0)
         m->speedup[batch] = exp(logs / (double) m->compared[batch]);
+    n = m->compared[batch] + m->unmatched[batch];
+    if (n > 0 && isfinite(fastest_of_all))
+        m->speedup_any[batch] = exp(logs_any / (double) n);
 }
 
 /* -- widths, operators, cycles

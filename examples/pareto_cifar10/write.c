@@ -92,13 +92,15 @@ static json_t *shares_json(const pareto_method *m)
 static json_t *method_json(const pareto_summary *s, const pareto_method *m)
 {
     return json_pack(
-        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, "
+        "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, "
+        "s:o, "
         "s:o, "
         "s:s, s:s?, s:o, s:o}",
         "hw", ub_search_hardware_name(m->method), "label", m->label, "runs",
         (json_int_t) m->n_runs, "hypervolume", pair(m->hypervolume),
         "dominated", pair(m->dominated), "speedup", pair(m->speedup),
-        "compared", integers(m->compared, PARETO_BATCHES), "unmatched",
+        "speedup_any", pair(m->speedup_any), "compared",
+        integers(m->compared, PARETO_BATCHES), "unmatched",
         integers(m->unmatched, PARETO_BATCHES), "widths",
         (json_int_t) m->n_widths, "histogram",
         integers(m->histogram, s->n_bins), "near_share", real(m->near_share),

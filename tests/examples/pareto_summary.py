@@ -227,6 +227,11 @@ def check_points(summary):
                 ratios.append(points[key][1] / min(similar))
             without += not similar
         expected = statistics.geometric_mean(ratios) if ratios else None
+        fastest = min(points["systolic", rate][1] for rate in LAMBDAS)
+        bound = statistics.geometric_mean(points[key][1] / fastest
+                                          for key in front(points, hw))
+        check(f"most speed of {hw}",
+              near(methods[hw]["speedup_any"][0], bound))
         found = methods[hw]["speedup"][0]
         check(f"speed of {hw}", methods[hw]["unmatched"][0] == without
               and methods[hw]["compared"][0] == len(ratios)
