@@ -34,6 +34,7 @@ changed() {
 # One image takes a twentieth of the time of 64, so lambda has to be larger.
 runs --hw systolic-full --hw-batch 1 --lambda 20,100
 runs --hw roofline-published --lambda 1,5
+runs --hw roofline-published --lambda 1 --label long-micro --epochs 8,3,16
 changed beta-0 --beta 0
 changed batch-1 --hw-batch 1
 changed before-norm --mask-place before-norm
