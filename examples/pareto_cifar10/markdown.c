@@ -157,20 +157,18 @@ static void put_speed(FILE *f, const pareto_summary *s)
     fprintf(f,
             "\n## speed\n\nGeometric mean of the last column above, points "
             "without a systolic point of similar accuracy; the geometric mean "
-            "of all "
-            "points against the fastest systolic one, as if any accuracy were "
-            "similar; and of all runs pooled: the paper's hypervolume in ms * "
-            "percentage points (smaller "
-            "is better; each slow, accurate point of a front adds to it), and "
-            "the usual one, the share that the front dominates of the box from "
-            "the ideal point to the slowest and least accurate run (larger is "
+            "of all points against the fastest systolic one, as if any "
+            "accuracy were similar; and of all runs pooled: the paper's "
+            "hypervolume in ms * percentage points (smaller is better; each "
+            "slow, accurate point of a front adds to it), and the usual one, "
+            "the share that the front dominates of the box from the ideal "
+            "point to the slowest and least accurate run (larger is "
             "better).\n\n"
             "| method | runs | / systolic, 1 | of points | without | "
             "/ systolic, %" PRId64 " | of points | without | "
             "/ fastest systolic, 1 | / fastest systolic, %" PRId64
-            " | hypervolume, 1 | "
-            "hypervolume, %" PRId64 " | paper | dominated %%, 1 | "
-            "dominated %%, %" PRId64 " |\n"
+            " | hypervolume, 1 | hypervolume, %" PRId64
+            " | paper | dominated %%, 1 | dominated %%, %" PRId64 " |\n"
             "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:"
             "|---:|---:|\n",
             s->results->hw_batch, s->results->hw_batch, s->results->hw_batch,

@@ -93,8 +93,7 @@ static json_t *method_json(const pareto_summary *s, const pareto_method *m)
 {
     return json_pack(
         "{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, "
-        "s:o, "
-        "s:o, "
+        "s:o, s:o, "
         "s:s, s:s?, s:o, s:o}",
         "hw", ub_search_hardware_name(m->method), "label", m->label, "runs",
         (json_int_t) m->n_runs, "hypervolume", pair(m->hypervolume),
