@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 
-from runs import execute_missing, result_of, table
+from runs import execute_missing, make_folder, result_of, table
 
 # What each method adds to the options of the search, and whether it has points
 # of several lambdas.
@@ -308,7 +308,7 @@ def main():
     options.network_name = os.path.relpath(
         options.network, pathlib.Path(__file__).resolve().parents[1]
     ) if options.network else ""
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     if not options.summary:
         execute_missing(commands(options))
     write(options)

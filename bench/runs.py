@@ -9,15 +9,23 @@ import sys
 def result_of(folder):
     """None unless the run is complete."""
     try:
-        return json.loads((folder / "result.json").read_text("utf-8"))
+        result = json.loads((folder / "result.json").read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+    return result if isinstance(result, dict) else None
+
+
+def make_folder(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(str(error))
 
 
 def execute(command, folder, label, left):
     """A program that takes --out and --resume; its messages stay in the
     folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     print(f"{label} ({left} to go)", flush=True)
     with open(folder / "output.txt", "a", encoding="utf-8") as output:
         try:

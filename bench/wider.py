@@ -17,7 +17,7 @@ import pathlib
 import statistics
 import sys
 
-from runs import execute_missing, result_of, table
+from runs import execute_missing, make_folder, result_of, table
 
 METHODS = ("systolic", "flops", "roofline", "blackbox")
 # Simulated at batch 1 and at the batch that the loss assumed.
@@ -80,7 +80,7 @@ def points_of(options):
         if wide is None:
             continue
         narrow = result_of(folder)
-        if wide["simulated_cycles"] != narrow["simulated_cycles"]:
+        if wide.get("simulated_cycles") != narrow["simulated_cycles"]:
             sys.exit(f"{folder.name}: not priced as in the grid")
         found.setdefault((method, weight), []).append((narrow, wide))
     points = [Point(*key, pairs) for key, pairs in found.items()]
@@ -195,7 +195,7 @@ def main():
     parser.add_argument("--summary", action="store_true",
                         help="of the runs there are; run none")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     if not options.summary:
         execute_missing(commands(options))
     summary(options)

@@ -103,6 +103,10 @@ def wider(folder):
                             "data", grid, out)
     check("wider: no program", status == 1 and "Traceback" not in errors
           and "No such file" in errors, errors)
+    status, _, errors = run(ROOT / "bench" / "wider.py", program, "data", grid,
+                            program / "out")
+    check("wider: a folder that cannot be", status == 1 and "Traceback"
+          not in errors and "Not a directory" in errors, errors)
     call = [ROOT / "bench" / "wider.py", program, "data", grid, out]
     status, _, errors = run(*call, "--scale", "3", LOG=str(log))
     check("wider: a scale that cannot be priced alike", status != 0
@@ -140,10 +144,15 @@ def wider(folder):
         out / "summary.md").read_text("utf-8"))
     broken = out / "systolic-lambda1-seed1" / "result.json"
     result = json.loads(broken.read_text())
-    broken.write_text(json.dumps({**result, "simulated_cycles": 1}))
-    status, _, errors = run(*call, LOG=str(log))
-    check("wider: another price fails", status != 0 and "not priced" in errors,
-          errors)
+    for wrong in ({**result, "simulated_cycles": 1}, {}):
+        broken.write_text(json.dumps(wrong))
+        status, _, errors = run(*call, LOG=str(log))
+        check(f"wider: another price fails ({len(wrong)} figures)",
+              status != 0 and "not priced" in errors, errors)
+    broken.write_text("[]")
+    status, output, errors = run(*call, LOG=str(log))
+    check("wider: what is no result is trained again",
+          status == 0 and "(1 to go)" in output, errors)
 
 
 # Of (method, lambda): test accuracy and frames per second.
