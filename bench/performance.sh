@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# usage: bench/performance.sh [--quick] [--peer DIR] [--data PATH] [OUT]
+# usage: bench/performance.sh [--quick] [--peer DIR] [--data PATH]
+#            [--golden FILE] [OUT]
 # All benchmarks, for a quiet machine: about ten minutes. Lines, tables.md and
 # run.txt go to OUT (doc/results/performance); there, the tables go into
 # doc/PERFORMANCE.md too.
 # --peer: run bench/compare.sh with it. --data: what the data loader reads
-# (synthetic images). --quick: one run of everything, to see that it runs; what
-# is kept stays as it is then, unless OUT is given.
+# (synthetic images). --golden: autonba.json of the tests, whose networks the
+# accelerator search runs too. --quick: one run of everything, to see that it
+# runs; what is kept stays as it is then, unless OUT is given.
 set -eu
 usage() {
-    sed -n '3,9s/^# //p' "$0" >&2
+    sed -n '3,11s/^# //p' "$0" >&2
     exit 1
 }
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -17,13 +19,18 @@ kept=$root/doc/results/performance
 out=
 peer=
 data=synthetic
+golden=
 quick=
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) quick=--quick ;;
-    --peer | --data)
+    --peer | --data | --golden)
         [ $# -ge 2 ] || usage
-        if [ "$1" = --peer ]; then peer=$2; else data=$2; fi
+        case $1 in
+        --peer) peer=$2 ;;
+        --data) data=$2 ;;
+        --golden) golden=$2 ;;
+        esac
         shift
         ;;
     -*) usage ;;
@@ -68,12 +75,17 @@ awk -v busy="$busy" 'BEGIN { exit busy < 0.1 }' &&
 
 # Programs that print many cases.
 for name in conv operators util_model strategy systolic systolic_level1 \
-    systolic_trace accelerator
+    systolic_trace
 do
     echo "$name" >&2
     # shellcheck disable=SC2086
     "$programs/$name" $each >"$out/$name.jsonl"
 done
+
+echo accelerator >&2
+# shellcheck disable=SC2086
+"$programs/accelerator" $each ${golden:+--golden "$golden"} \
+    >"$out/accelerator.jsonl"
 
 # step PROGRAM OPTIONS...
 step() {
