@@ -93,7 +93,10 @@ void ub_tape_destroy(ub_tape **tape);
 UB_API
 void ub_tape_clear(ub_tape *tape);
 
-/** Record (1, the default) or only compute (0), for inference. */
+/**
+ * Record (1, the default) or only compute (0), for inference: models and
+ * supernets then drop each value once nothing reads it any more.
+ */
 UB_API
 void ub_tape_set_recording(ub_tape *tape, int recording);
 

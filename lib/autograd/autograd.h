@@ -53,4 +53,11 @@ ub_status ub__grad_target(ub__node *node, int index, float **out,
  * that is safe. */
 ub_status ub__grad_pass(ub__node *node, int index);
 
+/* The newest variable on a tape, NULL on an empty one. */
+const ub_variable *ub__tape_newest(const ub_tape *tape);
+/* Nothing newer than `since` but the n kept will be read again: a tape that
+ * does not record drops the values of all other results. */
+void ub__tape_keep(ub_tape *tape, const ub_variable *since, int64_t n,
+                   ub_variable *const *kept);
+
 #endif

@@ -115,6 +115,32 @@ void ub_tape_clear(ub_tape *tape)
     }
 }
 
+static int is_among(const ub_variable *variable, int64_t n,
+                    ub_variable *const *all)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (all[i] == variable)
+            return 1;
+    }
+    return 0;
+}
+
+const ub_variable *ub__tape_newest(const ub_tape *tape)
+{
+    return tape->variables;
+}
+
+void ub__tape_keep(ub_tape *tape, const ub_variable *since, int64_t n,
+                   ub_variable *const *kept)
+{
+    if (tape->recording)
+        return;
+    for (ub_variable *v = tape->variables; v != since; v = v->next) {
+        if (v->result && !is_among(v, n, kept))
+            ub_tensor_unref(&v->value);
+    }
+}
+
 void ub_tape_set_recording(ub_tape *tape, int recording)
 {
     tape->recording = recording != 0;

@@ -27,7 +27,7 @@ struct ub__node {
 struct ub_tape {
     ub_context *context;
     ub__node *last;         /* recorded node */
-    ub_variable *variables; /* owned, in no order that matters */
+    ub_variable *variables; /* owned, newest first */
     int recording;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cosearch/cosearch.h"
 
+#include "autograd/autograd.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -217,6 +219,7 @@ static ub_status run_cell(const pass *p, int64_t at, ub_variable *x,
 ub_status ub__joint_net_forward(ub__joint_net *net, ub_tape *tape,
                                 ub_variable *x, int mode, ub_variable **logits)
 {
+    const ub_variable *before = ub__tape_newest(tape);
     pass p = { .net = net, .tape = tape, .mode = mode };
     ub_status status = UB_OK;
 
@@ -224,8 +227,10 @@ ub_status ub__joint_net_forward(ub__joint_net *net, ub_tape *tape,
     ub_quant_options_init(&p.quant, sizeof(p.quant));
     if (mode == UB__JOINT_LOGITS)
         p.quant.backward = UB_QUANT_BACKWARD_MASKED;
-    for (int64_t i = 0; i < net->space->n_cells && status == UB_OK; i++)
+    for (int64_t i = 0; i < net->space->n_cells && status == UB_OK; i++) {
         status = run_cell(&p, i, x, &x);
+        ub__tape_keep(tape, before, 1, &x);
+    }
     if (status == UB_OK)
         status = ub_op_global_avg_pool(tape, x, &x);
     if (status == UB_OK)

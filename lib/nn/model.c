@@ -8,6 +8,7 @@ typedef struct model_layer {
     ub_tensor *range;      /* of what a quantized convolution reads, or NULL */
     ub__norm_layer norm;   /* batch normalization */
     ub_linear_layer *full; /* linear */
+    int64_t last_reader;   /* layer after which its value is not needed */
     int relu;              /* batch normalization: ends in ReLU */
     int pass;              /* ReLU: done by the layer before */
 } model_layer;
@@ -19,6 +20,7 @@ struct ub_model {
     model_layer *layers;
     ub_variable **values; /* of each layer, during ub_model_forward() */
     ub_variable **inputs; /* of one layer, likewise */
+    ub_variable **needed; /* after one layer, likewise */
     int64_t count;
     ub_quant_options quantization;
 };
@@ -184,7 +186,22 @@ static ub_status reserve(ub_model *model)
         return UB_ERR_NOMEM;
     model->inputs = ub__calloc(model->context, (size_t) most,
                                sizeof *model->inputs);
-    return model->inputs != NULL ? UB_OK : UB_ERR_NOMEM;
+    if (model->inputs == NULL)
+        return UB_ERR_NOMEM;
+    model->needed = ub__calloc(model->context, count, sizeof *model->needed);
+    return model->needed != NULL ? UB_OK : UB_ERR_NOMEM;
+}
+
+static void find_last_readers(ub_model *model)
+{
+    for (int64_t i = 0; i < model->count; i++) {
+        int64_t n;
+        const int64_t *inputs = ub_network_inputs(model->network, i, &n);
+
+        for (int64_t k = 0; k < n; k++)
+            model->layers[inputs[k]].last_reader = i;
+    }
+    model->layers[model->count - 1].last_reader = model->count;
 }
 
 static ub_status build(ub_model *model, const ub_network *network,
@@ -201,7 +218,10 @@ static ub_status build(ub_model *model, const ub_network *network,
     ub_rng_init(&rng, seed, 0);
     for (int64_t i = 0; status == UB_OK && i < model->count; i++)
         status = create_layer(model, i, &rng);
-    return status == UB_OK ? fuse(model) : status;
+    if (status != UB_OK)
+        return status;
+    find_last_readers(model);
+    return fuse(model);
 }
 
 /* -- forward -------------------------------------------------------------- */
@@ -349,6 +369,19 @@ static ub_status run_index(ub_model *model, ub_tape *tape, int64_t index,
     return UB_OK;
 }
 
+/* Of what the layers up to `index` gave, keep what others are to read. */
+static void drop_read(ub_model *model, ub_tape *tape, const ub_variable *since,
+                      int64_t index)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i <= index; i++) {
+        if (model->layers[i].last_reader > index)
+            model->needed[n++] = model->values[i];
+    }
+    ub__tape_keep(tape, since, n, model->needed);
+}
+
 static ub_status check_input(const ub_model *model, const ub_variable *x)
 {
     const ub_tensor *value = ub_variable_value(x);
@@ -420,6 +453,7 @@ void ub_model_destroy(ub_model **model)
     ub__free(m->context, m->layers);
     ub__free(m->context, m->values);
     ub__free(m->context, m->inputs);
+    ub__free(m->context, m->needed);
     ub_parameters_destroy(&m->parameters);
     ub_network_destroy(&m->network);
     ub__free(m->context, m);
@@ -448,6 +482,7 @@ ub_status ub_model_set_quantization(ub_model *model,
 ub_status ub_model_forward(ub_model *model, ub_tape *tape, ub_variable *x,
                            int training, ub_variable **out)
 {
+    const ub_variable *before;
     ub_status status;
 
     if (model == NULL || tape == NULL || x == NULL || out == NULL)
@@ -456,9 +491,13 @@ ub_status ub_model_forward(ub_model *model, ub_tape *tape, ub_variable *x,
         return ub__fail(model->context, UB_ERR_INVALID,
                         "model: unknown mode %d", training);
     status = check_input(model, x);
+    before = ub__tape_newest(tape);
     model->values[0] = x;
-    for (int64_t i = 1; status == UB_OK && i < model->count; i++)
+    for (int64_t i = 1; status == UB_OK && i < model->count; i++) {
         status = run_index(model, tape, i, training);
+        if (status == UB_OK)
+            drop_read(model, tape, before, i);
+    }
     if (status == UB_OK)
         status = deliver(tape, model->values[model->count - 1], out);
     return status;

@@ -144,6 +144,9 @@ ub_status ub__accuracy(ub_loader *loader, ub_tape *tape, ub__logits_fn forward,
     int64_t correct = 0, images = 0;
     ub_status status = ub_loader_start(loader, 0, 0);
 
+    /* Its batches are not those of training: neither keeps memory for the
+     * other. */
+    ub__block_trim(ub_tape_context(tape));
     ub_tape_set_recording(tape, 0);
     while (status == UB_OK) {
         const int32_t *labels;
@@ -158,6 +161,7 @@ ub_status ub__accuracy(ub_loader *loader, ub_tape *tape, ub__logits_fn forward,
         images += n;
     }
     ub_tape_set_recording(tape, 1);
+    ub__block_trim(ub_tape_context(tape));
     if (status == UB_OK)
         *accuracy = images ? (double) correct / (double) images : 0.0;
     return status;

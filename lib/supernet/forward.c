@@ -271,6 +271,7 @@ static ub_status forward_network(run *r, ub_variable *images,
 {
     const ub_space *space = r->net->space;
     const int64_t batch = ub_tensor_shape(ub_variable_value(images))[0];
+    const ub_variable *before = ub__tape_newest(r->tape);
     ub_variable *inputs[2], *x = NULL;
     ub_status status = forward_stem(r, images, &inputs[0]);
 
@@ -286,6 +287,7 @@ static ub_status forward_network(run *r, ub_variable *images,
             status = ub_op_max_pool2d(r->tape, x, 2, 2, 0, &x);
         inputs[1] = inputs[0];
         inputs[0] = x;
+        ub__tape_keep(r->tape, before, 2, inputs);
     }
     if (status == UB_OK && space->options.global_pool)
         status = ub_op_global_avg_pool(r->tape, x, &x);

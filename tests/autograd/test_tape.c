@@ -265,6 +265,35 @@ static void test_unrecorded(void **state)
     ub_variable_destroy(&x);
 }
 
+static void test_keep(void **state)
+{
+    ub_variable *x = leaf(0, NULL, 3.0f), *a = NULL, *b = NULL, *c = NULL,
+                *d = NULL;
+
+    (void) state;
+    ub_tape_set_recording(tape, 0);
+    assert_null(ub__tape_newest(tape));
+    assert_int_equal(op_product(tape, x, x, &a), UB_OK);
+    assert_ptr_equal(ub__tape_newest(tape), a);
+    assert_int_equal(op_product(tape, a, x, &b), UB_OK);
+    assert_int_equal(op_product(tape, b, x, &c), UB_OK);
+    assert_int_equal(op_product(tape, c, x, &d), UB_OK);
+    ub_tape_set_recording(tape, 1);
+    ub__tape_keep(tape, NULL, 0, NULL); /* a backward pass may come */
+    assert_non_null(ub_variable_value(b));
+    ub_tape_set_recording(tape, 0);
+    ub__tape_keep(tape, a, 1, &c);
+    assert_non_null(ub_variable_value(x));
+    assert_non_null(ub_variable_value(a)); /* not newer than itself */
+    assert_null(ub_variable_value(b));
+    assert_true(ub_tensor_data(ub_variable_value(c))[0] == 81.0f);
+    assert_null(ub_variable_value(d));
+    ub__tape_keep(tape, NULL, 0, NULL);
+    assert_null(ub_variable_value(a));
+    assert_null(ub_variable_value(c));
+    ub_variable_destroy(&x);
+}
+
 /* What is frozen counts when the operator runs, not later. */
 static void test_frozen(void **state)
 {
@@ -426,6 +455,7 @@ int main(void)
         TEST(test_shared_gradients),
         TEST(test_leaves_do_not_share),
         TEST(test_unrecorded),
+        TEST(test_keep),
         TEST(test_frozen),
         TEST(test_dead_branch),
         TEST(test_errors),
