@@ -137,12 +137,9 @@ static ub_accelerator_search *create(const task *t, const engine *e,
 static int64_t samples_of(const task *t, const engine *e)
 {
     switch (e->engine) {
-    case UB_ENGINE_EXACT:
-        return 0;
-    case UB_ENGINE_RANDOM:
-        return RANDOM_TIMES * t->s->samples;
-    default:
-        return t->s->samples;
+    case UB_ENGINE_EXACT: return 0;
+    case UB_ENGINE_RANDOM: return RANDOM_TIMES * t->s->samples;
+    default: return t->s->samples;
     }
 }
 
