@@ -104,7 +104,10 @@ def points_of(options):
         result = result_of(options.out / name_of(method, weight, seed))
         if result is not None:
             found.setdefault((method, weight), []).append(result)
-    return [Point(*key, results) for key, results in found.items()]
+    order = list(METHODS)
+    return [Point(*key, found[key]) for key in
+            sorted(found, key=lambda key: (order.index(key[0]),
+                                           float(key[1] or 0)))]
 
 
 def front(points):
@@ -117,7 +120,7 @@ def front(points):
 def setup(options, points):
     """What all runs share, from their own records."""
     runs = [run for point in points for run in point.runs]
-    keys = ("dataset", "preset", "train_images", "warmup_epochs",
+    keys = ("data", "preset", "train_images", "warmup_epochs",
             "search_epochs", "train_epochs", "base_width", "depth",
             "dsp_limit", "bram_limit", "search_batch", "search_rate",
             "architecture_rate", "train_batch", "train_rate", "engine",
