@@ -206,10 +206,10 @@ def cells(options):
         result = result_of(options.out / name_of(*run))
         if result is not None:
             rows.append([name_of(*run), " ".join(
-                cell["operator"] + ("" if cell["operator"] == "skip" else
-                                    f"/{cell['bits']}")
+                cell["operator"] + (f"/{cell['bits']}" if "bits" in cell else "")
                 for cell in result["cells"])])
-    return ("Operator and bits of each cell.\n\n"
+    return ("Operator and bits of each cell; a skip has bits where it is a "
+            "convolution of 1x1.\n\n"
             + "\n".join(["| run | cells |", "|---|---|"]
                         + [f"| {name} | {text} |" for name, text in rows]))
 
@@ -227,7 +227,10 @@ def quantized(options):
                      *[f"{100 * value:.2f}" for value in accuracy],
                      f"{100 * statistics.mean(accuracy):.2f}",
                      f"{100 * (statistics.mean(accuracy) - statistics.mean(floats)):+.2f}"])
-    return (f"`{options.network_name}`, {options.epochs} epochs of training "
+    epochs = {str(run["train_epochs"]) for runs in found.values()
+              for run in runs}
+    return (f"`{options.network_name}`, {', '.join(sorted(epochs))} epochs of "
+            "training "
             "from scratch; test accuracy, %.\n\n"
             + table(["", *[f"seed {seed}" for seed in options.seeds], "mean",
                      "to float, points"], rows))

@@ -37,20 +37,25 @@
  * operator of each cell takes with each width on this accelerator then stands
  * in a table until the next time. A chunk that the path does not use keeps the
  * configuration it had when a path used it last; before that, the one that is
- * best for a network of its bit width alone.
+ * best for a network of its bit width and one operator alone. Where no
+ * accelerator within the limits is found for a path, all chunks keep theirs.
  *
  * lambda doubles after an epoch in which the most probable network would run at
- * fewer than `fps_low` frames per second on the best accelerator for it, and
- * halves above `fps_high`. The first `warmup_epochs` learn weights only.
+ * fewer than `fps_low` frames per second on the best accelerator for it (by
+ * UB_ENGINE_EXACT, as for the result; none counts as 0), up to 1e9, and halves
+ * above `fps_high`. The first `warmup_epochs` learn weights only.
  *
  * What differs from the public code: the runner-up operator is computed in
  * steps of the logits only, where its result counts; logits of bit widths stay
  * as they are in operators that were not run; validation runs the most probable
  * path with the statistics of its batch, instead of random ones; a skip mixes
  * its widths as all operators do; the gradient of the path's time is
- * UB_COSEARCH_EXPECTED unless told otherwise; where an operator's input is
- * added to it, its last normalization begins at zero; the warm-up is `gradual`.
- * With the last two, paths of random operators learn in some thousand steps
+ * UB_COSEARCH_EXPECTED unless told otherwise; the accelerator's model is the
+ * corrected one, and levels of bits are those of ub_quant_options; engines
+ * search anew each time, where the published one goes on from one time to the
+ * next; where an operator's input is added to it, its last normalization begins
+ * at zero, unless it ends in a ReLU; the warm-up is `gradual`. With the last
+ * two, paths of random operators learn in some thousand steps
  * what they do not without: alone, they make each other forget.
  *
  * The result of a run is a function of options, data, threads and kernels: its
@@ -165,7 +170,9 @@ typedef struct ub_cosearch_result {
     size_t size;          /**< sizeof(ub_cosearch_result), by the caller */
     double test_accuracy; /**< 0 to 1 */
     double validation_accuracy; /**< of the supernet's most probable path */
-    double fps;                 /**< frames per second of the network */
+    double fps;                 /**< frames per second of the network; 0 where
+                                   it computes nothing, or no accelerator is
+                                   within the limits */
     double bottleneck;          /**< cycles of the slowest chunk */
     double dsp;                 /**< that the accelerator uses */
     double bram;                /**< blocks of memory that it uses */

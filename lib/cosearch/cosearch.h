@@ -117,13 +117,14 @@ ub_status ub__joint_price_open(ub_context *context, const ub_space *space,
                                ub__joint_price *price);
 void ub__joint_price_close(ub__joint_price *price);
 /* The best accelerator for a path; all of its result is 0 when there is nothing
- * to compute. The seed is of engines that draw. */
+ * to compute. UB_ERR_RANGE: none is within the limits; the workload is there
+ * none the less. The seed is of engines that draw. */
 ub_status ub__joint_price_best(const ub__joint_price *price,
                                const ub__joint_path *path, int32_t engine,
                                uint64_t seed, ub_workload **workload,
                                int32_t *configuration,
                                ub_accelerator_result *out);
-/* Take over the chunks that a path uses of the best for it. */
+/* Take over the chunks that a path uses of the best for it, if there is one. */
 ub_status ub__joint_price_refresh(ub__joint_price *price,
                                   const ub__joint_path *path, uint64_t seed);
 /* Fill in `cycles`. */

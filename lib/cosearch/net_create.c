@@ -40,6 +40,16 @@ static void begin_at_zero(ub_parameters *parameters, int64_t first)
     }
 }
 
+/* Behind a ReLU zeros have no gradient: they would stay. */
+static int ends_in_relu(const ub__operator *op)
+{
+    for (int64_t s = op->n_steps - 1; s >= 0; s--) {
+        if (ub__step_is_conv(op->steps[s].kind))
+            return op->steps[s].relu;
+    }
+    return 0;
+}
+
 static ub_status create_candidates(ub__joint_net *net, int64_t at, ub_rng *rng)
 {
     ub__joint_cell *c = &net->row[at];
@@ -67,7 +77,8 @@ static ub_status create_candidates(ub__joint_net *net, int64_t at, ub_rng *rng)
                                       rng, c->layers[i]);
         if (status != UB_OK)
             return status;
-        if (candidate.quantized && adds_input(net, at, candidate.op))
+        if (candidate.quantized && adds_input(net, at, candidate.op) &&
+            !ends_in_relu(candidate.op))
             begin_at_zero(net->parameters, first);
     }
     return UB_OK;

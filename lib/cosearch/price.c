@@ -132,21 +132,24 @@ ub_status ub__joint_price_best(const ub__joint_price *price,
         set_nothing(price, configuration, out);
     else
         status = search(price, w, engine, seed, configuration, out);
-    if (status == UB_OK && workload != NULL)
+    if ((status == UB_OK || status == UB_ERR_RANGE) && workload != NULL)
         *workload = w;
     else
         ub_workload_destroy(&w);
     return status;
 }
 
-/* The chunks that a workload uses, from another configuration. */
+/* The chunks that a workload uses, from another configuration; where `taken`
+ * is not NULL, those that it does not have yet, which it has then. */
 static void take_chunks(ub__joint_price *p, const ub_workload *workload,
-                        const int32_t *from)
+                        const int32_t *from, const unsigned char *taken)
 {
     for (int64_t i = 0; i < ub_workload_layers(workload); i++) {
         const int64_t chunk = ub_accelerator_chunk_of(p->accelerator, workload,
                                                       i);
 
+        if (taken != NULL && taken[chunk])
+            continue;
         memcpy(p->configuration + chunk * UB_CHUNK_FIELDS,
                from + chunk * UB_CHUNK_FIELDS, UB_CHUNK_FIELDS * sizeof(*from));
     }
@@ -165,8 +168,10 @@ ub_status ub__joint_price_refresh(ub__joint_price *price,
         status = ub__joint_price_best(price, path, price->options->engine, seed,
                                       &workload, found, &result);
     if (status == UB_OK) {
-        take_chunks(price, workload, found);
+        take_chunks(price, workload, found, NULL);
         status = ub__joint_price_table(price);
+    } else if (status == UB_ERR_RANGE) {
+        status = UB_OK; /* others may fit: time goes on as it was */
     }
     ub_workload_destroy(&workload);
     ub__free(price->context, found);
@@ -283,27 +288,57 @@ static ub_status allocate(ub__joint_price *p)
     return UB_OK;
 }
 
-/* Each bit width alone, with the operator of the most layers in all cells. */
+static int uses_new_chunk(const ub__joint_price *p, const ub_workload *workload,
+                          const unsigned char *taken)
+{
+    for (int64_t i = 0; i < ub_workload_layers(workload); i++) {
+        if (!taken[ub_accelerator_chunk_of(p->accelerator, workload, i)])
+            return 1;
+    }
+    return 0;
+}
+
+/* The best for an operator in all cells gives the chunks that no other gave. */
+static ub_status begin_with(ub__joint_price *p, const ub_workload *workload,
+                            int32_t *found, unsigned char *taken)
+{
+    ub_accelerator_result unused = { .size = sizeof(unused) };
+    ub_status status;
+
+    if (!uses_new_chunk(p, workload, taken))
+        return UB_OK;
+    status = search(p, workload, UB_ENGINE_EXACT, 0, found, &unused);
+    if (status != UB_OK)
+        return status;
+    take_chunks(p, workload, found, taken);
+    for (int64_t i = 0; i < ub_workload_layers(workload); i++)
+        taken[ub_accelerator_chunk_of(p->accelerator, workload, i)] = 1;
+    return UB_OK;
+}
+
+/* Each bit width alone: first the operator of the most layers, then those that
+ * compute on other chunks. */
 static ub_status begin(ub__joint_price *p)
 {
-    int64_t op;
+    const int64_t chunks = ub_accelerator_chunks(p->accelerator);
+    unsigned char *taken;
+    int64_t first;
     int32_t *found;
     ub_status status = UB_OK;
 
-    if (most_layers(p, &op) == 0)
+    if (most_layers(p, &first) == 0)
         return UB_OK;
     found = ub__alloc(p->context, (size_t) p->n_fields, sizeof(*found));
-    if (found == NULL)
-        return UB_ERR_NOMEM;
+    taken = ub__calloc(p->context, (size_t) chunks, sizeof(*taken));
+    if (found == NULL || taken == NULL)
+        status = UB_ERR_NOMEM;
     for (int64_t b = 0; b < p->n_bits && status == UB_OK; b++) {
-        ub_accelerator_result unused = { .size = sizeof(unused) };
-
-        status = search(p, *uniform_of(p, op, b), p->options->engine,
-                        p->options->seed, found, &unused);
-        if (status == UB_OK)
-            take_chunks(p, *uniform_of(p, op, b), found);
+        status = begin_with(p, *uniform_of(p, first, b), found, taken);
+        for (int64_t i = 0; i < p->n_operators && status == UB_OK; i++)
+            status = begin_with(p, *uniform_of(p, i, b), found, taken);
     }
     ub__free(p->context, found);
+    ub__free(p->context, taken);
     return status == UB_OK ? ub__joint_price_table(p) : status;
 }
 
@@ -329,7 +364,7 @@ ub_status ub__joint_price_open(ub_context *context, const ub_space *space,
         for (int64_t b = 0; b < price->n_bits && status == UB_OK; b++)
             status = create_uniform(price, i, b);
     }
-    if (status == UB_OK && !options->hardware_once)
+    if (status == UB_OK)
         status = begin(price);
     if (status != UB_OK)
         ub__joint_price_close(price);

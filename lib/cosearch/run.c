@@ -154,9 +154,8 @@ static ub_status write_accelerator(const pipeline *p)
 
     if (path == NULL || root == NULL)
         status = no_memory(p);
-    for (int64_t i = 0;
-         status == UB_OK && ub_workload_layers(p->workload) > 0 &&
-         i < ub_accelerator_chunks(p->price.accelerator);
+    for (int64_t i = 0; status == UB_OK && r->fps > 0.0 &&
+                        i < ub_accelerator_chunks(p->price.accelerator);
          i++)
         status = chunk_json(p, i, chunks);
     if (status == UB_OK)
@@ -167,6 +166,19 @@ static ub_status write_accelerator(const pipeline *p)
     return status;
 }
 
+/* NULL where a cell computes nothing. */
+static json_t *bits_of_cell(const pipeline *p, int64_t cell)
+{
+    for (int64_t i = 0; i < ub_workload_layers(p->workload); i++) {
+        ub_workload_layer layer = { .size = sizeof(layer) };
+
+        if (ub_workload_layer_get(p->workload, i, &layer) == UB_OK &&
+            layer.block == cell)
+            return json_integer(p->options->bits[p->path.widths[cell]]);
+    }
+    return NULL;
+}
+
 static json_t *cells_json(const pipeline *p)
 {
     json_t *cells = json_array();
@@ -175,9 +187,9 @@ static json_t *cells_json(const pipeline *p)
         const char *name = ub_space_operator_name(p->space,
                                                   p->path.operators[i]);
 
-        if (json_array_append_new(
-                cells, json_pack("{s:s, s:i}", "operator", name, "bits",
-                                 (int) p->options->bits[p->path.widths[i]]))) {
+        if (json_array_append_new(cells,
+                                  json_pack("{s:s, s:o*}", "operator", name,
+                                            "bits", bits_of_cell(p, i)))) {
             json_decref(cells);
             return NULL;
         }
@@ -272,6 +284,8 @@ static ub_status finish(pipeline *p, ub_cosearch_result *result)
         status = ub__joint_price_best(&p->price, &p->path, UB_ENGINE_EXACT,
                                       p->options->seed, &p->workload,
                                       p->configuration, &p->accelerator);
+    if (status == UB_ERR_RANGE)
+        status = UB_OK; /* the network is a result without an accelerator too */
     if (status == UB_OK)
         status = ub__run_write_network(&p->run, p->network);
     if (status == UB_OK)
@@ -317,6 +331,14 @@ static json_t *make_config(const pipeline *p, const ub_dataset *train,
         (json_int_t) ub_space_cells(p->space), "space_operators",
         (json_int_t) p->space->n_operators);
 
+    /* The library's own follows from the options. */
+    if (space != NULL && p->own_space == NULL &&
+        json_object_set_new(
+            space, "space_digest",
+            json_integer((json_int_t) ub__space_digest(p->space))) != 0) {
+        json_decref(space);
+        space = NULL;
+    }
     if (config == NULL || space == NULL ||
         json_object_update(config, space) != 0) {
         json_decref(config);

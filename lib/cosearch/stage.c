@@ -5,8 +5,10 @@
 
 #include <math.h>
 
-/* How often lambda may have doubled or halved. */
+/* How often lambda may have doubled or halved, and where it doubles no more:
+ * floats hold gradients times that, and their squares. */
 #define DOUBLINGS_MAX 200
+#define LAMBDA_MAX    1e9
 
 /* A long search would come to a temperature of 0, which is none. */
 #define LEAST_TAU     1e-3
@@ -263,32 +265,33 @@ static ub_status argmax_logits(void *self, ub_variable *x, ub_variable **logits)
     return ub__joint_net_forward(j->net, j->tape, x, UB__JOINT_ARGMAX, logits);
 }
 
-static ub_status best_fps(joint *j, int64_t epoch, double *fps)
+/* On the accelerator that the result would get: 0 where there is none within
+ * the limits, infinite where there is nothing to compute. */
+static ub_status best_fps(joint *j, double *fps)
 {
     ub_accelerator_result result = { .size = sizeof(result) };
     int32_t *unused = ub__alloc(j->context, (size_t) j->price->n_fields,
                                 sizeof(*unused));
     ub__joint_path path;
-    ub_rng rng;
     ub_status status = UB_ERR_NOMEM;
 
-    ub__place_rng(&j->search, UB__STAGE_MICRO, epoch, j->steps, &rng);
     ub__joint_net_argmax(j->net, &path);
     if (unused != NULL)
-        status = ub__joint_price_best(j->price, &path, j->options->engine,
-                                      ub_rng_u64(&rng), NULL, unused, &result);
+        status = ub__joint_price_best(j->price, &path, UB_ENGINE_EXACT,
+                                      j->options->seed, NULL, unused, &result);
     ub__free(j->context, unused);
-    *fps = result.fps;
-    return status;
+    *fps = 0.0;
+    if (status == UB_OK)
+        *fps = result.fps > 0.0 ? result.fps : (double) INFINITY;
+    return status == UB_ERR_RANGE ? UB_OK : status;
 }
 
 static void adapt_lambda(joint *j, double fps)
 {
     const ub_cosearch_options *o = j->options;
 
-    if (fps == 0.0) /* nothing to compute */
-        fps = INFINITY;
-    if (fps < o->fps_low && j->doublings < DOUBLINGS_MAX)
+    if (fps < o->fps_low && j->doublings < DOUBLINGS_MAX &&
+        lambda_of(j) < LAMBDA_MAX)
         j->doublings++;
     else if (o->fps_high > 0.0 && fps > o->fps_high &&
              j->doublings > -DOUBLINGS_MAX)
@@ -306,14 +309,14 @@ static ub_status end_epoch(void *self, int64_t epoch, json_t *line)
         status = ub__run_note(j->run, "validation_accuracy",
                               json_real(accuracy));
     if (status == UB_OK && is_warm(j, epoch) && !j->options->hardware_once)
-        status = best_fps(j, epoch, &fps);
+        status = best_fps(j, &fps);
     if (status != UB_OK)
         return status;
     if (json_object_set_new(line, "validation_accuracy", json_real(accuracy)) ||
         json_object_set_new(line, "tau", json_real(j->tau)) ||
         json_object_set_new(line, "rate", json_real(j->rate)) ||
         json_object_set_new(line, "lambda", json_real(lambda_of(j))) ||
-        json_object_set_new(line, "fps", json_real(fps)))
+        json_object_set_new(line, "fps", json_real(isinf(fps) ? 0.0 : fps)))
         return ub__fail(j->context, UB_ERR_NOMEM, "cosearch: out of memory");
     if (is_warm(j, epoch) && !j->options->hardware_once)
         adapt_lambda(j, fps);
@@ -415,6 +418,8 @@ ub_status ub__joint_search(ub__run *run, const ub_cosearch_options *options,
     };
     ub_status status = joint_open(&j, data, space);
 
+    if (status == UB_OK && json_object_get(run->results, "lambda") == NULL)
+        status = ub__run_note(run, "lambda", json_real(lambda_of(&j)));
     if (status == UB_OK) {
         const ub__stage s = {
             .name = "cosearch",

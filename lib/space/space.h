@@ -27,6 +27,9 @@ int ub__step_is_pool(int32_t kind);
 int64_t ub__step_width(const ub_operator_step *step, int64_t channels,
                        int64_t in, int64_t width);
 
+/* A number of all operators and cells: other spaces have other ones. */
+uint32_t ub__space_digest(const ub_space *space);
+
 /* Check and append to a list of n. */
 ub_status ub__operator_copy(ub_context *context, const ub_operator *op,
                             ub__operator *list, int64_t n);

@@ -9,39 +9,12 @@
 static ub_status go(ub_context *context, const ub_cosearch_options *o,
                     const char *folder, int resume, ub_cosearch_result *result)
 {
-    ub_dataset *train = NULL, *test = NULL;
-    ub_space *space = NULL;
-    ub_status status = runs_data(context, 1, &train);
-
-    result->size = sizeof(*result);
-    if (status == UB_OK)
-        status = runs_data(context, 2, &test);
-    if (status == UB_OK)
-        status = tiny_space(context, &space);
-    if (status == UB_OK)
-        status = ub_cosearch_run(context, o, space, train, test, folder, resume,
-                                 result);
-    ub_space_destroy(&space);
-    ub_dataset_destroy(&train);
-    ub_dataset_destroy(&test);
-    return status;
+    return tiny_run(context, o, NULL, folder, resume, result);
 }
 
 static void copy_folder(const char *name, char out[512])
 {
     snprintf(out, 512, "%s", runs_folder(name));
-}
-
-/* A run that is complete, in a new folder of that name. */
-static void go_whole(const ub_cosearch_options *o, const char *name,
-                     char folder[512], ub_cosearch_result *r)
-{
-    ub_context *context = test_context(1);
-
-    copy_folder(name, folder);
-    if (go(context, o, folder, 0, r) != UB_OK)
-        fail_msg("%s: %s", name, ub_context_last_error(context));
-    ub_context_destroy(&context);
 }
 
 static const char *const files[] = {
@@ -103,11 +76,11 @@ static void test_band(void **state)
     o.search_epochs = 2;
     o.lambda = 0.5;
     o.fps_low = 1e11;
-    go_whole(&o, "low", folder, &r);
+    tiny_whole(&o, "low", folder, &r);
     assert_true(r.lambda == 2.0);
     o.fps_low = 0.0;
     o.fps_high = 1e-3;
-    go_whole(&o, "high", folder, &r);
+    tiny_whole(&o, "high", folder, &r);
     assert_true(r.lambda == 0.125);
 }
 
@@ -147,7 +120,7 @@ static void test_lambda(void **state)
         o.search_epochs = 40;
         o.architecture_rate = 0.1;
         o.refresh = 10;
-        go_whole(&o, names[i], folder, &r);
+        tiny_whole(&o, names[i], folder, &r);
         if (i == UB_COSEARCH_EXPECTED) {
             assert_int_equal(skips_of(folder), 3);
             assert_true(r.mean_bits == 4.0);
@@ -193,7 +166,7 @@ static void test_learns(void **state)
     o.tau_decay = 0.9;
     o.search_rate = 0.1;
     o.refresh = 100;
-    go_whole(&o, "learns", folder, &r);
+    tiny_whole(&o, "learns", folder, &r);
     print_message("loss %.3f at first, %.3f at last\n",
                   logged(folder, 0, "loss"), logged(folder, 29, "loss"));
     assert_true(logged(folder, 29, "loss") < 0.7);
@@ -214,7 +187,7 @@ static void test_schedules(void **state)
     o.tau_decay = 0.05;
     o.search_rate = 0.3;
     o.search_rate_last = 0.1;
-    go_whole(&o, "schedules", folder, &r);
+    tiny_whole(&o, "schedules", folder, &r);
     /* the log keeps nine digits */
     assert_close(logged(folder, 0, "tau"), 0.8, 1e-8);
     assert_close(logged(folder, 1, "tau"), 0.04, 1e-8);
@@ -242,7 +215,7 @@ static void test_gradual(void **state)
         tiny_options(&o);
         o.gradual = i % 2 == 0;
         o.warmup_epochs = i < 2;
-        go_whole(&o, names[i], folder, &r);
+        tiny_whole(&o, names[i], folder, &r);
         loss[i] = logged(folder, 0, "loss");
     }
     assert_true(loss[0] != loss[1]);

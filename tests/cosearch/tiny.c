@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tiny.h"
 
+#include "../search/runs.h"
+
+#include <stdio.h>
+
 static const ub_operator_step e1[] = { { UB_STEP_CONV, 1, 1, 1, 1, 1 },
                                        { UB_STEP_DEPTHWISE, 1, 3, 1, 0, 1 },
                                        { UB_STEP_CONV, 0, 1, 1, 0, 1 } };
@@ -78,4 +82,37 @@ void tiny_options(ub_cosearch_options *o)
     o->warmup_epochs = o->search_epochs = o->train_epochs = 1;
     o->refresh = 2;
     o->samples = 50;
+}
+
+ub_status tiny_run(ub_context *context, const ub_cosearch_options *o,
+                   const ub_space *space, const char *folder, int resume,
+                   ub_cosearch_result *result)
+{
+    ub_dataset *train = NULL, *test = NULL;
+    ub_space *own = NULL;
+    ub_status status = runs_data(context, 1, &train);
+
+    result->size = sizeof(*result);
+    if (status == UB_OK)
+        status = runs_data(context, 2, &test);
+    if (status == UB_OK && space == NULL)
+        status = tiny_space(context, &own);
+    if (status == UB_OK)
+        status = ub_cosearch_run(context, o, space ? space : own, train, test,
+                                 folder, resume, result);
+    ub_space_destroy(&own);
+    ub_dataset_destroy(&train);
+    ub_dataset_destroy(&test);
+    return status;
+}
+
+void tiny_whole(const ub_cosearch_options *o, const char *name,
+                char folder[512], ub_cosearch_result *r)
+{
+    ub_context *context = test_context(1);
+
+    snprintf(folder, 512, "%s", runs_folder(name));
+    if (tiny_run(context, o, NULL, folder, 0, r) != UB_OK)
+        fail_msg("%s: %s", name, ub_context_last_error(context));
+    ub_context_destroy(&context);
 }

@@ -10,5 +10,12 @@
 ub_status tiny_space(ub_context *context, ub_space **out);
 /* One of each epoch, widths of 4 and 8 bits, small batches. */
 void tiny_options(ub_cosearch_options *o);
+/* A run of few images on a space, NULL: tiny_space(). */
+ub_status tiny_run(ub_context *context, const ub_cosearch_options *o,
+                   const ub_space *space, const char *folder, int resume,
+                   ub_cosearch_result *result);
+/* One that is complete, in a new folder of that name. */
+void tiny_whole(const ub_cosearch_options *o, const char *name,
+                char folder[512], ub_cosearch_result *r);
 
 #endif

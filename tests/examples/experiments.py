@@ -174,7 +174,7 @@ sign = -1 if given("--seed") == "1" else 1
 result = dict(test_accuracy=accuracy + 0.01 * sign, fps=fps + sign, mean_bits=6,
               dsp=220, bram=100, macs=10**6, parameters=10**5,
               seconds_search=1800, seconds_train=1800, preset=given("--preset"),
-              cells=[dict(operator="skip", bits=32),
+              cells=[dict(operator="skip"),
                      dict(operator="k3_e1", bits=4)])
 pathlib.Path(given("--out"), "result.json").write_text(json.dumps(result))
 """
@@ -183,7 +183,8 @@ import json, pathlib, sys
 given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 accuracy = 0.7 + 0.001 * int(given["--bits"]) + 0.01 * int(given["--seed"])
 pathlib.Path(given["--out"], "result.json").write_text(
-    json.dumps(dict(test_accuracy=accuracy)))
+    json.dumps(dict(test_accuracy=accuracy,
+                    train_epochs=int(given["--epochs"]))))
 """
 
 
@@ -217,7 +218,8 @@ def cosearch(folder):
     check("cosearch: cells", row(rows, "4-bit-lambda1-seed2",
                                  "skip k3_e1/4"))
     check("cosearch: quantized", row(rows, "4 bit", "71.40", "72.40", "71.90",
-                                     "-2.80"), rows)
+                                     "-2.80")
+          and "network.json`, 30 epochs of training" in page, page)
     check("cosearch: runs.csv", len((out / "runs.csv").read_text().splitlines())
           == 15)
     missing(out, programs, call)
