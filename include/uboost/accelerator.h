@@ -73,6 +73,8 @@
  * - A skip costs nothing even where it is a strided or widening convolution. It
  *   costs what it is.
  * - A strided block expands at the size of its output. At that of its input.
+ * - EDD: the second block reads 32 channels where the first makes 16. Reproduced
+ *   by neither setting: its network is ImageNet's.
  *
  * Cycles:
  *
@@ -81,7 +83,9 @@
  *   Work ends with the layer; memory is what was built.
  * - Unrolls count in full where they do not divide their tile: Tr Tc Tm Tn / P
  *   has ceil(T / p) for each dimension that is unrolled, and Tr Tc Tm / x is
- *   rounded up.
+ *   rounded up. Not mended: transfers, and results on their way out, go through
+ *   all that was built, also through what the work does not reach, which speeds
+ *   up a layer of fewer channels than its chunk has lanes for.
  * - The input of a tile has pr + K1 - 1 rows. It has (Tr - 1) stride + K1, of
  *   which those of the map are loaded; columns alike.
  *
@@ -652,9 +656,10 @@ typedef struct ub_accelerator_search_options {
                                 times its violation times slower; published: 0,
                                 it is dropped; 1 */
     double restart;        /**< mean entropy of the logits' softmax, in nats,
-                                below which all begin anew, the best kept;
-                                looked at every hundred samples; published:
-                                never, 0; 0.1 */
+                                of the chunks that are sampled where there is a
+                                choice, below which all begin anew, the best
+                                kept; looked at every hundred samples;
+                                published: never, 0; 0.1 */
     int32_t sample_unused; /**< 1, as published: chunks without layers are
                                 sampled too, and learn by UB_CREDIT_BOTTLENECK;
                                 0 */
@@ -687,7 +692,9 @@ void ub_accelerator_search_options_published(
  * `baseline` mends: L becomes its difference from a running mean. A choice
  * learns from a number that the slowest chunk sets, nearly always another,
  * which `credit` mends. And what has settled never finds anything
- * else, which `restart` mends. The defaults mend all three.
+ * else, which `restart` mends. The defaults mend all three. The loss is of one
+ * pipeline: where `max_replicas` allows copies, results are ranked by the frames
+ * per second of all, but nothing learns to be copied.
  *
  * The best configuration is kept from call to call: each call prices it for its
  * workload first, so that a result is never worse than what was known.
@@ -722,7 +729,9 @@ void ub_accelerator_search_destroy(ub_accelerator_search **search);
  *
  * @param search              goes on from where it is
  * @param workload            only read
- * @param samples             to draw, 0 or more; UB_ENGINE_EXACT draws none
+ * @param samples             to draw, 0 or more; UB_ENGINE_EXACT draws none. No
+ *                            progress is reported: ask for many in parts, which
+ *                            gives the same
  * @param[out] configuration  of all chunks, the best so far; those without
  *                            layers are the smallest there are; untouched on
  *                            failure. Of configurations with the best
@@ -734,8 +743,7 @@ void ub_accelerator_search_destroy(ub_accelerator_search **search);
  * @retval UB_ERR_INVALID  an argument is unusable, or as
  *                         ub_accelerator_evaluate()
  * @retval UB_ERR_RANGE    nothing within the limits was found;
- *                         UB_ENGINE_EXACT: there is nothing, or a chunk has
- *                         more than 2^26 configurations
+ *                         UB_ENGINE_EXACT: there is nothing
  * @retval UB_ERR_NOMEM    out of memory
  */
 UB_API_CHECK
@@ -809,7 +817,10 @@ typedef enum ub_array_field {
 typedef enum ub_array_pricing {
     UB_ARRAY_IDEAL = 0,    /**< ub_util_latency(), U-Boost's formula: banks and
                                 bandwidth do not matter */
-    UB_ARRAY_FULL = 1,     /**< ub_util_full() */
+    UB_ARRAY_FULL = 1,     /**< ub_util_full(); it sees neither banks that hold
+                                no tile nor what larger ones let be fetched
+                                ahead: what is the best by it may be slower, or
+                                none at all, by UB_ARRAY_SIMULATED */
     UB_ARRAY_SIMULATED = 2 /**< ub_systolic_run(), level 1; the only one that
                                 knows other dataflows than weight stationary */
 } ub_array_pricing;

@@ -178,6 +178,9 @@ void ub__chunk_learner_clear(ub_accelerator_search *search);
 ub_status ub__chunk_learner_run(ub_accelerator_search *search,
                                 const ub__load *load, int64_t samples,
                                 ub_accelerator_result *best);
-double ub__chunk_learner_entropy(const ub_accelerator_search *search);
+/* Mean over choices of the chunks that have learnt, and that a workload
+ * samples unless it is NULL; NaN: there are none. */
+double ub__chunk_learner_entropy(const ub_accelerator_search *search,
+                                 const ub__load *load);
 
 #endif

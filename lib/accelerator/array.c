@@ -168,7 +168,7 @@ void ub__array_measure(const ub_array_space *space, const ub_hardware *hardware,
     sram = (double) out->sram * arrays;
     out->sram = sram < 9e18 ? out->sram * hardware->arrays : INT64_MAX;
     out->excess = UB_ARRAY_FITS;
-    if (out->sram > o->sram_limit)
+    if (sram > (double) o->sram_limit)
         out->excess = UB_ARRAY_EXCESS_SRAM;
     if (out->elements > o->element_limit)
         out->excess = UB_ARRAY_EXCESS_ELEMENTS;

@@ -209,10 +209,10 @@ static void forget(ub_accelerator_search *search)
 }
 
 /* A search that has settled draws the same from now on. */
-static void restart_settled(ub_accelerator_search *search)
+static void restart_settled(ub_accelerator_search *search, const ub__load *load)
 {
     if (search->options.restart > 0 && search->samples % 100 == 0 &&
-        ub__chunk_learner_entropy(search) < search->options.restart)
+        ub__chunk_learner_entropy(search, load) < search->options.restart)
         forget(search);
 }
 
@@ -271,13 +271,14 @@ ub_status ub__chunk_learner_run(ub_accelerator_search *search,
             search->dropped++;
         if (result.excess == UB_ACCELERATOR_FITS || search->options.penalty > 0)
             learn(search, load, draws, uses, &result);
-        restart_settled(search);
+        restart_settled(search, load);
     }
     ub__free(a->context, draws);
     return UB_OK;
 }
 
-double ub__chunk_learner_entropy(const ub_accelerator_search *search)
+double ub__chunk_learner_entropy(const ub_accelerator_search *search,
+                                 const ub__load *load)
 {
     double sum = 0, n = 0;
 
@@ -285,10 +286,17 @@ double ub__chunk_learner_entropy(const ub_accelerator_search *search)
         const ub_chunk_space *space = ub__chunk_space_of(search->accelerator,
                                                          c);
 
-        for (int v = 0; search->state.steps[c] > 0 && v < VECTORS; v++) {
+        if (search->state.steps[c] == 0 ||
+            (load != NULL && !sampled(search, load, c)))
+            continue;
+        for (int v = 0; v < VECTORS; v++) {
+            const int32_t length = vector_length(space, v);
+
+            if (length == 1)
+                continue;
             sum += ub__entropy(search->state.logits + c * UB__CHUNK_LOGITS +
                                    vector_place(v),
-                               vector_length(space, v));
+                               length);
             n++;
         }
     }

@@ -144,7 +144,7 @@ static ub_status check_bits(ub_context *context,
 static ub_status check_limits(ub_context *context,
                               const ub_accelerator_options *o)
 {
-    if (!(o->clock_hz > 0) || !isfinite(o->clock_hz))
+    if (!(o->clock_hz >= 1) || o->clock_hz > 1e15)
         return ub__fail(context, UB_ERR_INVALID, "accelerator: clock of %g Hz",
                         o->clock_hz);
     if (!(o->dsp_limit > 0) || o->bram_limit < 1 ||

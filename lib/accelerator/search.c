@@ -279,7 +279,7 @@ ub_status ub_accelerator_search_stats_get(const ub_accelerator_search *search,
     stats.dropped = search->dropped;
     stats.points = search->points;
     stats.entropy = search->options.engine == UB_ENGINE_DIFFERENTIABLE
-                        ? ub__chunk_learner_entropy(search)
+                        ? ub__chunk_learner_entropy(search, NULL)
                         : NAN;
     ub__options_out(out, out->size, &stats, sizeof(stats));
     return UB_OK;

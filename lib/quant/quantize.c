@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "quant/quant.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Inputs of the node. */
@@ -172,6 +173,14 @@ static ub_status finish(struct call *call, ub_variable *x,
     return status == UB_OK ? compute(call, choice, node, out) : status;
 }
 
+/* Whether a gradient goes to the sample though a single width is active. */
+static int sample_learns(const struct call *call, const ub_bit_choice *choice)
+{
+    return call->options.backward == UB_QUANT_BACKWARD_MASKED &&
+           choice->mode != UB_BIT_MODE_PROXY_HARD && choice->sample != NULL &&
+           ub_variable_requires_grad(choice->sample);
+}
+
 /* Checks what both operators have, and whether there is anything to do. */
 static ub_status begin(struct call *call, ub_variable *x,
                        const ub_bit_choice *choice,
@@ -192,7 +201,8 @@ static ub_status begin(struct call *call, ub_variable *x,
         status = ub__bit_ranking_create(call->tape, call->op, choice,
                                         &call->ranking);
     *nothing = status == UB_OK && call->ranking.n == 1 &&
-               call->ranking.bits[0] == 0 && call->ranking.factors[0] == 1.0f;
+               call->ranking.bits[0] == 0 && call->ranking.factors[0] == 1.0f &&
+               !sample_learns(call, choice);
     return status;
 }
 
@@ -260,12 +270,15 @@ static ub_status check_running(const struct call *call,
     return UB_OK;
 }
 
-/* z and r of the running range go after those of the batch. */
+/* z and r of the running range go after those of the batch; what is not finite
+ * would stay in it. */
 static void follow(float *running, const float *range, double momentum)
 {
     const double rest = 1.0 - momentum;
     const double spread = (double) range[1] - (double) range[0];
 
+    if (!isfinite(range[0]) || !isfinite(range[1]) || spread < 0.0)
+        return;
     running[0] = (float) (rest * (double) running[0] +
                           momentum * (double) range[0]);
     running[1] = (float) (rest * (double) running[1] + momentum * spread);

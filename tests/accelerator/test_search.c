@@ -221,6 +221,53 @@ static void test_restart(void **state)
     ub_context_destroy(&context);
 }
 
+/* Chunks that an earlier network learnt with, and this one does not, do not
+ * keep it from settling. */
+static void test_restart_in_turn(void **state)
+{
+    ub_context *context = test_context(1);
+
+    (void) state;
+    for (int in_turn = 0; in_turn < 2; in_turn++) {
+        ub_workload *first = some_blocks(context, 1),
+                    *w = some_blocks(context, 2);
+        ub_accelerator_search_stats stats = { .size = sizeof(stats) };
+        ub_accelerator_search_options o;
+        ub_accelerator_search *s;
+        ub_workload *second;
+        ub_workload_layer layer = { .size = sizeof(layer) };
+        int32_t c[FIELDS];
+        ub_accelerator *a;
+        int restarts = 0;
+
+        assert_int_equal(ub_workload_create(context, &second), UB_OK);
+        for (int64_t i = 0; i < ub_workload_layers(w); i++) {
+            assert_int_equal(ub_workload_layer_get(w, i, &layer), UB_OK);
+            if (layer.block == 1)
+                assert_int_equal(ub_workload_add(second, &layer), UB_OK);
+        }
+        assert_int_equal(ub_accelerator_create(context, NULL, &a), UB_OK);
+        ub_accelerator_search_options_init(&o, sizeof(o));
+        o.engine = UB_ENGINE_DIFFERENTIABLE;
+        o.learning_rate = 0.1;
+        assert_int_equal(ub_accelerator_search_create(a, &o, &s), UB_OK);
+        if (in_turn)
+            run_fps(s, first, 10, c);
+        for (int i = 0; i < 100; i++) {
+            run_fps(s, second, in_turn && i == 0 ? 90 : 100, c);
+            assert_int_equal(ub_accelerator_search_stats_get(s, &stats), UB_OK);
+            restarts += isnan(stats.entropy) != 0;
+        }
+        assert_true(restarts > 0);
+        ub_accelerator_search_destroy(&s);
+        ub_workload_destroy(&first);
+        ub_workload_destroy(&second);
+        ub_workload_destroy(&w);
+        ub_accelerator_destroy(&a);
+    }
+    ub_context_destroy(&context);
+}
+
 /* Samples beyond the limits teach, unless there is no penalty. */
 static void test_penalty(void **state)
 {
@@ -496,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_published),
         cmocka_unit_test(test_unused),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_restart_in_turn),
         cmocka_unit_test(test_penalty),
         cmocka_unit_test(test_networks_in_turn),
         cmocka_unit_test(test_infeasible),

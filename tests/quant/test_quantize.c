@@ -204,6 +204,13 @@ static void running(void **state)
                                       UB_QUANT_RANGE_TRAINING, &options, &y));
     assert_close((double) ub_tensor_data(run)[0], -0.4375, 0.0);
     assert_close((double) ub_tensor_data(run)[1], 3.0625, 0.0);
+    /* what is not finite would stay for ever */
+    scene_data(x)[3] = INFINITY;
+    scene_ok(&s, ub_op_quantize_input(s.tape, x, &choice, run,
+                                      UB_QUANT_RANGE_TRAINING, &options, &y));
+    assert_close((double) ub_tensor_data(run)[0], -0.4375, 0.0);
+    assert_close((double) ub_tensor_data(run)[1], 3.0625, 0.0);
+    scene_data(x)[3] = 2.0f;
     /* floats have no range to follow */
     bits = 0;
     scene_ok(&s, ub_op_quantize_input(s.tape, x, &choice, run,
@@ -212,6 +219,49 @@ static void running(void **state)
     assert_close((double) ub_tensor_data(run)[0], -0.4375, 0.0);
     ub_tensor_unref(&run);
     scene_close(&s);
+}
+
+/* One active width that is float leaves the numbers as they are, but not the
+ * sample without its gradient. */
+static void float_on_top(void **state)
+{
+    static const int32_t modes[] = { UB_BIT_MODE_HARD, UB_BIT_MODE_FAKE_HARD };
+    const int32_t bits[2] = { 4, 32 };
+
+    (void) state;
+    for (int m = 0; m < 2; m++) {
+        ub_bit_choice choice = widths(bits, 2);
+        ub_quant_options options;
+        ub_variable *w, *sample, *y = NULL;
+        double sum = 0.0;
+        struct scene s;
+
+        scene_open(&s, 1, 0);
+        w = scene_leaf(&s, 3, 4, 0, 0);
+        sample = scene_leaf(&s, 2, 0, 0, 0);
+        scene_data(sample)[0] = 0.25f;
+        scene_data(sample)[1] = 0.75f;
+        choice.mode = modes[m];
+        choice.active = 1;
+        choice.sample = sample;
+        ub_quant_options_init(&options, sizeof options);
+        options.backward = UB_QUANT_BACKWARD_MASKED;
+        scene_ok(&s, ub_op_quantize_weight(s.tape, w, &choice, &options, &y));
+        for (int i = 0; i < 12; i++) {
+            assert_true(scene_data(y)[i] == scene_data(w)[i]);
+            sum += (double) scene_data(w)[i] * (double) scene_data(w)[i];
+        }
+        scene_ok(&s, ub_tape_backward_from(s.tape, y, ub_variable_value(w)));
+        assert_non_null(ub_variable_grad(sample));
+        /* <g, x>, where g is x */
+        assert_close((double) ub_tensor_data(ub_variable_grad(sample))[1], sum,
+                     1e-5 * sum);
+        assert_true(ub_tensor_data(ub_variable_grad(sample))[0] == 0.0f);
+        options.backward = UB_QUANT_BACKWARD_STRAIGHT;
+        scene_ok(&s, ub_op_quantize_weight(s.tape, w, &choice, &options, &y));
+        assert_ptr_equal(y, w);
+        scene_close(&s);
+    }
 }
 
 /* Equal samples: the first; without a sample the logits decide. */
@@ -485,7 +535,7 @@ int main(void)
         cmocka_unit_test(running),    cmocka_unit_test(ranking),
         cmocka_unit_test(rebalance),  cmocka_unit_test(bad_choices),
         cmocka_unit_test(bad_ranges), cmocka_unit_test(bad_paths),
-        cmocka_unit_test(memory),
+        cmocka_unit_test(memory),     cmocka_unit_test(float_on_top),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
