@@ -73,8 +73,8 @@
  * - A skip costs nothing even where it is a strided or widening convolution. It
  *   costs what it is.
  * - A strided block expands at the size of its output. At that of its input.
- * - EDD: the second block reads 32 channels where the first makes 16. Reproduced
- *   by neither setting: its network is ImageNet's.
+ * - EDD: the second block reads 32 channels where the first makes 16. Its
+ *   network is ImageNet's here, in both settings.
  *
  * Cycles:
  *
@@ -693,8 +693,8 @@ void ub_accelerator_search_options_published(
  * learns from a number that the slowest chunk sets, nearly always another,
  * which `credit` mends. And what has settled never finds anything
  * else, which `restart` mends. The defaults mend all three. The loss is of one
- * pipeline: where `max_replicas` allows copies, results are ranked by the frames
- * per second of all, but nothing learns to be copied.
+ * pipeline: where `max_replicas` allows copies, results are ranked by the
+ * frames per second of all, but nothing learns to be copied.
  *
  * The best configuration is kept from call to call: each call prices it for its
  * workload first, so that a result is never worse than what was known.

@@ -162,9 +162,8 @@ ub_status ub_op_quantize_weight(ub_tape *tape, ub_variable *w,
  *                  values that are not finite; may be NULL otherwise
  * @param range     a ub_quant_range, or a ub_norm_mode
  * @param options   settings, or NULL for the defaults
- * @param[out] out  of the shape of x; x itself when all it takes is float and
- *                  no sample learns from it, and then the running range stays as
- *                  it is
+ * @param[out] out  of the shape of x; x itself, and the running range as it is,
+ *                  when all it takes is float and no sample learns from it
  *
  * @retval UB_ERR_INVALID      a bit width, a mode or an option is out of its
  *                             range, running or what ranks or weighs the widths
