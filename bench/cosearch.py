@@ -12,6 +12,7 @@ repeated, half ones go on. tables.py puts the sections into doc/COSEARCH.md."""
 import argparse
 import csv
 import datetime
+import json
 import math
 import os
 import pathlib
@@ -227,8 +228,9 @@ def quantized(options):
                      *[f"{100 * value:.2f}" for value in accuracy],
                      f"{100 * statistics.mean(accuracy):.2f}",
                      f"{100 * (statistics.mean(accuracy) - statistics.mean(floats)):+.2f}"])
-    epochs = {str(run["train_epochs"]) for runs in found.values()
-              for run in runs}
+    epochs = {str(json.loads((options.out / f"train-{bits}bit-seed{seed}" /
+                              "config.json").read_text("utf-8"))["train_epochs"])
+              for bits in WIDTHS for seed in options.seeds}
     return (f"`{options.network_name}`, {', '.join(sorted(epochs))} epochs of "
             "training "
             "from scratch; test accuracy, %.\n\n"
