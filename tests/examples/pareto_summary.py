@@ -581,7 +581,10 @@ def committed(root):
     for table in sorted((ROOT / "doc" / "results").glob("*/runs.csv")):
         source, folder = table.parent, root / table.parent.name
         with table.open(encoding="utf-8", newline="") as file:
-            runs = [row["run"] for row in csv.DictReader(file)]
+            rows = list(csv.DictReader(file))
+        if "run" not in rows[0]:  # of another program
+            continue
+        runs = [row["run"] for row in rows]
         for name in runs:
             shutil.copytree(source / name, folder / name)
         status, _, errors = run(folder, grid=())
