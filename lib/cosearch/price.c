@@ -139,8 +139,8 @@ ub_status ub__joint_price_best(const ub__joint_price *price,
     return status;
 }
 
-/* The chunks that a workload uses, from another configuration; where `taken`
- * is not NULL, those that it does not have yet, which it has then. */
+/* The chunks that a workload uses, from another configuration, but those that
+ * are taken; NULL: none is. */
 static void take_chunks(ub__joint_price *p, const ub_workload *workload,
                         const int32_t *from, const unsigned char *taken)
 {
