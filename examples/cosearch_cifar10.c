@@ -31,6 +31,8 @@ static const char usage[] =
     "  --fps LOW,HIGH    change lambda to keep frames per second in between;\n"
     "                    HIGH 0: no limit\n"
     "  --gradient NAME   of the time: expected or published (expected)\n"
+    "  --cost NAME       latency (sum of the blocks) or interval (slowest "
+    "chunk)\n"
     "  --engine NAME     exact, random or differentiable (exact)\n"
     "  --random-warmup   random paths from the start, as published\n"
     "  --refresh N       steps from one accelerator to the next\n"
@@ -60,6 +62,7 @@ enum {
     LAMBDA,
     FPS,
     GRADIENT,
+    COST,
     ENGINE,
     RANDOM_WARMUP,
     REFRESH,
@@ -92,6 +95,7 @@ static const struct option long_options[] = {
     { "lambda", required_argument, NULL, LAMBDA },
     { "fps", required_argument, NULL, FPS },
     { "gradient", required_argument, NULL, GRADIENT },
+    { "cost", required_argument, NULL, COST },
     { "engine", required_argument, NULL, ENGINE },
     { "random-warmup", no_argument, NULL, RANDOM_WARMUP },
     { "refresh", required_argument, NULL, REFRESH },
@@ -191,6 +195,13 @@ static const char *gradient_name(int32_t i)
     return names[i];
 }
 
+static const char *cost_name(int32_t i)
+{
+    static const char *const names[] = { "latency", "interval", NULL };
+
+    return names[i];
+}
+
 /* -- the command line ----------------------------------------------------- */
 
 static int apply_network(ub_cosearch_options *o, int option, const char *text)
@@ -247,6 +258,7 @@ static int apply_hardware(ub_cosearch_options *o, int option, const char *text)
     case FPS: return parse_fps(text, o);
     case GRADIENT:
         return parse_choice("--gradient", text, gradient_name, &o->gradient);
+    case COST: return parse_choice("--cost", text, cost_name, &o->cost);
     case ENGINE: return parse_choice("--engine", text, engine_name, &o->engine);
     case REFRESH:
         return parse_integer("--refresh", text, 1, 1 << 30, &o->refresh);

@@ -40,6 +40,15 @@
  * best for a network of its bit width and one operator alone. Where no
  * accelerator within the limits is found for a path, all chunks keep theirs.
  *
+ * That sum of times is not what the slowest chunk takes, by which frames per
+ * second go: chunks work at the same time and share the limits, so that an
+ * operator on a small chunk may take long and cost nothing. With
+ * UB_COSEARCH_INTERVAL the table has instead, for each operator and width of
+ * each cell, by how much the cycles of the slowest chunk change when the path
+ * just drawn chooses it there, each on the best accelerator for it by
+ * UB_ENGINE_EXACT; where none fits, twice the longest such time is charged.
+ * This takes a search for each entry of the table.
+ *
  * lambda doubles after an epoch in which the most probable network would run at
  * fewer than `fps_low` frames per second on the best accelerator for it (by
  * UB_ENGINE_EXACT, as for the result; none counts as 0), up to 1e9, and halves
@@ -65,7 +74,7 @@
  * - config.json: the options, by which a run is recognised;
  * - log.jsonl: a line per epoch: loss, accuracy, the path's time in ms, and
  *   in the search validation accuracy, lambda, fps of the most probable
- * network;
+ *   network;
  * - checkpoint.safetensors: where it is;
  * - network.json, network.dot: the network, with bits;
  * - accelerator.json: the best accelerator for it, by UB_ENGINE_EXACT;
@@ -84,6 +93,13 @@ typedef enum ub_cosearch_gradient {
     UB_COSEARCH_PUBLISHED = 1 /**< the time of the block to the logits of
                                    what was run, raw; nothing to others */
 } ub_cosearch_gradient;
+
+/** What a path costs. Values are never renumbered. */
+typedef enum ub_cosearch_cost {
+    UB_COSEARCH_LATENCY = 0, /**< published: the sum of its blocks' times */
+    UB_COSEARCH_INTERVAL = 1 /**< the time of the slowest chunk, after which
+                                  the next image can come */
+} ub_cosearch_cost;
 
 /** Settings of a run. Fill with ub_cosearch_options_init(), which sets preset
  * "small", or by ub_cosearch_preset(). */
@@ -109,6 +125,7 @@ typedef struct ub_cosearch_options {
                                 the accelerator, which is searched for the
                                 result; 0 */
     int32_t gradient;      /**< a ub_cosearch_gradient */
+    int32_t cost;          /**< a ub_cosearch_cost; UB_COSEARCH_LATENCY */
     int64_t refresh;       /**< steps from one search of the accelerator to the
                                 next; published: 100 */
     int64_t samples;       /**< of each, where the engine draws; 2000 */

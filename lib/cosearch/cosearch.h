@@ -89,7 +89,7 @@ void ub__joint_net_argmax(const ub__joint_net *net, ub__joint_path *out);
 ub_status ub__joint_net_forward(ub__joint_net *net, ub_tape *tape,
                                 ub_variable *x, int mode, ub_variable **logits);
 /* Add `scale` times the gradient of the time of what was drawn, where
- * cycles[cell][operator][width] is the time of each block. */
+ * cycles[cell][operator][width] is what each block costs. */
 void ub__joint_net_add_cost(ub__joint_net *net, const double *cycles,
                             double scale, int32_t gradient);
 /* Step of the logits, after which those of what was not active have the
@@ -107,7 +107,8 @@ typedef struct ub__joint_price {
     ub_workload **uniform; /* [operator][width]: that in each cell */
     int64_t n_cells, n_operators, n_bits, n_fields;
     int32_t *configuration; /* n_fields, of all chunks */
-    double *cycles;         /* [cell][operator][width] on it */
+    ub__joint_path path;    /* that it was last searched for */
+    double *cycles;         /* [cell][operator][width]: cost.c */
     double clock_hz;
 } ub__joint_price;
 
@@ -124,12 +125,19 @@ ub_status ub__joint_price_best(const ub__joint_price *price,
                                uint64_t seed, ub_workload **workload,
                                int32_t *configuration,
                                ub_accelerator_result *out);
-/* Take over the chunks that a path uses of the best for it, if there is one. */
+/* Take over the path and the chunks that it uses of the best for it, if there
+ * is one. */
 ub_status ub__joint_price_refresh(ub__joint_price *price,
                                   const ub__joint_path *path, uint64_t seed);
-/* Fill in `cycles`. */
+/* The layers of an operator and a width in all cells. */
+ub_workload **ub__joint_price_uniform(const ub__joint_price *price, int64_t op,
+                                      int64_t width);
+/* Of any operator in all cells, and the first that has so many. */
+int64_t ub__joint_price_most_layers(const ub__joint_price *price, int64_t *op);
+/* Fill in `cycles`, by the configuration or by the path; UB_ERR_RANGE: the path
+ * has no accelerator within the limits. */
 ub_status ub__joint_price_table(ub__joint_price *price);
-/* Cycles of a path, its blocks one after the other; and as milliseconds. */
+/* Cycles of a path, the sum of its cells; and as milliseconds. */
 double ub__joint_price_cycles(const ub__joint_price *price,
                               const ub__joint_path *path);
 double ub__joint_price_ms(const ub__joint_price *price, double cycles);

@@ -70,6 +70,7 @@ static const ub__option_row rows[] = {
     ROW(engine, 0, UB_ENGINE_DIFFERENTIABLE),
     ROW(hardware_once, 0, 1),
     ROW(gradient, 0, UB_COSEARCH_PUBLISHED),
+    ROW(cost, 0, UB_COSEARCH_INTERVAL),
     ROW(refresh, 1, 1e12),
     ROW(samples, 1, 1e9),
     ROW(lambda, 0, 1e9),

@@ -31,12 +31,6 @@ static ub_status workload_of(const ub__joint_price *p,
     return status;
 }
 
-static ub_workload **uniform_of(const ub__joint_price *p, int64_t op,
-                                int64_t width)
-{
-    return &p->uniform[op * p->n_bits + width];
-}
-
 static ub_status create_uniform(ub__joint_price *p, int64_t op, int64_t width)
 {
     ub_network *network = NULL;
@@ -49,7 +43,7 @@ static ub_status create_uniform(ub__joint_price *p, int64_t op, int64_t width)
     }
     status = ub__joint_derive(p->space, p->options->bits, &path, &network);
     if (status == UB_OK)
-        status = workload_of(p, network, uniform_of(p, op, width));
+        status = workload_of(p, network, ub__joint_price_uniform(p, op, width));
     ub_network_destroy(&network);
     return status;
 }
@@ -78,7 +72,9 @@ static ub_status compose(const ub__joint_price *p, const ub__joint_path *path,
 
     for (int64_t i = 0; i < p->n_cells && status == UB_OK; i++)
         status = append_cell(
-            workload, *uniform_of(p, path->operators[i], path->widths[i]), i);
+            workload,
+            *ub__joint_price_uniform(p, path->operators[i], path->widths[i]),
+            i);
     if (status == UB_OK)
         *out = workload;
     else
@@ -169,6 +165,7 @@ ub_status ub__joint_price_refresh(ub__joint_price *price,
                                       &workload, found, &result);
     if (status == UB_OK) {
         take_chunks(price, workload, found, NULL);
+        price->path = *path;
         status = ub__joint_price_table(price);
     } else if (status == UB_ERR_RANGE) {
         status = UB_OK; /* others may fit: time goes on as it was */
@@ -176,80 +173,6 @@ ub_status ub__joint_price_refresh(ub__joint_price *price,
     ub_workload_destroy(&workload);
     ub__free(price->context, found);
     return status;
-}
-
-/* -- times ---------------------------------------------------------------- */
-
-static ub_status add_times(ub__joint_price *p, int64_t op, int64_t width,
-                           double *layers)
-{
-    const ub_workload *workload = *uniform_of(p, op, width);
-    const int64_t n = ub_workload_layers(workload);
-    ub_accelerator_result unused = { .size = sizeof(unused) };
-    ub_status status;
-
-    if (n == 0)
-        return UB_OK;
-    status = ub_accelerator_evaluate(p->accelerator, workload, p->configuration,
-                                     layers, &unused);
-    for (int64_t i = 0; i < n && status == UB_OK; i++) {
-        ub_workload_layer layer = { .size = sizeof(layer) };
-
-        status = ub_workload_layer_get(workload, i, &layer);
-        p->cycles[(layer.block * p->n_operators + op) * p->n_bits + width] +=
-            layers[i];
-    }
-    return status;
-}
-
-static int64_t most_layers(const ub__joint_price *p, int64_t *where)
-{
-    int64_t most = 0;
-
-    *where = 0;
-    for (int64_t op = 0; op < p->n_operators; op++) {
-        const int64_t n = ub_workload_layers(*uniform_of(p, op, 0));
-
-        if (n > most) {
-            most = n;
-            *where = op;
-        }
-    }
-    return most;
-}
-
-ub_status ub__joint_price_table(ub__joint_price *price)
-{
-    const int64_t n = price->n_operators * price->n_bits;
-    int64_t unused;
-    double *layers = ub__alloc(price->context,
-                               (size_t) most_layers(price, &unused) + 1,
-                               sizeof(*layers));
-    ub_status status = layers ? UB_OK : UB_ERR_NOMEM;
-
-    memset(price->cycles, 0,
-           (size_t) (price->n_cells * n) * sizeof(*price->cycles));
-    for (int64_t i = 0; i < n && status == UB_OK; i++)
-        status = add_times(price, i / price->n_bits, i % price->n_bits, layers);
-    ub__free(price->context, layers);
-    return status;
-}
-
-double ub__joint_price_cycles(const ub__joint_price *price,
-                              const ub__joint_path *path)
-{
-    double cycles = 0.0;
-
-    for (int64_t i = 0; i < price->n_cells; i++)
-        cycles += price->cycles[(i * price->n_operators + path->operators[i]) *
-                                    price->n_bits +
-                                path->widths[i]];
-    return cycles;
-}
-
-double ub__joint_price_ms(const ub__joint_price *price, double cycles)
-{
-    return cycles / price->clock_hz * 1e3;
 }
 
 /* -- opening -------------------------------------------------------------- */
@@ -326,16 +249,18 @@ static ub_status begin(ub__joint_price *p)
     int32_t *found;
     ub_status status = UB_OK;
 
-    if (most_layers(p, &first) == 0)
+    if (ub__joint_price_most_layers(p, &first) == 0)
         return UB_OK;
+    for (int64_t i = 0; i < p->n_cells; i++)
+        p->path.operators[i] = (int32_t) first;
     found = ub__alloc(p->context, (size_t) p->n_fields, sizeof(*found));
     taken = ub__calloc(p->context, (size_t) chunks, sizeof(*taken));
     if (found == NULL || taken == NULL)
         status = UB_ERR_NOMEM;
     for (int64_t b = 0; b < p->n_bits && status == UB_OK; b++) {
-        status = begin_with(p, *uniform_of(p, first, b), found, taken);
+        status = begin_with(p, *ub__joint_price_uniform(p, first, b), found, taken);
         for (int64_t i = 0; i < p->n_operators && status == UB_OK; i++)
-            status = begin_with(p, *uniform_of(p, i, b), found, taken);
+            status = begin_with(p, *ub__joint_price_uniform(p, i, b), found, taken);
     }
     ub__free(p->context, found);
     ub__free(p->context, taken);

@@ -24,7 +24,7 @@ typedef struct joint {
     ub_optimizer *weights, *logits;
     ub_dataset *shares[2];
     ub_loader *weight_loader, *logit_loader, *validation;
-    ub_tensor *state; /* doublings of lambda, then the configuration */
+    ub_tensor *state; /* doublings of lambda, configuration, path */
     int64_t steps, doublings;
     double tau, rate;
 } joint;
@@ -88,7 +88,7 @@ static ub_status create_optimizers(joint *j)
 static ub_status joint_open(joint *j, const ub__data *data,
                             const ub_space *space)
 {
-    const int64_t n = 1 + j->price->n_fields;
+    const int64_t n = 1 + j->price->n_fields + 2 * j->price->n_cells;
     ub_status status;
 
     ub__cosearch_search_options(j->options, &j->search);
@@ -334,6 +334,12 @@ static ub_status save(void *self, ub_archive *archive)
     state[0] = (float) j->doublings;
     for (int64_t i = 0; i < j->price->n_fields; i++)
         state[1 + i] = (float) j->price->configuration[i];
+    for (int64_t i = 0; i < j->price->n_cells; i++) {
+        float *choice = state + 1 + j->price->n_fields + 2 * i;
+
+        choice[0] = (float) j->price->path.operators[i];
+        choice[1] = (float) j->price->path.widths[i];
+    }
     if (status == UB_OK)
         status = ub_optimizer_save(j->weights, archive, "weights.");
     if (status == UB_OK)
@@ -347,6 +353,18 @@ static int is_integer(float value, double low, double high)
 {
     return (double) value >= low && (double) value <= high &&
            value == floorf(value);
+}
+
+static ub_status load_path(ub__joint_price *price, const float *state)
+{
+    for (int64_t i = 0; i < price->n_cells; i++, state += 2) {
+        if (!is_integer(state[0], 0, (double) (price->n_operators - 1)) ||
+            !is_integer(state[1], 0, (double) (price->n_bits - 1)))
+            return UB_ERR_FORMAT;
+        price->path.operators[i] = (int32_t) state[0];
+        price->path.widths[i] = (int32_t) state[1];
+    }
+    return UB_OK;
 }
 
 static ub_status load_accelerator(joint *j, const ub_archive *archive)
@@ -369,9 +387,12 @@ static ub_status load_accelerator(joint *j, const ub_archive *archive)
         else
             j->price->configuration[i] = (int32_t) state[1 + i];
     }
+    if (status == UB_OK)
+        status = load_path(j->price, state + 1 + j->price->n_fields);
     if (status == UB_OK && !j->options->hardware_once)
         status = ub__joint_price_table(j->price);
-    if (status == UB_ERR_INVALID || status == UB_ERR_FORMAT)
+    if (status == UB_ERR_INVALID || status == UB_ERR_FORMAT ||
+        status == UB_ERR_RANGE)
         return ub__fail(j->context, UB_ERR_FORMAT,
                         "cosearch: the checkpoint's accelerator is damaged");
     j->doublings = (int64_t) state[0];

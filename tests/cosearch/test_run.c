@@ -22,7 +22,7 @@ static const char *const files[] = {
     "accelerator.json", "weights.safetensors", "result.json",
 };
 
-/* All engines, both gradients, one and two bit widths, once and jointly. */
+/* All engines, both gradients and costs, one and two bit widths, once and jointly. */
 static void test_whole_run(void **state)
 {
     static const char *const names[] = { "w0", "w1", "w2", "w3" };
@@ -38,6 +38,7 @@ static void test_whole_run(void **state)
         tiny_options(&o);
         o.engine = i % 3;
         o.gradient = i == 1 ? UB_COSEARCH_PUBLISHED : UB_COSEARCH_EXPECTED;
+        o.cost = i == 1 ? UB_COSEARCH_LATENCY : UB_COSEARCH_INTERVAL;
         o.hardware_once = i == 3;
         if (i == 2) {
             o.bit_widths = 1;
@@ -223,30 +224,24 @@ static void test_gradual(void **state)
 }
 
 /* Stopped after every step, a run ends with the bits of one that was not. */
-static void test_stop_everywhere(void **state)
+static void check_stops(const ub_cosearch_options *o, const char *names[2])
 {
     struct runs_stop never = { 0, 0 }, often = { 1, 0 };
     char whole[512], parts[512];
-    ub_cosearch_options o;
     ub_cosearch_result r, s;
     ub_context *context = runs_context(&never, 2);
     int stops = 0;
 
-    (void) state;
-    tiny_options(&o);
-    o.search_epochs = 2;
-    o.fps_low = 1e11; /* lambda changes */
-    o.engine = UB_ENGINE_RANDOM;
-    copy_folder("whole", whole);
-    copy_folder("parts", parts);
-    assert_int_equal(go(context, &o, whole, 0, &r), UB_OK);
+    copy_folder(names[0], whole);
+    copy_folder(names[1], parts);
+    assert_int_equal(go(context, o, whole, 0, &r), UB_OK);
     ub_context_destroy(&context);
     for (;; stops++) {
         ub_status status;
 
         often.seen = 0;
         context = runs_context(&often, 2);
-        status = go(context, &o, parts, 1, &s);
+        status = go(context, o, parts, 1, &s);
         ub_context_destroy(&context);
         if (status == UB_OK)
             break;
@@ -259,7 +254,24 @@ static void test_stop_everywhere(void **state)
     runs_same_file(whole, parts, "accelerator.json");
     assert_true(r.test_accuracy == s.test_accuracy && r.fps == s.fps);
     assert_true(r.validation_accuracy == s.validation_accuracy);
-    assert_true(r.lambda == s.lambda && r.lambda == 4.0 * o.lambda);
+    assert_true(r.lambda == s.lambda && r.lambda == 4.0 * o->lambda);
+}
+
+static void test_stop_everywhere(void **state)
+{
+    static const char *names[][2] = { { "whole", "parts" },
+                                      { "whole-interval", "parts-interval" } };
+    ub_cosearch_options o;
+
+    (void) state;
+    tiny_options(&o);
+    o.search_epochs = 2;
+    o.fps_low = 1e11; /* lambda changes */
+    o.engine = UB_ENGINE_RANDOM;
+    for (int32_t i = 0; i < 2; i++) {
+        o.cost = i;
+        check_stops(&o, names[i]);
+    }
 }
 
 static void test_other_options_refused(void **state)
@@ -326,7 +338,7 @@ static void test_options_refused(void **state)
 
     (void) state;
     copy_folder("refused", folder);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         tiny_options(&o);
         switch (i) {
         case 0: o.bit_widths = 0; break;
@@ -338,7 +350,8 @@ static void test_options_refused(void **state)
             o.fps_low = 2.0;
             o.fps_high = 1.0;
             break;
-        case 6: o.preset = "\xff"; break; /* no UTF-8 */
+        case 6: o.cost = 2; break;
+        case 7: o.preset = "\xff"; break; /* no UTF-8 */
         default: o.gradual = 2; break;
         }
         assert_int_equal(go(context, &o, folder, 0, &r), UB_ERR_INVALID);
