@@ -258,9 +258,11 @@ static ub_status begin(ub__joint_price *p)
     if (found == NULL || taken == NULL)
         status = UB_ERR_NOMEM;
     for (int64_t b = 0; b < p->n_bits && status == UB_OK; b++) {
-        status = begin_with(p, *ub__joint_price_uniform(p, first, b), found, taken);
+        status = begin_with(p, *ub__joint_price_uniform(p, first, b), found,
+                            taken);
         for (int64_t i = 0; i < p->n_operators && status == UB_OK; i++)
-            status = begin_with(p, *ub__joint_price_uniform(p, i, b), found, taken);
+            status = begin_with(p, *ub__joint_price_uniform(p, i, b), found,
+                                taken);
     }
     ub__free(p->context, found);
     ub__free(p->context, taken);

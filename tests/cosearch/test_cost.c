@@ -22,9 +22,9 @@ static void open_fixture(struct fixture *f, double dsp_limit)
     f->options.cost = UB_COSEARCH_INTERVAL;
     f->options.dsp_limit = dsp_limit;
     assert_int_equal(tiny_space(f->context, &f->space), UB_OK);
-    assert_int_equal(ub__joint_price_open(f->context, f->space, &f->options,
-                                          &f->price),
-                     UB_OK);
+    assert_int_equal(
+        ub__joint_price_open(f->context, f->space, &f->options, &f->price),
+        UB_OK);
 }
 
 static void close_fixture(struct fixture *f)
@@ -136,10 +136,8 @@ static void test_shortest(void **state)
     (void) state;
     open_fixture(&f, 220.0);
     for (int i = 0; i < 6 * 6 * 6; i++) {
-        const ub__joint_path path = {
-            { i % 3, i / 6 % 3, i / 36 % 3 },
-            { i / 3 % 2, i / 18 % 2, i / 108 % 2 }
-        };
+        const ub__joint_path path = { { i % 3, i / 6 % 3, i / 36 % 3 },
+                                      { i / 3 % 2, i / 18 % 2, i / 108 % 2 } };
 
         shortest = fmin(shortest, interval_of(&f, &path));
     }

@@ -22,7 +22,8 @@ static const char *const files[] = {
     "accelerator.json", "weights.safetensors", "result.json",
 };
 
-/* All engines, both gradients and costs, one and two bit widths, once and jointly. */
+/* All engines, both gradients and costs, one and two bit widths, once and
+ * jointly. */
 static void test_whole_run(void **state)
 {
     static const char *const names[] = { "w0", "w1", "w2", "w3" };
