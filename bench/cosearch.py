@@ -22,14 +22,24 @@ import sys
 
 from runs import execute_missing, make_folder, result_of, table
 
-# What each method adds to the options of the search, and whether it has points
-# of several lambdas.
+# What each method adds to the options of the search. Those that end in -latency
+# charge the published cost.
 METHODS = {
-    "joint": ([], True),
-    "network-first": (["--hardware-once"], False),
-    "8-bit": (["--bits", "8"], True),
-    "4-bit": (["--bits", "4"], True),
+    "joint": [],
+    "network-first": ["--hardware-once"],
+    "8-bit": ["--bits", "8"],
+    "4-bit": ["--bits", "4"],
+    "joint-latency": ["--cost", "latency"],
+    "8-bit-latency": ["--cost", "latency", "--bits", "8"],
+    "4-bit-latency": ["--cost", "latency", "--bits", "4"],
 }
+# What the joint searches are held against.
+AGAINST = {
+    "joint": ["network-first", "8-bit", "4-bit", "joint-latency"],
+    "joint-latency": ["network-first", "8-bit-latency", "4-bit-latency"],
+}
+DEFAULT_POINTS = ("joint:0.1,1", "network-first", "8-bit:0.1,1",
+                  "4-bit:0.1,1")
 WIDTHS = (32, 8, 4)  # of quantized training; 32 are floats
 POINT = 0.01  # accuracy that counts as similar, as for doc/REPRODUCTION.md
 FIGURES = ("test_accuracy", "fps", "mean_bits", "dsp", "bram", "macs",
@@ -41,12 +51,8 @@ FIGURES = ("test_accuracy", "fps", "mean_bits", "dsp", "bram", "macs",
 def wanted(options):
     """(method, lambda or None, seed), seed by seed."""
     for seed in options.seeds:
-        for weight in options.lambdas:
-            for method, (_, several) in METHODS.items():
-                if several:
-                    yield method, weight, seed
-                elif weight == options.lambdas[0]:
-                    yield method, None, seed
+        for method, weight in options.points:
+            yield method, weight, seed
 
 
 def name_of(method, weight, seed):
@@ -55,10 +61,9 @@ def name_of(method, weight, seed):
 
 
 def search_command(options, method, weight, seed):
-    more = METHODS[method][0]
     lambdas = [] if weight is None else ["--lambda", weight]
     return [options.programs / "cosearch_cifar10", "--data", options.data,
-            "--seed", seed, *more, *lambdas, *options.search]
+            "--seed", seed, *METHODS[method], *lambdas, *options.search]
 
 
 def train_command(options, bits, seed):
@@ -174,30 +179,38 @@ def compared(point, joint):
             max(similar) / point.fps if similar else None)
 
 
+def held_against(method, other, points):
+    """A sentence on all points of the other method, and a row for each."""
+    mine = [p for p in points if p.method == method]
+    others = [p for p in points if p.method == other]
+    if not mine or not others:
+        return None, []
+    found = [compared(p, mine) for p in others]
+    rows = [[method, other, weight_text(p),
+             "-" if gain is None else f"{gain:+.2f}",
+             "-" if ratio is None else f"{ratio:.2f}"]
+            for p, (gain, ratio) in zip(others, found)]
+    ratios = [ratio for _, ratio in found if ratio]
+    beaten = sum(any(p.beaten_by(j) for j in mine) for p in others)
+    mean = (f"{statistics.geometric_mean(ratios):.2f} times as many frames "
+            "per second at similar accuracy, geometric mean over "
+            f"{len(ratios)} of {len(others)} points" if ratios
+            else "no point of similar accuracy")
+    return (f"- {method} against {other}: {mean}; {beaten} of {len(others)} "
+            "points are beaten in both."), rows
+
+
 def verdict(points):
-    joint = [p for p in points if p.method == "joint"]
-    rows, lines = [], []
-    for method in METHODS:
-        others = [p for p in points if p.method == method]
-        if method == "joint" or not others or not joint:
-            continue
-        found = [compared(p, joint) for p in others]
-        for p, (gain, ratio) in zip(others, found):
-            rows.append([method, weight_text(p),
-                         "-" if gain is None else f"{gain:+.2f}",
-                         "-" if ratio is None else f"{ratio:.2f}"])
-        ratios = [ratio for _, ratio in found if ratio]
-        beaten = sum(any(p.beaten_by(j) for j in joint) for p in others)
-        mean = (f"{statistics.geometric_mean(ratios):.2f} times as many frames "
-                "per second at similar accuracy, geometric mean over "
-                f"{len(ratios)} of {len(others)} points" if ratios
-                else "no joint point of similar accuracy")
-        lines.append(f"- joint against {method}: {mean}; {beaten} of "
-                     f"{len(others)} points are beaten in both.")
+    lines, rows = [], []
+    for method, references in AGAINST.items():
+        for other in references:
+            line, more = held_against(method, other, points)
+            lines += [line] if line else []
+            rows += more
     return ("\n".join(lines) + "\n\n"
-            + table(["against", "lambda",
-                     "joint's accuracy at no fewer frames per second, points",
-                     "its frames per second at accuracy no more than 1.0 point "
+            + table(["method", "against", "lambda",
+                     "accuracy at no fewer frames per second, points",
+                     "frames per second at accuracy no more than 1.0 point "
                      "lower, times"], rows))
 
 
@@ -289,11 +302,16 @@ def numbers(text):
     return [int(one) for one in text.split(",")]
 
 
-def weights(text):
-    for one in text.split(","):
-        if not math.isfinite(float(one)):
-            raise ValueError(one)
-    return text.split(",")
+def points_given(text):
+    """METHOD[:LAMBDA,...]"""
+    method, _, lambdas = text.partition(":")
+    if method not in METHODS:
+        raise ValueError(text)
+    if not lambdas:
+        return [(method, None)]
+    if not all(math.isfinite(float(one)) for one in lambdas.split(",")):
+        raise ValueError(text)
+    return [(method, one) for one in lambdas.split(",")]
 
 
 def main():
@@ -306,12 +324,16 @@ def main():
     parser.add_argument("data")
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--seeds", type=numbers, default=[1, 2])
-    parser.add_argument("--lambdas", type=weights, default=["0.1", "1", "10"])
+    parser.add_argument("--points", type=points_given, nargs="+",
+                        default=[*map(points_given, DEFAULT_POINTS)],
+                        help="METHOD:LAMBDA,...; methods are "
+                        + ", ".join(METHODS))
     parser.add_argument("--network", help="trained with quantization, too")
     parser.add_argument("--epochs", type=int, default=30, help="of that")
     parser.add_argument("--summary", action="store_true",
                         help="of the runs there are; run none")
     options = parser.parse_args(own)
+    options.points = sum(options.points, [])
     options.search = search
     options.network_name = os.path.relpath(
         options.network, pathlib.Path(__file__).resolve().parents[1]

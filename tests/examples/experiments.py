@@ -160,8 +160,11 @@ POINTS = {
     ("joint", "0.1"): (0.80, 200), ("joint", "1"): (0.772, 400),
     ("network-first", None): (0.805, 100), ("8-bit", "0.1"): (0.78, 150),
     ("8-bit", "1"): (0.76, 300), ("4-bit", "0.1"): (0.75, 350),
-    ("4-bit", "1"): (0.82, 380),
+    ("4-bit", "1"): (0.82, 380), ("joint-latency", "1"): (0.79, 160),
+    ("8-bit-latency", "1"): (0.74, 320),
 }
+GIVEN = ["joint:0.1,1", "network-first", "8-bit:0.1,1", "4-bit:0.1,1",
+         "joint-latency:1", "8-bit-latency:1"]
 SEARCH = f"""#!/usr/bin/env python3
 import json, pathlib, sys
 points = {POINTS!r}
@@ -169,6 +172,7 @@ def given(name):
     return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
 method = "network-first" if "--hardware-once" in sys.argv else "joint"
 method = given("--bits") + "-bit" if given("--bits") else method
+method += "-latency" if given("--cost") == "latency" else ""
 accuracy, fps = points[method, given("--lambda")]
 sign = -1 if given("--seed") == "1" else 1
 result = dict(test_accuracy=accuracy + 0.01 * sign, fps=fps + sign, mean_bits=6,
@@ -193,15 +197,15 @@ def cosearch(folder):
     out, programs = folder / "joint", folder / "examples"
     write_program(programs / "cosearch_cifar10", SEARCH)
     write_program(programs / "train_network", TRAIN)
-    call = [ROOT / "bench" / "cosearch.py", programs, "data", out, "--lambdas",
-            "0.1,1", "--network", "network.json", "--", "--preset", "quick"]
+    call = [ROOT / "bench" / "cosearch.py", programs, "data", out, "--points",
+            *GIVEN, "--network", "network.json", "--", "--preset", "quick"]
     status, output, errors = run(*call)
-    check("cosearch: all runs", status == 0 and len(output.splitlines()) == 20,
+    check("cosearch: all runs", status == 0 and len(output.splitlines()) == 24,
           output + errors)
     check("cosearch: none again", run(*call)[:2] == (0, ""))
     page = (out / "summary.md").read_text("utf-8")
     rows = rows_of(out / "summary.md")
-    check("cosearch: set-up", "14 of 14 runs are there, 14.0 hours" in page
+    check("cosearch: set-up", "18 of 18 runs are there, 18.0 hours" in page
           and ["preset", "quick"] in rows, page)
     joint = row(rows, "joint", "0.1")
     check("cosearch: means", joint[2:5] == ["2", "80.00 +- 1.41",
@@ -214,15 +218,23 @@ def cosearch(folder):
           "joint against network-first: 2.00 times" in page
           and "joint against 8-bit: 1.89 times" in page
           and "2 of 2 points are beaten in both" in page
-          and "over 1 of 2 points; 1 of 2 points are beaten" in page, page)
-    check("cosearch: a point", row(rows, "8-bit", "0.1", "+2.00", "2.67"))
+          and "over 1 of 2 points; 1 of 2 points are beaten" in page
+          and "joint against joint-latency: 1.25 times" in page
+          and "joint-latency against 8-bit-latency: 0.50 times" in page
+          and "joint-latency against 4-bit-latency" not in page, page)
+    check("cosearch: a point", row(rows, "joint", "8-bit", "0.1", "+2.00",
+                                   "2.67"))
     check("cosearch: cells", row(rows, "4-bit-lambda1-seed2",
                                  "skip k3_e1/4"))
     check("cosearch: quantized", row(rows, "4 bit", "71.40", "72.40", "71.90",
                                      "-2.80")
           and "network.json`, 30 epochs of training" in page, page)
     check("cosearch: runs.csv", len((out / "runs.csv").read_text().splitlines())
-          == 15)
+          == 19)
+    for points in ("joint:nan", "joints:1", "joint:1,,2"):
+        status, _, errors = run(*call[:4], "--points", points)
+        check(f"cosearch: no {points}", status == 2 and points in errors,
+              errors)
     missing(out, programs, call)
 
 
@@ -235,7 +247,7 @@ def missing(out, programs, call):
           status == 0 and output.count("to go") == 1, output + errors)
     broken.write_text("")
     status, _, errors = run(*call[:call.index("--")], "--summary")
-    check("cosearch: an empty result is none", status == 0 and "13 of 14 runs"
+    check("cosearch: an empty result is none", status == 0 and "17 of 18 runs"
           in (out / "summary.md").read_text("utf-8"), errors)
     one = row(rows_of(out / "summary.md"), "joint", "1")
     check("cosearch: one run has no deviation", one[2:5] == ["1", "76.20",
