@@ -404,6 +404,38 @@ static void test_too_many(void **state)
     ub_context_destroy(&context);
 }
 
+/* Bytes of all banks that 64 bits do not hold are no few. */
+static void test_many_bytes(void **state)
+{
+    ub_context *context = test_context(1);
+    int32_t choices[UB_ARRAY_FIELDS] = { 0 };
+    ub_array_result r = { .size = sizeof(r) };
+    ub_array_options o;
+    ub_array_space *space;
+    ub_hardware base;
+    ub_network *n;
+
+    (void) state;
+    assert_int_equal(ub_network_create(context, "n", 8, 8, 8, &n), UB_OK);
+    add_conv(n, "conv", 8, 3, 1);
+    ub_hardware_init(&base, sizeof(base));
+    base.arrays = 1 << 16;
+    ub_array_options_init(&o, sizeof(o));
+    o.pricing = UB_ARRAY_SIMULATED;
+    o.base = &base;
+    o.element_limit = o.sram_limit = INT64_MAX;
+    for (int f = UB_ARRAY_INPUT_BANK; f <= UB_ARRAY_OUTPUT_BANK; f++) {
+        o.lengths[f] = 1;
+        o.values[f][0] = (int64_t) 1 << 50;
+    }
+    space = space_of(context, &o);
+    assert_int_equal(ub_array_evaluate(space, n, choices, &r), UB_OK);
+    assert_true(r.sram == INT64_MAX && r.excess == UB_ARRAY_EXCESS_SRAM);
+    ub_array_space_destroy(&space);
+    ub_network_destroy(&n);
+    ub_context_destroy(&context);
+}
+
 static void test_bad_options(void **state)
 {
     ub_context *context = test_context(1);
@@ -513,8 +545,9 @@ int main(void)
         cmocka_unit_test(test_exact),       cmocka_unit_test(test_bound),
         cmocka_unit_test(test_prices),      cmocka_unit_test(test_random),
         cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_many_bytes),
+        cmocka_unit_test(test_bad_options), cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_oom),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

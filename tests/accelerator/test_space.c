@@ -204,6 +204,14 @@ static void no_clock(ub_accelerator_options *o)
 {
     o->clock_hz = NAN;
 }
+static void slow_clock(ub_accelerator_options *o)
+{
+    o->clock_hz = 0.5;
+}
+static void fast_clock(ub_accelerator_options *o)
+{
+    o->clock_hz = 2e15;
+}
 static void no_dsp(ub_accelerator_options *o)
 {
     o->dsp_limit = 0;
@@ -251,10 +259,11 @@ static void not_reserved(ub_accelerator_options *o)
 
 static void test_bad_options(void **state)
 {
-    const spoiler spoilers[] = { no_clock,  no_dsp,        much_bram,
-                                 no_bits,   same_bits,     no_modes,
-                                 ascending, many_values,   wide_depthwise,
-                                 no_copies, other_setting, not_reserved };
+    const spoiler spoilers[] = { no_clock,      slow_clock,     fast_clock,
+                                 no_dsp,        much_bram,      no_bits,
+                                 same_bits,     no_modes,       ascending,
+                                 many_values,   wide_depthwise, no_copies,
+                                 other_setting, not_reserved };
     ub_context *context = test_context(1);
     ub_accelerator *a = NULL;
 
