@@ -266,7 +266,9 @@ static ub_status begin(ub__joint_price *p)
     }
     ub__free(p->context, found);
     ub__free(p->context, taken);
-    return status == UB_OK ? ub__joint_price_table(p) : status;
+    if (status != UB_OK || p->options->hardware_once)
+        return status;
+    return ub__joint_price_table(p);
 }
 
 ub_status ub__joint_price_open(ub_context *context, const ub_space *space,

@@ -46,30 +46,46 @@ static void test_path_too_large(void **state)
     ub_context_destroy(&context);
 }
 
-/* Whatever such a search ends with is a result, with an accelerator or not. */
+/* Whether such a run ends with an accelerator. */
+static int has_accelerator(const ub_cosearch_options *o, const char *name)
+{
+    ub_cosearch_result r;
+    char folder[512];
+    json_t *root;
+    size_t chunks;
+
+    tiny_whole(o, name, folder, &r);
+    root = runs_json(folder, "accelerator.json");
+    chunks = json_array_size(json_object_get(root, "chunks"));
+    assert_int_equal(r.fps > 0.0, chunks > 0);
+    assert_int_equal(r.dsp > 0.0, chunks > 0);
+    assert_true(r.mean_bits >= 4.0 && r.mean_bits <= 8.0);
+    json_decref(root);
+    return chunks > 0;
+}
+
+/* Whatever it ends with is a result, also a network of two widths, which no
+ * accelerator computes: of twenty seeds with logits that go astray, one ends
+ * with such a network. */
 static void test_few_dsps(void **state)
 {
-    static const char *const names[] = { "few", "once" };
-
     (void) state;
     for (int i = 0; i < 2; i++) {
         ub_cosearch_options o;
-        ub_cosearch_result r;
-        char folder[512];
-        json_t *root;
-        size_t chunks;
+        int without = 0;
+        char name[32];
 
         tiny_options(&o);
         o.refresh = 1;
         o.dsp_limit = 2.0;
+        o.lambda = 0.0;
+        o.architecture_rate = 1.0;
         o.hardware_once = i;
-        tiny_whole(&o, names[i], folder, &r);
-        root = runs_json(folder, "accelerator.json");
-        chunks = json_array_size(json_object_get(root, "chunks"));
-        assert_int_equal(r.fps > 0.0, chunks > 0);
-        assert_int_equal(r.dsp > 0.0, chunks > 0);
-        assert_true(r.mean_bits >= 4.0 && r.mean_bits <= 8.0);
-        json_decref(root);
+        for (o.seed = 1; o.seed <= 20 && !without; o.seed++) {
+            snprintf(name, sizeof(name), "few%d-%d", i, (int) o.seed);
+            without = !has_accelerator(&o, name);
+        }
+        assert_true(without);
     }
 }
 
