@@ -4,10 +4,10 @@
  * time: a JSON line for each network, set of modes, engine, seed and number of
  * samples. "share" is that of the optimum. Networks are one of Auto-NBA's with
  * all blocks alike and one with operators and bits in turn; or, with --golden,
- * those of a file in the form of the tests' golden values. All are the reference's,
- * whose optima are known, unless --corrected is given. Runs are seeds. Random
- * search, the cheapest by sample, draws a hundred times as many, so that none
- * has less time than the others.
+ * those of a file in the form of the tests' golden values. All are the
+ * reference's, whose optima are known, unless --corrected is given. Runs are
+ * seeds. Random search, the cheapest by sample, draws a hundred times as many,
+ * so that none has less time than the others.
  */
 #include "bench.h"
 

@@ -33,6 +33,7 @@ METHODS = {
     "8-bit-latency": ["--cost", "latency", "--bits", "8"],
     "4-bit-latency": ["--cost", "latency", "--bits", "4"],
 }
+COSTS = ("latency", "interval")  # as the library counts them
 # What the joint searches are held against.
 AGAINST = {
     "joint": ["network-first", "8-bit", "4-bit", "joint-latency"],
@@ -104,11 +105,20 @@ class Point:
                 and (other.accuracy > self.accuracy or other.fps > self.fps))
 
 
+def check_cost(name, method, result):
+    """A folder may hold a run of another method; none are of before costs."""
+    cost = COSTS[result.get("cost", 0)]
+    if method != "network-first" and (cost == "latency") != (
+            method.endswith("-latency")):
+        sys.exit(f"{name}: its cost is {cost}")
+
+
 def points_of(options):
     found = {}
     for method, weight, seed in wanted(options):
         result = result_of(options.out / name_of(method, weight, seed))
         if result is not None:
+            check_cost(name_of(method, weight, seed), method, result)
             found.setdefault((method, weight), []).append(result)
     order = list(METHODS)
     return [Point(*key, found[key]) for key in

@@ -42,12 +42,14 @@
  *
  * That sum of times is not what the slowest chunk takes, by which frames per
  * second go: chunks work at the same time and share the limits, so that an
- * operator on a small chunk may take long and cost nothing. With
- * UB_COSEARCH_INTERVAL the table has instead, for each operator and width of
- * each cell, by how much the cycles of the slowest chunk change when the path
- * just drawn chooses it there, each on the best accelerator for it by
- * UB_ENGINE_EXACT; where none fits, twice the longest such time is charged.
- * This takes a search for each entry of the table.
+ * operator on a small chunk may take long and cost nothing.
+ * UB_COSEARCH_INTERVAL charges the interval instead, the time of the slowest
+ * chunk of the best accelerator by UB_ENGINE_EXACT. Its table is made around
+ * the path just drawn: an entry is the n-th part of the path's interval, of n
+ * cells, and what is added to that interval when the cell chooses that operator
+ * and width instead. Where no accelerator fits a change, it is charged twice
+ * the longest interval of those that one fits; where none fits the path, the
+ * table stays as it was, at first zeros. Each entry takes a search, some ms.
  *
  * lambda doubles after an epoch in which the most probable network would run at
  * fewer than `fps_low` frames per second on the best accelerator for it (by
@@ -72,7 +74,8 @@
  * on ends with the same bits. Files in the folder:
  *
  * - config.json: the options, by which a run is recognised;
- * - log.jsonl: a line per epoch: loss, accuracy, the path's time in ms, and
+ * - log.jsonl: a line per epoch: loss, accuracy, what the last path was charged
+ *   in ms (by the interval: a first-order estimate), and
  *   in the search validation accuracy, lambda, fps of the most probable
  *   network;
  * - checkpoint.safetensors: where it is;
@@ -119,17 +122,19 @@ typedef struct ub_cosearch_options {
     int32_t bit_widths;              /**< how many candidates; 3 */
     int32_t bits[UB_CHUNK_MAX_BITS]; /**< 1 to UB_QUANT_MAX_BITS, or 32 for
                                           floats, all different; 4, 6, 8 */
-    int32_t engine;        /**< a ub_accelerator_engine, of the search;
-                                UB_ENGINE_EXACT */
+    int32_t engine;        /**< a ub_accelerator_engine, of the search by
+                                latency; UB_ENGINE_EXACT */
     int32_t hardware_once; /**< 1: the network is searched without regard to
                                 the accelerator, which is searched for the
                                 result; 0 */
     int32_t gradient;      /**< a ub_cosearch_gradient */
-    int32_t cost;          /**< a ub_cosearch_cost; UB_COSEARCH_LATENCY */
+    int32_t cost;          /**< a ub_cosearch_cost; UB_COSEARCH_INTERVAL, which
+                                has no published gradient */
+    int32_t reserved;      /**< 0 */
     int64_t refresh;       /**< steps from one search of the accelerator to the
                                 next; published: 100 */
     int64_t samples;       /**< of each, where the engine draws; 2000 */
-    double lambda;         /**< of the path's time in ms, at first; 0.1 */
+    double lambda;         /**< of the path's cost in ms, at first; 0.1 */
     double fps_low;        /**< frames per second; 0 */
     double fps_high;       /**< 0: no limit */
     double dsp_limit;      /**< of the accelerator */

@@ -107,8 +107,9 @@ typedef struct ub__joint_price {
     ub_workload **uniform; /* [operator][width]: that in each cell */
     int64_t n_cells, n_operators, n_bits, n_fields;
     int32_t *configuration; /* n_fields, of all chunks */
-    ub__joint_path path;    /* that it was last searched for */
-    double *cycles;         /* [cell][operator][width]: cost.c */
+    ub__joint_path path;    /* for the interval: around which it changes */
+    int has_path;
+    double *cycles; /* [cell][operator][width]: cost.c */
     double clock_hz;
 } ub__joint_price;
 
@@ -125,8 +126,9 @@ ub_status ub__joint_price_best(const ub__joint_price *price,
                                uint64_t seed, ub_workload **workload,
                                int32_t *configuration,
                                ub_accelerator_result *out);
-/* Take over the path and the chunks that it uses of the best for it, if there
- * is one. */
+/* Costs from now on: by the chunks that a path uses of the best accelerator for
+ * it, or by the interval around it; as they were where none is within the
+ * limits. */
 ub_status ub__joint_price_refresh(ub__joint_price *price,
                                   const ub__joint_path *path, uint64_t seed);
 /* The layers of an operator and a width in all cells. */
@@ -134,8 +136,8 @@ ub_workload **ub__joint_price_uniform(const ub__joint_price *price, int64_t op,
                                       int64_t width);
 /* Of any operator in all cells, and the first that has so many. */
 int64_t ub__joint_price_most_layers(const ub__joint_price *price, int64_t *op);
-/* Fill in `cycles`, by the configuration or by the path; UB_ERR_RANGE: the path
- * has no accelerator within the limits. */
+/* Fill in `cycles`, by the configuration or, once there is one, by the path;
+ * UB_ERR_RANGE: it has no accelerator within the limits, nothing is changed. */
 ub_status ub__joint_price_table(ub__joint_price *price);
 /* Cycles of a path, the sum of its cells; and as milliseconds. */
 double ub__joint_price_cycles(const ub__joint_price *price,

@@ -93,11 +93,11 @@ static ub_status fill_cell(ub__joint_price *p, int64_t cell, double base,
                            int32_t *scratch)
 {
     ub__joint_path path = p->path;
-    ub_status status = UB_OK;
 
     for (int64_t i = 0; i < p->n_operators * p->n_bits; i++) {
         const int64_t op = i / p->n_bits, width = i % p->n_bits;
         double *cycles = entry(p, cell, op, width);
+        ub_status status = UB_OK;
 
         path.operators[cell] = (int32_t) op;
         path.widths[cell] = (int32_t) width;
@@ -113,7 +113,7 @@ static ub_status fill_cell(ub__joint_price *p, int64_t cell, double base,
     return UB_OK;
 }
 
-/* So that a path's cells sum up to its interval, to the first order. */
+/* So that the cells of the path sum up to its interval. */
 static void center(ub__joint_price *p, double base)
 {
     const int64_t n = p->n_cells * p->n_operators * p->n_bits;
@@ -151,8 +151,9 @@ static ub_status fill_interval(ub__joint_price *p)
 
 ub_status ub__joint_price_table(ub__joint_price *price)
 {
-    return price->options->cost == UB_COSEARCH_INTERVAL ? fill_interval(price)
-                                                        : fill_latency(price);
+    if (price->options->cost == UB_COSEARCH_LATENCY)
+        return fill_latency(price);
+    return price->has_path ? fill_interval(price) : UB_OK;
 }
 
 double ub__joint_price_cycles(const ub__joint_price *price,

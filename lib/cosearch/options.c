@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#define COMMON                                                               \
-    .size = sizeof(ub_cosearch_options), .seed = 1, .bit_widths = 3,         \
-    .bits = { 4, 6, 8 }, .samples = 2000, .lambda = 0.1,                     \
-    .search_rate_last = 0.001, .search_momentum = 0.9, .search_decay = 5e-4, \
-    .search_clip = 5.0, .tau = 5.0, .train_decay = 5e-4, .train_clip = 5.0,  \
-    .crop_padding = 4, .flip = 1
+#define COMMON                                                                 \
+    .size = sizeof(ub_cosearch_options), .seed = 1, .bit_widths = 3,           \
+    .bits = { 4, 6, 8 }, .cost = UB_COSEARCH_INTERVAL, .samples = 2000,        \
+    .lambda = 0.1, .search_rate_last = 0.001, .search_momentum = 0.9,          \
+    .search_decay = 5e-4, .search_clip = 5.0, .tau = 5.0, .train_decay = 5e-4, \
+    .train_clip = 5.0, .crop_padding = 4, .flip = 1
 
 /* The limits of the small ones are those of a Zynq 7020. Few steps need larger
  * ones on logits, and a temperature that falls to the same value sooner. Random
@@ -135,6 +135,13 @@ ub_status ub__cosearch_options_check(ub_context *context,
         return ub__fail(context, UB_ERR_INVALID,
                         "cosearch: at least %g frames per second, at most %g",
                         options->fps_low, options->fps_high);
+    if (options->reserved != 0)
+        return ub__fail(context, UB_ERR_INVALID, "cosearch: reserved is not 0");
+    if (options->cost == UB_COSEARCH_INTERVAL &&
+        options->gradient == UB_COSEARCH_PUBLISHED)
+        return ub__fail(context, UB_ERR_INVALID,
+                        "cosearch: the published gradient is one of the time "
+                        "of each block, not of the interval");
     return check_bits(context, options);
 }
 

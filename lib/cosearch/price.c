@@ -151,28 +151,52 @@ static void take_chunks(ub__joint_price *p, const ub_workload *workload,
     }
 }
 
-ub_status ub__joint_price_refresh(ub__joint_price *price,
-                                  const ub__joint_path *path, uint64_t seed)
+static ub_status refresh_chunks(ub__joint_price *p, const ub__joint_path *path,
+                                uint64_t seed)
 {
-    int32_t *found = ub__alloc(price->context, (size_t) price->n_fields,
+    int32_t *found = ub__alloc(p->context, (size_t) p->n_fields,
                                sizeof(*found));
     ub_accelerator_result result = { .size = sizeof(result) };
     ub_workload *workload = NULL;
     ub_status status = UB_ERR_NOMEM;
 
     if (found != NULL)
-        status = ub__joint_price_best(price, path, price->options->engine, seed,
+        status = ub__joint_price_best(p, path, p->options->engine, seed,
                                       &workload, found, &result);
     if (status == UB_OK) {
-        take_chunks(price, workload, found, NULL);
-        price->path = *path;
-        status = ub__joint_price_table(price);
-    } else if (status == UB_ERR_RANGE) {
-        status = UB_OK; /* others may fit: time goes on as it was */
+        take_chunks(p, workload, found, NULL);
+        status = ub__joint_price_table(p);
     }
     ub_workload_destroy(&workload);
-    ub__free(price->context, found);
+    ub__free(p->context, found);
     return status;
+}
+
+static ub_status refresh_path(ub__joint_price *p, const ub__joint_path *path)
+{
+    const ub__joint_path before = p->path;
+    const int had_path = p->has_path;
+    ub_status status;
+
+    p->path = *path;
+    p->has_path = 1;
+    status = ub__joint_price_table(p);
+    if (status == UB_ERR_RANGE) {
+        p->path = before;
+        p->has_path = had_path;
+    }
+    return status;
+}
+
+ub_status ub__joint_price_refresh(ub__joint_price *price,
+                                  const ub__joint_path *path, uint64_t seed)
+{
+    const ub_status status = price->options->cost == UB_COSEARCH_INTERVAL
+                                 ? refresh_path(price, path)
+                                 : refresh_chunks(price, path, seed);
+
+    /* Others may fit: costs stay as they were. */
+    return status == UB_ERR_RANGE ? UB_OK : status;
 }
 
 /* -- opening -------------------------------------------------------------- */
@@ -251,8 +275,6 @@ static ub_status begin(ub__joint_price *p)
 
     if (ub__joint_price_most_layers(p, &first) == 0)
         return UB_OK;
-    for (int64_t i = 0; i < p->n_cells; i++)
-        p->path.operators[i] = (int32_t) first;
     found = ub__alloc(p->context, (size_t) p->n_fields, sizeof(*found));
     taken = ub__calloc(p->context, (size_t) chunks, sizeof(*taken));
     if (found == NULL || taken == NULL)
@@ -266,9 +288,7 @@ static ub_status begin(ub__joint_price *p)
     }
     ub__free(p->context, found);
     ub__free(p->context, taken);
-    if (status != UB_OK || p->options->hardware_once)
-        return status;
-    return ub__joint_price_table(p);
+    return status == UB_OK ? ub__joint_price_table(p) : status;
 }
 
 ub_status ub__joint_price_open(ub_context *context, const ub_space *space,

@@ -24,7 +24,7 @@ typedef struct joint {
     ub_optimizer *weights, *logits;
     ub_dataset *shares[2];
     ub_loader *weight_loader, *logit_loader, *validation;
-    ub_tensor *state; /* doublings of lambda, configuration, path */
+    ub_tensor *state; /* see save() */
     int64_t steps, doublings;
     double tau, rate;
 } joint;
@@ -88,7 +88,7 @@ static ub_status create_optimizers(joint *j)
 static ub_status joint_open(joint *j, const ub__data *data,
                             const ub_space *space)
 {
-    const int64_t n = 1 + j->price->n_fields + 2 * j->price->n_cells;
+    const int64_t n = 2 + j->price->n_fields + 2 * j->price->n_cells;
     ub_status status;
 
     ub__cosearch_search_options(j->options, &j->search);
@@ -325,20 +325,20 @@ static ub_status end_epoch(void *self, int64_t epoch, json_t *line)
 
 /* -- going on ------------------------------------------------------------- */
 
+/* Doublings of lambda, whether there is a path, the configuration, the path. */
 static ub_status save(void *self, ub_archive *archive)
 {
     joint *j = self;
     float *state = ub_tensor_data(j->state);
     ub_status status = ub_parameters_save(j->net->parameters, archive, "net.");
 
-    state[0] = (float) j->doublings;
+    *state++ = (float) j->doublings;
+    *state++ = (float) j->price->has_path;
     for (int64_t i = 0; i < j->price->n_fields; i++)
-        state[1 + i] = (float) j->price->configuration[i];
+        *state++ = (float) j->price->configuration[i];
     for (int64_t i = 0; i < j->price->n_cells; i++) {
-        float *choice = state + 1 + j->price->n_fields + 2 * i;
-
-        choice[0] = (float) j->price->path.operators[i];
-        choice[1] = (float) j->price->path.widths[i];
+        *state++ = (float) j->price->path.operators[i];
+        *state++ = (float) j->price->path.widths[i];
     }
     if (status == UB_OK)
         status = ub_optimizer_save(j->weights, archive, "weights.");
@@ -353,6 +353,18 @@ static int is_integer(float value, double low, double high)
 {
     return (double) value >= low && (double) value <= high &&
            value == floorf(value);
+}
+
+static ub_status load_configuration(ub__joint_price *price, const float *state)
+{
+    for (int64_t i = 0; i < price->n_fields; i++) {
+        const int is_mode = i % UB_CHUNK_FIELDS == UB_CHUNK_MODE;
+
+        if (!is_integer(state[i], is_mode ? 0 : 1, UB_CHUNK_MAX_TILE))
+            return UB_ERR_FORMAT;
+        price->configuration[i] = (int32_t) state[i];
+    }
+    return UB_OK;
 }
 
 static ub_status load_path(ub__joint_price *price, const float *state)
@@ -377,25 +389,23 @@ static ub_status load_accelerator(joint *j, const ub_archive *archive)
     if (status != UB_OK)
         return status;
     state = ub_tensor_data(found);
-    if (!is_integer(state[0], -DOUBLINGS_MAX, DOUBLINGS_MAX))
+    if (!is_integer(state[0], -DOUBLINGS_MAX, DOUBLINGS_MAX) ||
+        !is_integer(state[1], 0, 1))
         status = UB_ERR_FORMAT;
-    for (int64_t i = 0; i < j->price->n_fields && status == UB_OK; i++) {
-        const int is_mode = i % UB_CHUNK_FIELDS == UB_CHUNK_MODE;
-
-        if (!is_integer(state[1 + i], is_mode ? 0 : 1, UB_CHUNK_MAX_TILE))
-            status = UB_ERR_FORMAT;
-        else
-            j->price->configuration[i] = (int32_t) state[1 + i];
-    }
     if (status == UB_OK)
-        status = load_path(j->price, state + 1 + j->price->n_fields);
+        status = load_configuration(j->price, state + 2);
+    if (status == UB_OK)
+        status = load_path(j->price, state + 2 + j->price->n_fields);
+    if (status == UB_OK) {
+        j->doublings = (int64_t) state[0];
+        j->price->has_path = (int) state[1];
+    }
     if (status == UB_OK && !j->options->hardware_once)
         status = ub__joint_price_table(j->price);
     if (status == UB_ERR_INVALID || status == UB_ERR_FORMAT ||
         status == UB_ERR_RANGE)
         return ub__fail(j->context, UB_ERR_FORMAT,
                         "cosearch: the checkpoint's accelerator is damaged");
-    j->doublings = (int64_t) state[0];
     return status;
 }
 
@@ -408,7 +418,10 @@ static ub_status load(void *self, const ub_archive *archive)
         status = ub_optimizer_load(j->weights, archive, "weights.");
     if (status == UB_OK)
         status = ub_optimizer_load(j->logits, archive, "logits.");
-    return status == UB_OK ? load_accelerator(j, archive) : status;
+    if (status == UB_OK)
+        status = load_accelerator(j, archive);
+    /* the message says which shape */
+    return status == UB_ERR_SHAPE ? UB_ERR_FORMAT : status;
 }
 
 /* -- the whole stage ------------------------------------------------------ */

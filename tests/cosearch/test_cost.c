@@ -107,48 +107,138 @@ static void test_table(void **state)
 
 /* Two DSPs are enough for one width only: another one in any cell fits no
  * accelerator, and costs twice what the slowest that fits does. A path of both
- * leaves the table as it was. */
+ * leaves the table as it was, at first zeros. */
 static void test_no_accelerator(void **state)
 {
-    const ub__joint_path fits = { .widths = { 0 } };
+    const ub__joint_path fits[] = { { .widths = { 0 } },
+                                    { .widths = { 1, 1, 1 } } };
     const ub__joint_path too_large = { .widths = { 0, 0, 1 } };
     struct fixture f;
 
     (void) state;
     open_fixture(&f, 2.0);
-    assert_int_equal(ub__joint_price_refresh(&f.price, &fits, 1), UB_OK);
     assert_true(isinf(interval_of(&f, &too_large)));
-    check_table(&f, &fits);
     assert_int_equal(ub__joint_price_refresh(&f.price, &too_large, 1), UB_OK);
-    check_table(&f, &fits);
+    assert_close(ub__joint_price_cycles(&f.price, &too_large), 0.0, 0.0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ub__joint_price_refresh(&f.price, &fits[i], 1), UB_OK);
+        check_table(&f, &fits[i]);
+        assert_int_equal(ub__joint_price_refresh(&f.price, &too_large, 1),
+                         UB_OK);
+        check_table(&f, &fits[i]);
+    }
     close_fixture(&f);
 }
 
-/* Nothing but the interval counts: it becomes the shortest there is, which a
- * look at all paths tells. */
-static void test_shortest(void **state)
+/* The shortest interval of all paths. */
+static double shortest_of(const struct fixture *f)
 {
-    struct fixture f;
-    ub_cosearch_result r;
-    char folder[512];
     double shortest = (double) INFINITY;
 
-    (void) state;
-    open_fixture(&f, 220.0);
     for (int i = 0; i < 6 * 6 * 6; i++) {
         const ub__joint_path path = { { i % 3, i / 6 % 3, i / 36 % 3 },
                                       { i / 3 % 2, i / 18 % 2, i / 108 % 2 } };
 
-        shortest = fmin(shortest, interval_of(&f, &path));
+        shortest = fmin(shortest, interval_of(f, &path));
     }
-    f.options.lambda = 1e6;
-    f.options.warmup_epochs = 0;
-    f.options.search_epochs = 40;
-    f.options.architecture_rate = 0.1;
-    f.options.refresh = 1;
-    tiny_whole(&f.options, "shortest", folder, &r);
-    assert_close(r.bottleneck, shortest, 0.0);
-    close_fixture(&f);
+    return shortest;
+}
+
+/* Nothing but the cost counts, and no cell can be skipped for nothing: by the
+ * interval, it becomes the shortest there is, with cells of several widths on
+ * chunks side by side; by latency, it does not. */
+static void test_shortest(void **state)
+{
+    static const char *const names[] = { "by-latency", "by-interval" };
+
+    (void) state;
+    for (int32_t i = 0; i < 2; i++) {
+        struct fixture f;
+        ub_cosearch_result r;
+        char folder[512];
+        double shortest;
+
+        open_fixture(&f, 220.0);
+        f.space->operators[2].residual = UB_RESIDUAL_NONE;
+        ub__joint_price_close(&f.price);
+        assert_int_equal(
+            ub__joint_price_open(f.context, f.space, &f.options, &f.price),
+            UB_OK);
+        shortest = shortest_of(&f);
+        f.options.cost = i;
+        f.options.lambda = 1e6;
+        f.options.warmup_epochs = 0;
+        f.options.search_epochs = 40;
+        f.options.architecture_rate = 0.1;
+        f.options.refresh = 1;
+        snprintf(folder, sizeof(folder), "%s", runs_folder(names[i]));
+        if (tiny_run(f.context, &f.options, f.space, folder, 0, &r) != UB_OK)
+            fail_msg("%s", ub_context_last_error(f.context));
+        if (i == UB_COSEARCH_INTERVAL) {
+            assert_close(r.bottleneck, shortest, 0.0);
+            assert_true(r.mean_bits > 4.0 && r.mean_bits < 8.0);
+        } else {
+            assert_true(r.bottleneck > shortest && r.mean_bits == 4.0);
+        }
+        close_fixture(&f);
+    }
+}
+
+/* -- damage --------------------------------------------------------------- */
+
+/* A checkpoint with one number of the accelerator's state replaced. */
+static void replace(ub_context *context, const char *path, int64_t from_end,
+                    float value, float *before)
+{
+    ub_archive *archive;
+    ub_tensor *state;
+    float *number;
+
+    assert_int_equal(ub_archive_read(context, path, &archive), UB_OK);
+    state = ub_archive_find(archive, "accelerator");
+    assert_non_null(state);
+    number = ub_tensor_data(state) + ub_tensor_count(state) - from_end;
+    *before = *number;
+    *number = value;
+    assert_int_equal(ub_archive_write(archive, path), UB_OK);
+    ub_archive_destroy(&archive);
+}
+
+/* The path is the last of the state: an operator and a width of each cell. */
+static void test_damaged_path(void **state)
+{
+    static const struct {
+        int64_t from_end;
+        float value;
+    } lies[] = {
+        { 1, -1.0f }, { 1, WIDTHS },    { 1, 0.5f },
+        { 2, -1.0f }, { 2, OPERATORS }, { 6, NAN },
+    };
+    struct runs_stop once = { 5, 0 };
+    ub_context *context = runs_context(&once, 1);
+    ub_cosearch_options o;
+    ub_cosearch_result r;
+    char folder[512], path[600];
+    float before;
+
+    (void) state;
+    tiny_options(&o);
+    o.cost = UB_COSEARCH_INTERVAL;
+    o.search_epochs = 9;
+    snprintf(folder, sizeof(folder), "%s", runs_folder("damaged"));
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors", folder);
+    assert_int_equal(tiny_run(context, &o, NULL, folder, 0, &r),
+                     UB_ERR_INTERRUPTED);
+    ub_context_destroy(&context);
+    context = test_context(1);
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        replace(context, path, lies[i].from_end, lies[i].value, &before);
+        assert_int_equal(tiny_run(context, &o, NULL, folder, 1, &r),
+                         UB_ERR_FORMAT);
+        replace(context, path, lies[i].from_end, before, &before);
+    }
+    assert_int_equal(tiny_run(context, &o, NULL, folder, 1, &r), UB_OK);
+    ub_context_destroy(&context);
 }
 
 static ub_status open_scenario(ub_context *context, void *arg)
@@ -184,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_no_accelerator),
         cmocka_unit_test(test_shortest),
+        cmocka_unit_test(test_damaged_path),
         cmocka_unit_test(test_out_of_memory),
     };
 

@@ -339,7 +339,7 @@ static void test_options_refused(void **state)
 
     (void) state;
     copy_folder("refused", folder);
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 11; i++) {
         tiny_options(&o);
         switch (i) {
         case 0: o.bit_widths = 0; break;
@@ -352,6 +352,11 @@ static void test_options_refused(void **state)
             o.fps_high = 1.0;
             break;
         case 6: o.cost = 2; break;
+        case 8: o.reserved = 1; break;
+        case 9:
+            o.cost = UB_COSEARCH_INTERVAL;
+            o.gradient = UB_COSEARCH_PUBLISHED;
+            break;
         case 7: o.preset = "\xff"; break; /* no UTF-8 */
         default: o.gradual = 2; break;
         }

@@ -79,6 +79,7 @@ void tiny_options(ub_cosearch_options *o)
     o->train_images = 40;
     o->search_batch = 8;
     o->train_batch = 16;
+    o->cost = UB_COSEARCH_LATENCY;
     o->warmup_epochs = o->search_epochs = o->train_epochs = 1;
     o->refresh = 2;
     o->samples = 50;

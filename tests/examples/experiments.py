@@ -9,6 +9,8 @@ Prints 'ok - NAME' and 'not ok - NAME'; fails if anything differs.
 import json
 import os
 import pathlib
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -178,6 +180,7 @@ sign = -1 if given("--seed") == "1" else 1
 result = dict(test_accuracy=accuracy + 0.01 * sign, fps=fps + sign, mean_bits=6,
               dsp=220, bram=100, macs=10**6, parameters=10**5,
               seconds_search=1800, seconds_train=1800, preset=given("--preset"),
+              cost=0 if given("--cost") == "latency" else 1,
               cells=[dict(operator="skip"),
                      dict(operator="k3_e1", bits=4)])
 pathlib.Path(given("--out"), "result.json").write_text(json.dumps(result))
@@ -246,6 +249,13 @@ def missing(out, programs, call):
     check("cosearch: only what is missing is run again",
           status == 0 and output.count("to go") == 1, output + errors)
     broken.write_text("")
+    other = out / "8-bit-latency-lambda1-seed1" / "result.json"
+    whole = other.read_text("utf-8")
+    other.write_text(whole.replace('"cost": 0', '"cost": 1'), "utf-8")
+    status, _, errors = run(*call[:call.index("--")], "--summary")
+    check("cosearch: a run of another cost", status == 1 and errors
+          == "8-bit-latency-lambda1-seed1: its cost is interval\n", errors)
+    other.write_text(whole.replace('"cost": 0, ', ""), "utf-8")  # before costs
     status, _, errors = run(*call[:call.index("--")], "--summary")
     check("cosearch: an empty result is none", status == 0 and "17 of 18 runs"
           in (out / "summary.md").read_text("utf-8"), errors)
@@ -259,10 +269,39 @@ def missing(out, programs, call):
           status == 1 and "train-8bit-seed1" in errors, errors)
 
 
+def command_on(page):
+    """The call of bench/cosearch.py that a page begins with."""
+    lines = [line.rstrip("\\") for line in page.read_text("utf-8").splitlines()
+             if line.startswith("    ")]
+    text = " ".join(lines).split("bench/cosearch.py", 1)[1]
+    return shlex.split(text.split("bench/tables.py")[0])
+
+
+def committed(folder):
+    """The page is what its command makes of the runs that are committed."""
+    page, copy = ROOT / "doc" / "COSEARCH.md", folder / "COSEARCH.md"
+    programs, data, out, *more = command_on(page)
+    runs = folder / "runs"
+    shutil.copytree(ROOT / out, runs)
+    shutil.copy(page, copy)
+    more = more[:more.index("--")] if "--" in more else more
+    network = more.index("--network") + 1
+    more[network] = ROOT / more[network]
+    status, _, errors = run(ROOT / "bench" / "cosearch.py", programs, data, runs,
+                            *more, "--summary")
+    status += run(ROOT / "bench" / "tables.py", runs / "summary.md", "--into",
+                  copy)[0]
+    check("cosearch: the page has its tables", status == 0
+          and copy.read_bytes() == page.read_bytes()
+          and (runs / "runs.csv").read_bytes()
+          == (ROOT / out / "runs.csv").read_bytes(), errors)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="uboost-experiments-") as name:
         wider(pathlib.Path(name))
         cosearch(pathlib.Path(name))
+        committed(pathlib.Path(name))
     return 1 if failed else 0
 
 
