@@ -38,7 +38,7 @@ static const char usage[] =
     "  --engine NAME     for the latency: exact, random or differentiable "
     "(exact)\n"
     "  --random-warmup   random paths from the start, as published\n"
-    "  --refresh N       steps from one accelerator to the next\n"
+    "  --refresh N       steps from one table of costs to the next\n"
     "  --samples N       of each, where the engine draws (2000)\n"
     "  --dsp F, --bram N limits of the accelerator\n"
     "  --base-width N    of the stem; a multiple of 4\n"

@@ -26,30 +26,34 @@
  *   operator that is largest with the width that is largest, and also, for the
  *   gradient, the runners-up: ub_op_single_path() and UB_BIT_MODE_PROXY_HARD,
  *   with masked gradients. To the gradient of the cross-entropy comes lambda
- *   times that of the path's time; Adam makes the step, after which the logits
+ *   times that of the path's cost; Adam makes the step, after which the logits
  *   of what was active are shifted so that the rest keeps its probability.
  * - On a batch of the other half, the weights learn: the drawn operator alone,
  *   with the mixture of all its bit widths (UB_BIT_MODE_SOFT), straight-through
  *   gradients, a limit on their norm in which logits do not take part, SGD.
  *
- * Before the first of these steps, and then every `refresh` ones, an engine of
- * accelerator.h searches the accelerator for the path just drawn. What each
- * operator of each cell takes with each width on this accelerator then stands
- * in a table until the next time. A chunk that the path does not use keeps the
- * configuration it had when a path used it last; before that, the one that is
- * best for a network of its bit width and one operator alone. Where no
- * accelerator within the limits is found for a path, all chunks keep theirs.
+ * Before the first of these steps, and then every `refresh` ones, a table is
+ * made anew for the path just drawn: what each operator of each cell costs with
+ * each width. The cost of a path is the sum over its n cells.
  *
- * That sum of times is not what the slowest chunk takes, by which frames per
- * second go: chunks work at the same time and share the limits, so that an
- * operator on a small chunk may take long and cost nothing.
- * UB_COSEARCH_INTERVAL charges the interval instead, the time of the slowest
- * chunk of the best accelerator by UB_ENGINE_EXACT. Its table is made around
- * the path just drawn: an entry is the n-th part of the path's interval, of n
- * cells, and what is added to that interval when the cell chooses that operator
- * and width instead. Where no accelerator fits a change, it is charged twice
- * the longest interval of those that one fits; where none fits the path, the
- * table stays as it was, at first zeros. Each entry takes a search, some ms.
+ * - UB_COSEARCH_INTERVAL, the default: a path costs its interval, the time of
+ *   the slowest chunk of the best accelerator for it, by UB_ENGINE_EXACT. An
+ *   entry is the n-th part of that of the path just drawn, and what is added to
+ *   it when this cell alone chooses otherwise: exact for that path and its
+ *   neighbours, an estimate for others, which may be negative. Where no
+ *   accelerator fits a neighbour, it costs twice the longest interval of those
+ *   that one fits. Each entry takes a search, some ms.
+ * - UB_COSEARCH_LATENCY, as published: an engine searches the accelerator for
+ *   the path just drawn; an entry is the time that the layers take on it. A
+ *   chunk that the path does not use keeps the configuration it had when a path
+ *   used it last; before that, the one that is best for a network of its bit
+ *   width and one operator alone.
+ *
+ * Frames per second go by the interval: chunks work at the same time within
+ * limits that they share, so that an operator on a small chunk may take long
+ * and yet hold up nothing, and more widths make for more chunks, whose times
+ * add up in the latency only. Where no accelerator fits the path, the table
+ * stays as it was, at first zeros for the interval.
  *
  * lambda doubles after an epoch in which the most probable network would run at
  * fewer than `fps_low` frames per second on the best accelerator for it (by
@@ -60,14 +64,14 @@
  * steps of the logits only, where its result counts; logits of bit widths stay
  * as they are in operators that were not run; validation runs the most probable
  * path with the statistics of its batch, instead of random ones; a skip mixes
- * its widths as all operators do; the gradient of the path's time is
+ * its widths as all operators do; the cost is the interval and its gradient
  * UB_COSEARCH_EXPECTED unless told otherwise; the accelerator's model is the
  * corrected one, and levels of bits are those of ub_quant_options; engines
  * search anew each time, where the published one goes on from one time to the
  * next; where an operator's input is added to it, its last normalization begins
  * at zero, unless it ends in a ReLU; the warm-up is `gradual`. With the last
- * two, paths of random operators learn in some thousand steps
- * what they do not without: alone, they make each other forget.
+ * two, paths of random operators learn in some thousand steps what they do not
+ * without: alone, they make each other forget.
  *
  * The result of a run is a function of options, data, threads and kernels: its
  * random numbers depend on the place only, and a run that is stopped and goes
@@ -75,9 +79,8 @@
  *
  * - config.json: the options, by which a run is recognised;
  * - log.jsonl: a line per epoch: loss, accuracy, what the last path was charged
- *   in ms (by the interval: a first-order estimate), and
- *   in the search validation accuracy, lambda, fps of the most probable
- *   network;
+ *   in ms, and in the search validation accuracy, lambda, fps of the most
+ *   probable network;
  * - checkpoint.safetensors: where it is;
  * - network.json, network.dot: the network, with bits;
  * - accelerator.json: the best accelerator for it, by UB_ENGINE_EXACT;
@@ -88,20 +91,21 @@
 
 UB_BEGIN_DECLS
 
-/** How logits learn from time. Values are never renumbered. */
+/** How logits learn from the cost. Values are never renumbered. */
 typedef enum ub_cosearch_gradient {
-    UB_COSEARCH_EXPECTED = 0, /**< of the expected time over what was active:
+    UB_COSEARCH_EXPECTED = 0, /**< of the expected cost over what was active:
                                  p_k (t_k - sum of p_i t_i), p the softmax of
-                                 the active logits, t the time of the block */
+                                 the active logits, t their entries */
     UB_COSEARCH_PUBLISHED = 1 /**< the time of the block to the logits of
-                                   what was run, raw; nothing to others */
+                                   what was run, raw; nothing to others; with
+                                   UB_COSEARCH_LATENCY only */
 } ub_cosearch_gradient;
 
 /** What a path costs. Values are never renumbered. */
 typedef enum ub_cosearch_cost {
     UB_COSEARCH_LATENCY = 0, /**< published: the sum of its blocks' times */
-    UB_COSEARCH_INTERVAL = 1 /**< the time of the slowest chunk, after which
-                                  the next image can come */
+    UB_COSEARCH_INTERVAL = 1 /**< the time of the slowest chunk: from one image
+                                  to the next */
 } ub_cosearch_cost;
 
 /** Settings of a run. Fill with ub_cosearch_options_init(), which sets preset
@@ -122,18 +126,17 @@ typedef struct ub_cosearch_options {
     int32_t bit_widths;              /**< how many candidates; 3 */
     int32_t bits[UB_CHUNK_MAX_BITS]; /**< 1 to UB_QUANT_MAX_BITS, or 32 for
                                           floats, all different; 4, 6, 8 */
-    int32_t engine;        /**< a ub_accelerator_engine, of the search by
-                                latency; UB_ENGINE_EXACT */
+    int32_t engine;        /**< a ub_accelerator_engine, for the latency;
+                                UB_ENGINE_EXACT */
     int32_t hardware_once; /**< 1: the network is searched without regard to
                                 the accelerator, which is searched for the
                                 result; 0 */
     int32_t gradient;      /**< a ub_cosearch_gradient */
-    int32_t cost;          /**< a ub_cosearch_cost; UB_COSEARCH_INTERVAL, which
-                                has no published gradient */
+    int32_t cost;          /**< a ub_cosearch_cost; UB_COSEARCH_INTERVAL */
     int32_t reserved;      /**< 0 */
-    int64_t refresh;       /**< steps from one search of the accelerator to the
-                                next; published: 100 */
-    int64_t samples;       /**< of each, where the engine draws; 2000 */
+    int64_t refresh;       /**< steps from one table to the next; published:
+                                100 */
+    int64_t samples;       /**< of each table, where the engine draws; 2000 */
     double lambda;         /**< of the path's cost in ms, at first; 0.1 */
     double fps_low;        /**< frames per second; 0 */
     double fps_high;       /**< 0: no limit */
