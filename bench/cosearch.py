@@ -39,8 +39,8 @@ AGAINST = {
     "joint": ["network-first", "8-bit", "4-bit", "joint-latency"],
     "joint-latency": ["network-first", "8-bit-latency", "4-bit-latency"],
 }
-DEFAULT_POINTS = ("joint:0.1,1", "network-first", "8-bit:0.1,1",
-                  "4-bit:0.1,1")
+DEFAULT_POINTS = ("joint:0.03,0.1", "network-first", "8-bit:0.03,0.1",
+                  "4-bit:0.03,0.1")
 WIDTHS = (32, 8, 4)  # of quantized training; 32 are floats
 POINT = 0.01  # accuracy that counts as similar, as for doc/REPRODUCTION.md
 FIGURES = ("test_accuracy", "fps", "mean_bits", "dsp", "bram", "macs",
@@ -106,7 +106,8 @@ class Point:
 
 
 def check_cost(name, method, result):
-    """A folder may hold a run of another method; none are of before costs."""
+    """A folder may hold a run of another method. Without a cost, it is of before
+    there was another than latency."""
     cost = COSTS[result.get("cost", 0)]
     if method != "network-first" and (cost == "latency") != (
             method.endswith("-latency")):
