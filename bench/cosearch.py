@@ -278,7 +278,7 @@ def write_runs(options):
 
 
 def draw(options, points):
-    """A mark for each mean, a line through each front."""
+    """A mark for each mean, a line for each method."""
     program = options.programs.parent / "bench" / "points_plot"
     lines = []
     for method in METHODS:
@@ -287,6 +287,7 @@ def draw(options, points):
         lines += [f"{method} {p.fps} {100 * p.accuracy}" for p in own]
     if lines and program.exists():
         subprocess.run([program, "--out", options.out / "fronts.svg", "--marks",
+                        "--x-log",
                         "--title", "Network, bits and accelerator",
                         "--x-label", "frames per second",
                         "--y-label", "test accuracy [%]"],
