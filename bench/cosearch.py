@@ -204,9 +204,9 @@ def held_against(method, other, points):
     ratios = [ratio for _, ratio in found if ratio]
     beaten = sum(any(p.beaten_by(j) for j in mine) for p in others)
     mean = (f"{statistics.geometric_mean(ratios):.2f} times as many frames "
-            "per second at similar accuracy, geometric mean over "
-            f"{len(ratios)} of {len(others)} points" if ratios
-            else "no point of similar accuracy")
+            "per second at accuracy no more than 1.0 point lower, geometric "
+            f"mean over {len(ratios)} of {len(others)} points" if ratios
+            else "no point of such accuracy")
     return (f"- {method} against {other}: {mean}; {beaten} of {len(others)} "
             "points are beaten in both."), rows
 
