@@ -204,8 +204,8 @@ def held_against(method, other, points):
     ratios = [ratio for _, ratio in found if ratio]
     beaten = sum(any(p.beaten_by(j) for j in mine) for p in others)
     mean = (f"{statistics.geometric_mean(ratios):.2f} times as many frames "
-            "per second at accuracy no more than 1.0 point lower, geometric "
-            f"mean over {len(ratios)} of {len(others)} points" if ratios
+            f"per second at accuracy no more than {100 * POINT:.1f} point lower, "
+            f"geometric mean over {len(ratios)} of {len(others)} points" if ratios
             else "no point of such accuracy")
     return (f"- {method} against {other}: {mean}; {beaten} of {len(others)} "
             "points are beaten in both."), rows
@@ -221,8 +221,8 @@ def verdict(points):
     return ("\n".join(lines) + "\n\n"
             + table(["method", "against", "lambda",
                      "accuracy at no fewer frames per second, points",
-                     "frames per second at accuracy no more than 1.0 point "
-                     "lower, times"], rows))
+                     "frames per second at accuracy no more than "
+                     f"{100 * POINT:.1f} point lower, times"], rows))
 
 
 def cells(options):
